@@ -1,0 +1,1 @@
+"""Train temclean's networks on simulated images and export them to ONNX (needs the ``train`` extra)."""
