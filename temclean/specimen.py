@@ -1,0 +1,192 @@
+"""Clean images to add noise to: disordered graphene, two-dimensional lattices, spots, amorphous films, shapes.
+
+``draw("graphene", size=512, pixel_size=0.1, seed=1)`` returns a :class:`Specimen`: the image in [0, 1] and, for
+specimens made of atoms, where each of them truly is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean import atoms, shapes
+from temclean.errors import ParameterError
+
+LARGEST_SIZE = 32768
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A clean image and the truth behind it.
+
+    Attributes
+    ----------
+    image : float32 array (size, size), intensities in [0, 1].
+    pixel_size : Å a pixel.
+    positions : float64 array (N, 2), rows of (y, x) in pixels, the centre of the first pixel being (0, 0);
+        only atoms whose centre lies inside the image. Empty for specimens without atoms.
+    brightness : float32 array (N,), peak intensity of each atom before the image was scaled, relative to the brightest.
+    polarity : 1 where atoms are brighter than their surroundings, -1 where they are darker.
+    """
+
+    image: NDArray[np.float32]
+    pixel_size: float
+    positions: NDArray[np.float64]
+    brightness: NDArray[np.float32]
+    polarity: int = 1
+
+
+def draw(name: str, size: int = 512, pixel_size: float = 0.1, seed: int = 0) -> Specimen:
+    """Draw a specimen of :data:`SPECIMENS`: the same name, size, pixel size and seed give the same image.
+
+    Parameters
+    ----------
+    name : a key of :data:`SPECIMENS`.
+    size : pixels along each side, 1 to 32768.
+    pixel_size : Å a pixel, 0.005 to 100. Specimens without atoms are drawn in pixels and ignore it.
+    seed : a whole number from 0 up.
+
+    Raises
+    ------
+    ParameterError : the name is unknown, a number out of range, or the image would hold millions of atoms.
+
+    Examples
+    --------
+    >>> specimen = draw("graphene", size=64, pixel_size=0.1, seed=1)
+    >>> specimen.image.shape, specimen.positions.shape[1]
+    ((64, 64), 2)
+    """
+    if name not in SPECIMENS:
+        raise ParameterError(f"unknown specimen {name!r}; choose one of {', '.join(SPECIMENS)}")
+    if not 1 <= size <= LARGEST_SIZE:
+        raise ParameterError(f"size {size} is out of range; choose 1 to {LARGEST_SIZE} pixels")
+    if not 0.005 <= pixel_size <= 100.0:
+        raise ParameterError(f"pixel size {pixel_size} is out of range; choose 0.005 to 100 Å")
+    if seed < 0:
+        raise ParameterError(f"seed {seed} is negative; choose a whole number from 0 up")
+    return SPECIMENS[name](np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
+
+
+def scale(image: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scale to [0, 1] by the percentiles 0.5 and 99.5, and clip; a flat image becomes 0.5."""
+    low, high = np.percentile(image, (0.5, 99.5))
+    if high - low <= 1e-6 * max(abs(high), abs(low), 1e-30):
+        return np.full(image.shape, 0.5, np.float32)
+    scaled: NDArray[np.float32] = np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    return scaled
+
+
+def finish(
+    image: NDArray[np.floating], pixel_size: float, drawn: atoms.Atoms | None = None, polarity: int = 1
+) -> Specimen:
+    """Scale an image and keep the atoms whose centres lie inside it."""
+    size = len(image)
+    if drawn is None:
+        return Specimen(scale(polarity * image), pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
+    inside = ((drawn.positions > -0.5) & (drawn.positions < size - 0.5)).all(axis=1)
+    peak = drawn.peak[inside]
+    relative = (peak / peak.max() if len(peak) else peak).astype(np.float32)
+    return Specimen(scale(polarity * image), pixel_size, drawn.positions[inside], relative, polarity)
+
+
+def graphene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Disordered graphene (Chae 2025, section II.2), 3 Å above the sheet, as a superposition of atomic densities."""
+    drawn, parts = atoms.graphene(rng, size, pixel_size)
+    return finish(atoms.gaussians(parts, size), pixel_size, drawn)
+
+
+def lattice(rng: np.random.Generator, size: int, pixel_size: float, kind: str | None = None) -> Specimen:
+    """A plane lattice of one to four species on an empty background."""
+    drawn = atoms.lattice(rng, size, pixel_size, kind)
+    return finish(atoms.gaussians(drawn, size), pixel_size, drawn)
+
+
+def spots(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Isolated spots."""
+    drawn = atoms.spots(rng, size, pixel_size)
+    return finish(atoms.gaussians(drawn, size), pixel_size, drawn)
+
+
+def amorphous(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """An amorphous film; its atoms overlap, so their positions are not given."""
+    return finish(atoms.gaussians(atoms.amorphous(rng, size, pixel_size), size), pixel_size)
+
+
+def particles(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Soft and sharp particles."""
+    return finish(shapes.particles(rng, size), pixel_size)
+
+
+def grains(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Grains of different brightness."""
+    return finish(shapes.grains(rng, size), pixel_size)
+
+
+def edges(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Edges and bands."""
+    return finish(shapes.edges(rng, size), pixel_size)
+
+
+def flat(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """An even area, at times with a gentle gradient; not scaled."""
+    image = np.clip(shapes.flat(rng, size), 0.0, 1.0)
+    return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
+
+
+def crystal_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Atoms as a micrograph shows them: behind a mask, on a support, under uneven light, bright or dark."""
+    kind = rng.choice(["graphene", "lattice", "spots", "amorphous"], p=[0.3, 0.45, 0.13, 0.12])
+    if kind == "graphene":
+        drawn, parts = atoms.graphene(rng, size, pixel_size, height=round(float(rng.uniform(1.0, 3.5)), 1))
+    else:
+        drawn = parts = {"lattice": atoms.lattice, "spots": atoms.spots, "amorphous": atoms.amorphous}[str(kind)](
+            rng, size, pixel_size
+        )
+    image = atoms.gaussians(parts, size)
+    if rng.random() < 0.3:
+        image = image * (1.0 - rng.uniform(0.2, 0.7) * shapes.field(rng, size, int(rng.integers(1, 4))))
+    if kind != "amorphous" and rng.random() < 0.3:
+        mask = shapes.half_plane(rng, size, 4.0) if rng.random() < 0.5 else shapes.ellipse(rng, size, 4.0)
+        image = image * mask
+        rows, columns = np.clip(np.rint(drawn.positions), 0, size - 1).astype(int).T
+        visible = mask[rows, columns] > 0.5
+        drawn = atoms.Atoms(drawn.positions[visible], drawn.peak[visible], drawn.width_px[visible])
+        if rng.random() < 0.5:
+            image = image + rng.uniform(0.0, 0.5) * mask
+    if rng.random() < 0.3:
+        image = image + rng.uniform(0.1, 0.8) * shapes.field(rng, size, int(rng.integers(1, 5)))
+    if rng.random() < 0.15:
+        film = atoms.gaussians(atoms.amorphous(rng, size, pixel_size), size)
+        image = image + rng.uniform(0.03, 0.25) * film / max(float(film.max()), 1e-6)
+    return finish(image, pixel_size, drawn, polarity=-1 if rng.random() < 0.3 else 1)
+
+
+def shape_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Particles, grains, edges or an even area, at full or at low contrast."""
+    draw_shape = [particles, grains, edges, flat][rng.choice(4, p=[0.35, 0.2, 0.25, 0.2])]
+    specimen = draw_shape(rng, size, pixel_size)
+    if draw_shape is flat or rng.random() < 0.5:
+        return specimen
+    low, high = np.sort(rng.uniform(0.0, 1.0, 2)).astype(np.float32)
+    return Specimen(low + (high - low) * specimen.image, pixel_size, specimen.positions, specimen.brightness)
+
+
+def scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Anything: three times in four atoms, else shapes. What the shipped models were trained on."""
+    return (crystal_scene if rng.random() < 0.75 else shape_scene)(rng, size, pixel_size)
+
+
+SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
+    "graphene": graphene,
+    "lattice": lattice,
+    **{kind: partial(lattice, kind=kind) for kind in atoms.BRAVAIS},
+    "spots": spots,
+    "amorphous": amorphous,
+    "particles": particles,
+    "grains": grains,
+    "edges": edges,
+    "flat": flat,
+    "scene": scene,
+}

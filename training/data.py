@@ -1,0 +1,124 @@
+"""Pairs to train on, made on the fly from a seed: scenes from a bank, noise fresh for each crop."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from temclean import noise
+from temclean.specimen import Specimen, scene
+
+Array = NDArray[np.float32]
+
+PERCENTILES = (0.5, 99.5)
+"""Percentiles of the noisy image that become 0 and 1; written into each model's metadata for the pipeline."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What the pairs are made of.
+
+    Attributes
+    ----------
+    families : noise families, one drawn for each crop.
+    levels : lowest and highest noise level C, drawn evenly.
+    pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
+    crop : side of a crop in pixels.
+    batch : crops in a batch.
+    bank : scenes kept in memory.
+    scene : side of a scene in pixels.
+    renewal : scenes drawn anew for each batch.
+    clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
+    """
+
+    families: tuple[str, ...]
+    levels: tuple[float, float] = (0.03, 0.42)
+    pixel_sizes: tuple[float, float] = (0.03, 0.4)
+    crop: int = 128
+    batch: int = 16
+    bank: int = 384
+    scene: int = 288
+    renewal: float = 1.0
+    clip: float = 0.75
+
+
+def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
+    """Add one draw of a noise family to a crop."""
+    seed = int(rng.integers(2**63))
+    kinds: dict[str, noise.Noise] = {
+        "g": noise.Gaussian(level, clip=clip),
+        "sp": noise.SaltPepper(level),
+        "gsp": noise.GaussianSaltPepper(level, clip=clip),
+        "bbg": noise.BackgroundBrightness(
+            level, patches=int(rng.integers(1, 9)), smooth=bool(rng.random() < 0.6), clip=clip
+        ),
+    }
+    noisy: Array = noise.apply(image, kinds[family], seed)
+    return noisy
+
+
+def normalisation(noisy: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """Choose what becomes 0 and 1: the crop's own percentiles, as the pipeline does, or those of some larger image."""
+    low, high = (float(value) for value in np.percentile(noisy, PERCENTILES))
+    if rng.random() < 0.5:
+        whole = rng.uniform(-0.1, 0.1), rng.uniform(0.85, 1.2)
+        low, high = min(low, whole[0]), max(high, whole[1])
+    return low, max(high, low + 1e-3)
+
+
+class Pairs:
+    """An endless stream of batches (noisy, clean), each a float32 tensor (batch, 1, crop, crop)."""
+
+    def __init__(self, options: DataOptions, seed: int) -> None:
+        self.options = options
+        self.rng = np.random.Generator(np.random.PCG64(seed))
+        self.bank = [self.draw_scene() for _ in range(options.bank)]
+        self.due = 0.0
+
+    def draw_scene(self) -> Array:
+        """Draw one clean scene; background brightness only makes sense for bright atoms, so dark ones are inverted."""
+        smallest, largest = np.log(self.options.pixel_sizes)
+        pixel_size = float(np.exp(self.rng.uniform(smallest, largest)))
+        specimen: Specimen = scene(self.rng, self.options.scene, pixel_size)
+        inverted = specimen.polarity < 0 and self.options.families == ("bbg",)
+        return 1.0 - specimen.image if inverted else specimen.image
+
+    def crop(self) -> Array:
+        """Cut a random crop from a random scene, mirrored and turned at random."""
+        options, rng = self.options, self.rng
+        image = self.bank[rng.integers(len(self.bank))]
+        top, left = rng.integers(0, options.scene - options.crop + 1, 2)
+        image = image[top : top + options.crop, left : left + options.crop]
+        image = np.rot90(image, rng.integers(4))
+        return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image)
+
+    def pair(self) -> tuple[Array, Array]:
+        """Make one normalised pair."""
+        rng, options = self.rng, self.options
+        clean = self.crop()
+        family = options.families[rng.integers(len(options.families))]
+        noisy = add_noise(clean, family, rng.uniform(*options.levels), bool(rng.random() < options.clip), rng)
+        low, high = normalisation(noisy, rng)
+        return (noisy - low) / (high - low), (clean - low) / (high - low)
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Make one batch, and renew the bank a little."""
+        self.due += self.options.renewal
+        while self.due >= 1.0:
+            self.bank[self.rng.integers(len(self.bank))] = self.draw_scene()
+            self.due -= 1.0
+        noisy, clean = zip(*(self.pair() for _ in range(self.options.batch)), strict=True)
+        return torch.from_numpy(np.stack(noisy))[:, None], torch.from_numpy(np.stack(clean))[:, None]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches for ever, the next one being made while the last one is used."""
+        with ThreadPoolExecutor(1) as maker:
+            coming = maker.submit(self.batch)
+            while True:
+                ready = coming.result()
+                coming = maker.submit(self.batch)
+                yield ready

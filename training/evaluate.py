@@ -1,0 +1,96 @@
+"""Score a model on images that no training run has seen. Needs no torch, so that tests can use it."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean import metrics, noise, specimen
+from temclean.atoms import BRAVAIS
+
+Array = NDArray[np.float32]
+Restore = Callable[[Array], Array]
+
+FIRST_SEED = 1_000_000
+"""Held-out specimens are drawn from seeds from here on; training draws from one stream of a small seed."""
+
+PIXEL_SIZES = (0.05, 0.10, 0.20)
+LEVELS = (0.05, 0.10, 0.20, 0.30, 0.36)
+
+
+def held_out(count: int, size: int = 256) -> Iterator[tuple[str, float, specimen.Specimen]]:
+    """Yield ``count`` graphene images and ``count`` other scenes at each pixel size of :data:`PIXEL_SIZES`."""
+    for place, pixel_size in enumerate(PIXEL_SIZES):
+        for number in range(count):
+            for name in ("graphene", "scene"):
+                seed = FIRST_SEED + 1000 * place + number
+                yield name, pixel_size, specimen.draw(name, size, pixel_size, seed)
+
+
+def distort(clean: Array, family: str, level: float, seed: int) -> Array:
+    """Add one draw of a noise family as ``temclean simulate`` does."""
+    noisy: Array = noise.apply(clean, noise.FAMILIES[family](level), seed)
+    return noisy
+
+
+def similarity(restore: Restore, family: str, level: float, count: int = 4, size: int = 256) -> dict[str, float]:
+    """Mean MS-SSIM of restored held-out images, over all and for each kind and pixel size.
+
+    Returns a dictionary with the keys ``all``, ``graphene``, ``scene``, ``graphene 0.05`` and so on.
+    """
+    values: dict[str, list[float]] = {}
+    for number, (name, pixel_size, truth) in enumerate(held_out(count, size)):
+        restored = restore(distort(truth.image, family, level, FIRST_SEED + number))
+        value = metrics.ms_ssim(truth.image, restored, data_range=1.0)
+        for key in ("all", name, f"{name} {pixel_size:.2f}"):
+            values.setdefault(key, []).append(value)
+    return {key: float(np.mean(found)) for key, found in values.items()}
+
+
+def find_spots(image: Array, radius: int, contrast: float) -> NDArray[np.float64]:
+    """Find bright spots (N, 2): maxima within ``radius`` pixels, ``contrast`` above the median at that distance."""
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(image, 0.35 * radius)
+    disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+    ring = np.hypot(*np.mgrid[-2 * radius : 2 * radius + 1, -2 * radius : 2 * radius + 1])
+    ring = (ring > 1.2 * radius) & (ring <= 2 * radius)
+    peaks = (smooth == ndimage.maximum_filter(smooth, footprint=disc)) & (
+        smooth - ndimage.percentile_filter(smooth, 25, footprint=ring) > contrast
+    )
+    return np.argwhere(peaks).astype(np.float64)
+
+
+def matched(found: NDArray[np.float64], wanted: NDArray[np.float64], distance: float) -> int:
+    """Count the rows of ``found`` that have a row of ``wanted`` within ``distance``."""
+    if not len(found) or not len(wanted):
+        return 0
+    gaps = np.linalg.norm(found[:, None] - wanted[None], axis=-1)
+    return int((gaps.min(axis=1) <= distance).sum())
+
+
+def share_found(sought: Array, where: Array, radius: int) -> tuple[int, int]:
+    """Count the clear spots of one image, off its border, and how many of them the other image shows at all.
+
+    Clear and faint differ (contrast 0.10 and 0.04), so that a spot at the threshold is not lost to rounding.
+    """
+    clear, faint = find_spots(sought, radius, 0.10), find_spots(where, radius, 0.04)
+    inner = clear[((clear > radius) & (clear < len(sought) - 1 - radius)).all(axis=1)]
+    return matched(inner, faint, 0.5 * radius + 1.0), len(inner)
+
+
+def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, size: int = 256) -> dict[str, list[float]]:
+    """Precision and recall of the columns of each plane lattice, restored against clean: ``{lattice: [p, r]}``."""
+    result = {}
+    for place, kind in enumerate(BRAVAIS):
+        precise, recalled = np.zeros(2), np.zeros(2)
+        for number in range(count * len(PIXEL_SIZES)):
+            seed = FIRST_SEED + 100_000 * (place + 1) + number
+            truth = specimen.draw(kind, size, PIXEL_SIZES[number % len(PIXEL_SIZES)], seed)
+            restored = restore(distort(truth.image, family, level, seed))
+            gaps = np.linalg.norm(truth.positions[:, None] - truth.positions[None], axis=-1)
+            radius = max(1, round(0.45 * float(np.median(np.sort(gaps, axis=1)[:, 1]))))
+            precise += share_found(restored, truth.image, radius)
+            recalled += share_found(truth.image, restored, radius)
+        result[kind] = [float(hits / max(total, 1)) for hits, total in (precise, recalled)]
+    return result

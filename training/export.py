@@ -1,0 +1,185 @@
+"""Turn a checkpoint into ``weights/NAME.onnx``: all that is known about the model goes into the file."""
+
+import io
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import numpy_helper
+from temclean.training import evaluate
+from temclean.training.data import PERCENTILES
+from temclean.training.network import ResidualUNet
+
+from temclean.errors import ModelError
+
+OPSET = 18
+LARGEST_EXPORT_ERROR = 2e-4
+LARGEST_SCORE_CHANGE = 5e-5
+
+SUMMARIES = {
+    "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
+    "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
+    "gsp": "Gaussian noise and salt and pepper together",
+    "bbg": "uneven background brightness and Gaussian noise; removes both",
+}
+
+DATA = (
+    "simulated: disordered graphene as a superposition of atomic densities, plane lattices of one to four species, "
+    "isolated spots, amorphous films, particles, grains, edges, even areas; atoms bright or dark"
+)
+
+
+def to_onnx(network: ResidualUNet) -> onnx.ModelProto:
+    """Export a network with named dynamic axes, and check its structure."""
+    buffer = io.BytesIO()
+    side = 2 * network.multiple
+    program = torch.onnx.export(
+        network.eval(),
+        (torch.zeros(2, 1, side, 2 * side),),
+        dynamo=True,
+        input_names=["image"],
+        output_names=["restored"],
+        dynamic_shapes={
+            "x": {
+                0: torch.export.Dim("batch"),
+                2: network.multiple * torch.export.Dim("rows", min=1, max=4096),
+                3: network.multiple * torch.export.Dim("columns", min=1, max=4096),
+            }
+        },
+        opset_version=OPSET,
+        verbose=False,
+    )
+    program.save(buffer)
+    model = onnx.load_from_string(buffer.getvalue())
+    for value in (*model.graph.input, *model.graph.output):
+        for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+            value.type.tensor_type.shape.dim[axis].dim_param = name
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store the weights as float16, each followed by a cast to float32 that ONNX Runtime folds when it loads."""
+    half = onnx.ModelProto()
+    half.CopyFrom(model)
+    casts = []
+    for tensor in half.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < 64:
+            continue
+        name = tensor.name
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(values, name + "_half"))
+        casts.append(onnx.helper.make_node("Cast", [name + "_half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *half.graph.node]
+    del half.graph.node[:]
+    half.graph.node.extend(nodes)
+    del half.graph.value_info[:]
+    onnx.checker.check_model(half)
+    return half
+
+
+class Runner:
+    """Restore one image with a model that is still in memory, normalised as the pipeline does."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+    def raw(self, batch: np.ndarray) -> np.ndarray:
+        """Run the network alone."""
+        restored: np.ndarray = self.session.run(None, {"image": batch})[0]
+        return restored
+
+    def __call__(self, noisy: np.ndarray) -> np.ndarray:
+        low, high = np.percentile(noisy, PERCENTILES)
+        span = max(high - low, 1e-6)
+        restored = self.raw(((noisy - low) / span).astype(np.float32)[None, None])[0, 0]
+        return (restored * span + low).astype(np.float32)
+
+
+def verify(network: ResidualUNet, runner: Runner) -> None:
+    """Fail unless ONNX Runtime and torch agree on shapes other than the one exported with."""
+    generator = torch.Generator().manual_seed(0)
+    for batch, rows, columns in ((1, 1, 1), (1, 3, 8), (3, 5, 4)):
+        image = torch.rand(batch, 1, rows * network.multiple, columns * network.multiple, generator=generator)
+        with torch.no_grad():
+            expected = network(image).numpy()
+        error = float(np.abs(runner.raw(image.numpy()) - expected).max())
+        if not error <= LARGEST_EXPORT_ERROR:
+            raise ModelError(f"ONNX and torch differ by {error:.2e} on {tuple(image.shape)}")
+
+
+def score(runner: Runner, family: str, count: int) -> dict[str, object]:
+    """Score an exported model on held-out images."""
+    table = {f"{level:.2f}": evaluate.similarity(runner, family, level, count) for level in evaluate.LEVELS}
+    return {
+        "ms_ssim": {level: {key: round(value, 4) for key, value in row.items()} for level, row in table.items()},
+        "spots_0.20": {
+            kind: [round(value, 4) for value in pair] for kind, pair in evaluate.spots(runner, family).items()
+        },
+    }
+
+
+def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, object]:
+    """Export, verify, score and write a model; return its metadata."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    recipe = json.loads(state["recipe"])
+    network = ResidualUNet(tuple(recipe["widths"]))
+    network.load_state_dict(state["average"])
+    whole = to_onnx(network)
+    verify(network, Runner(whole))
+    half = store_half(whole)
+    scores = score(Runner(half), name, count)
+    for level in ("0.20", "0.30"):
+        change = evaluate.similarity(Runner(whole), name, float(level), count)["all"]
+        change -= evaluate.similarity(Runner(half), name, float(level), count)["all"]
+        if abs(change) > LARGEST_SCORE_CHANGE:
+            raise ModelError(f"storing the weights as float16 changes the MS-SSIM at C = {level} by {change:.1e}")
+    runs = [*state["origin"], state["record"]]
+    metadata: dict[str, object] = {
+        "format": 1,
+        "name": name,
+        "family": name,
+        "summary": SUMMARIES[name],
+        "levels": [0.05, 0.40],
+        "pixel_sizes": list(recipe["data"]["pixel_sizes"]),
+        "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1]},
+        "multiple": network.multiple,
+        "halo": network.reach,
+        "training": {
+            "runs": runs,
+            "hours": round(sum(run["hours"] for run in runs), 2),
+            "images": sum(run["images"] for run in runs),
+            "commit": runs[-1]["commit"],
+            "command": runs[-1]["command"],
+            "parameters": sum(weight.numel() for weight in network.parameters()),
+        },
+        "data": DATA,
+        "scores": scores,
+        "licence": "BSD-3-Clause",
+    }
+    entry = half.metadata_props.add()
+    entry.key, entry.value = "temclean", json.dumps(metadata)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_suffix(".part")
+    part.write_bytes(half.SerializeToString())
+    part.replace(out)
+    return metadata
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("name", type=click.Choice(list(SUMMARIES)))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="ONNX file [default: weights/NAME.onnx].")
+@click.option("--count", default=4, show_default=True, help="Held-out images of each kind at each pixel size.")
+def main(checkpoint: Path, name: str, out: Path | None, count: int) -> None:
+    """Export CHECKPOINT as the shipped model NAME."""
+    metadata = export(checkpoint, name, out or Path("weights") / f"{name}.onnx", count)
+    click.echo(json.dumps(metadata["scores"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The restoration network: a residual U-Net behind a pixel unshuffle."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+WIDTHS = (32, 64, 96, 128, 192)
+"""Channels at each depth of the shipped models: 2.0 million parameters."""
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside an identity; it starts as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(torch.relu(self.first(torch.relu(x))))
+
+
+class ResidualUNet(nn.Module):
+    """Map noisy images (batch, 1, height, width) to clean ones of the same shape.
+
+    The image is folded to half its size with four channels, a block works at each depth, strided 2x2 convolutions lead
+    down, 1x1 convolutions and nearest-neighbour upsampling lead up, skips are added, and the result is added to the
+    input. Height and width must be multiples of :attr:`multiple`.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.multiple = 2 ** len(widths)
+        self.stem = nn.Conv2d(4, widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths)
+        self.down = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2) for upper, lower in pairwise(widths))
+        self.up = nn.ModuleList(nn.Conv2d(lower, upper, 1) for upper, lower in pairwise(widths))
+        self.decoder = nn.ModuleList(ResidualBlock(width) for width in widths[:-1])
+        self.head = nn.Conv2d(widths[0], 4, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def reach(self) -> int:
+        """The furthest distance in pixels from which an input pixel can change an output pixel.
+
+        A 3x3 convolution at a pitch of p pixels reaches p further; a strided convolution and the nearest-neighbour
+        upsampling over it together reach less than the coarser pitch.
+        """
+        pitches = [2 * 2**depth for depth in range(len(self.widths))]
+        convolutions = 2 * pitches[0] + sum(4 * pitch for pitch in pitches) - 2 * pitches[-1]
+        return convolutions + pitches[-1] - 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.stem(nn.functional.pixel_unshuffle(x, 2))
+        skips = []
+        for depth, block in enumerate(self.encoder):
+            if depth:
+                features = self.down[depth - 1](features)
+            features = block(features)
+            skips.append(features)
+        for depth in reversed(range(len(self.decoder))):
+            features = nn.functional.interpolate(self.up[depth](features), scale_factor=2, mode="nearest")
+            features = self.decoder[depth](features + skips[depth])
+        return x + nn.functional.pixel_shuffle(self.head(torch.relu(features)), 2)

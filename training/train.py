@@ -1,0 +1,169 @@
+"""Train a network on simulated pairs: ``temclean train RECIPE``."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+import torch
+from temclean.training.data import DataOptions, Pairs
+from temclean.training.network import WIDTHS, ResidualUNet
+from torch import Tensor
+
+from temclean.errors import FileError
+
+CHECKPOINTS = Path("training/checkpoints")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained.
+
+    Attributes
+    ----------
+    data : the pairs.
+    steps : updates.
+    rate : peak learning rate, reached after ``warm_up`` steps, falling to zero along half a cosine.
+    average : decay of the moving average of the weights, which is what gets exported.
+    """
+
+    data: DataOptions
+    widths: tuple[int, ...] = WIDTHS
+    steps: int = 10_000
+    rate: float = 1.2e-3
+    warm_up: int = 300
+    weight_decay: float = 1e-4
+    average: float = 0.998
+
+
+RECIPES = {
+    "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
+    "g": Recipe(DataOptions(families=("g",))),
+    "sp": Recipe(DataOptions(families=("sp",))),
+    "gsp": Recipe(DataOptions(families=("gsp",))),
+    "bbg": Recipe(DataOptions(families=("bbg",), crop=192, batch=8, scene=384, bank=256)),
+}
+"""``base`` sees three families at once and is the start of the four others."""
+
+
+def weighted_l1(restored: Tensor, clean: Tensor) -> Tensor:
+    """Mean absolute error, each image weighted by 0.2 / Std{clean} (Lobato 2024, eqs. 4 and 6) within [0.7, 3]."""
+    spread = clean.std(dim=(1, 2, 3), keepdim=True)
+    return ((restored - clean).abs() * (0.2 / spread.clamp(0.2 / 3.0, 0.2 / 0.7))).mean()
+
+
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Return the learning rate of a step: linear warm-up, then half a cosine down to zero."""
+    warm = min(1.0, (step + 1) / recipe.warm_up)
+    return recipe.rate * warm * 0.5 * (1.0 + math.cos(math.pi * step / recipe.steps))
+
+
+def commit() -> str:
+    """Return the short hash of the checked-out commit, with ``+`` where tracked files differ from it."""
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"
+
+
+def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int) -> None:
+    """Run a recipe and write a checkpoint to ``out`` every ``every`` steps and at the end."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = ResidualUNet(recipe.widths).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    first, hours, origin = 0, 0.0, []
+    if start is not None:
+        state = torch.load(start, map_location=device, weights_only=True)
+        network.load_state_dict(state["average"])
+        origin = [*state["origin"], state["record"]]
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    if resume and out.exists():
+        state = torch.load(out, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, first, hours, origin = state["average"], state["step"], state["record"]["hours"], state["origin"]
+
+    def save(step: int) -> None:
+        elapsed = hours + (time.monotonic() - began) / 3600.0
+        record = {
+            "command": "temclean " + " ".join(sys.argv[1:]),
+            "commit": commit(),
+            "hours": round(elapsed, 3),
+            "images": step * recipe.data.batch,
+            "crop": recipe.data.crop,
+            "device": device,
+        }
+        state = {"network": network.state_dict(), "average": average, "optimizer": optimizer.state_dict(), "step": step}
+        options = json.dumps(asdict(recipe))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({**state, "recipe": options, "record": record, "origin": origin}, out.with_suffix(".part"))
+        out.with_suffix(".part").replace(out)
+
+    began = time.monotonic()
+    total = torch.zeros((), device=device)
+    pairs = iter(Pairs(recipe.data, seed + first))
+    for step in range(first, recipe.steps):
+        noisy, clean = (tensor.to(device, memory_format=torch.channels_last) for tensor in next(pairs))
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, recipe)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            restored = network(noisy)
+        loss = weighted_l1(restored.float(), clean)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
+        optimizer.step()
+        decay = min(recipe.average, (1.0 + step - first) / (10.0 + step - first))
+        for name, value in network.state_dict().items():
+            average[name].lerp_(value, 1.0 - decay)
+        total += loss.detach()
+        if (step + 1) % every == 0 or step + 1 == recipe.steps:
+            save(step + 1)
+            mean = float(total) / ((step % every) + 1)
+            total.zero_()
+            pace = (step + 1 - first) * recipe.data.batch / (time.monotonic() - began)
+            click.echo(f"step {step + 1}/{recipe.steps}  loss {mean:.5f}  {pace:.0f} crops/s", err=True)
+            if not math.isfinite(mean):
+                raise FileError(f"{out}: the loss is no longer finite; start again from an earlier checkpoint")
+
+
+@click.command(name="train")
+@click.argument("recipe", type=click.Choice(list(RECIPES)))
+@click.option("--steps", type=click.IntRange(min=1), help="Updates [default: the recipe's].")
+@click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
+@click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch.")
+@click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 pixels.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Checkpoint to start from.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Checkpoint [default: training/checkpoints/NAME.pt]."
+)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
+@click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option("--every", default=250, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints.")
+def main(
+    recipe: str,
+    steps: int | None,
+    rate: float | None,
+    batch: int | None,
+    crop: int | None,
+    seed: int,
+    start: Path | None,
+    out: Path | None,
+    resume: bool,
+    threads: int,
+    every: int,
+) -> None:
+    """Train the network of RECIPE on simulated images and write a checkpoint."""
+    chosen = RECIPES[recipe]
+    data = replace(chosen.data, batch=batch or chosen.data.batch, crop=crop or chosen.data.crop)
+    chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate)
+    if data.crop % 2 ** len(chosen.widths) or data.crop > data.scene:
+        raise click.BadParameter(f"{data.crop} is not a multiple of {2 ** len(chosen.widths)} up to {data.scene}")
+    train(chosen, seed, out or CHECKPOINTS / f"{recipe}.pt", start, resume, threads, every)
