@@ -49,7 +49,7 @@ def particles(rng: np.random.Generator, size: int) -> Image:
     """Draw soft and sharp particles of several sizes on a smooth background."""
     image = rng.uniform(0.0, 0.4) * field(rng, size, int(rng.integers(1, 4)))
     for _ in range(rng.integers(2, 16)):
-        softness_px = np.exp(rng.uniform(np.log(1.0), np.log(size / 8)))
+        softness_px = np.exp(rng.uniform(np.log(1.0), np.log(max(size / 8, 2.0))))
         image += rng.uniform(-0.4, 1.0) * ellipse(rng, size, softness_px)
     return image
 
@@ -71,7 +71,7 @@ def edges(rng: np.random.Generator, size: int) -> Image:
     """Draw straight edges and bands over each other, sharp or soft."""
     image = np.full((size, size), rng.random(), np.float32)
     for _ in range(rng.integers(1, 5)):
-        softness_px = np.exp(rng.uniform(np.log(0.5), np.log(size / 16)))
+        softness_px = np.exp(rng.uniform(np.log(0.5), np.log(max(size / 16, 1.0))))
         weight = half_plane(rng, size, softness_px)
         if rng.random() < 0.4:
             weight = weight * half_plane(rng, size, softness_px)
