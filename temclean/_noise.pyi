@@ -1,0 +1,19 @@
+import numpy as np
+from numpy.typing import NDArray
+
+type _Pixels = NDArray[np.float32] | NDArray[np.float64]
+
+def faults(x: _Pixels) -> tuple[int, int]: ...
+def gaussian(x: _Pixels, out: _Pixels, level: float, clip: bool, seed: int, threads: int) -> None: ...
+def salt_pepper(x: _Pixels, out: _Pixels, last_hit: int, seed: int, threads: int) -> None: ...
+def poisson(x: _Pixels, out: _Pixels, counts: float, seed: int, threads: int) -> None: ...
+def lift(
+    x: _Pixels,
+    out: _Pixels,
+    thresholds: NDArray[np.float32],
+    above: NDArray[np.intp],
+    below: NDArray[np.intp],
+    weight: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+def patch_thresholds(out: NDArray[np.float64], height: float, ceiling: float, seed: int) -> None: ...
