@@ -48,16 +48,12 @@ def similarity(restore: Restore, family: str, level: float, count: int = 4, size
 
 
 def find_spots(image: Array, radius: int, contrast: float) -> NDArray[np.float64]:
-    """Find bright spots (N, 2): maxima within ``radius`` pixels, ``contrast`` above the median at that distance."""
-    from scipy import ndimage
+    """Find bright spots (N, 2): maxima within ``radius`` pixels, ``contrast`` above the mean of their surroundings."""
+    from scipy import ndimage  # noqa: PLC0415
 
-    smooth = ndimage.gaussian_filter(image, 0.35 * radius)
-    disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
-    ring = np.hypot(*np.mgrid[-2 * radius : 2 * radius + 1, -2 * radius : 2 * radius + 1])
-    ring = (ring > 1.2 * radius) & (ring <= 2 * radius)
-    peaks = (smooth == ndimage.maximum_filter(smooth, footprint=disc)) & (
-        smooth - ndimage.percentile_filter(smooth, 25, footprint=ring) > contrast
-    )
+    smooth = ndimage.gaussian_filter(image, 0.3 * radius)
+    surroundings = ndimage.gaussian_filter(image, 2.0 * radius)
+    peaks = (smooth == ndimage.maximum_filter(smooth, size=2 * radius + 1)) & (smooth - surroundings > contrast)
     return np.argwhere(peaks).astype(np.float64)
 
 

@@ -1,0 +1,113 @@
+"""The network, the pairs it trains on, the training loop and the export; needs the ``train`` extra."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
+pytest.importorskip("onnx", reason="the train extra is not installed")
+pytest.importorskip("onnxscript", reason="the train extra is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+
+from click.testing import CliRunner  # noqa: E402
+
+from temclean.errors import ModelError  # noqa: E402
+from temclean.training import export, train  # noqa: E402
+from temclean.training.data import DataOptions, Pairs  # noqa: E402
+from temclean.training.network import ResidualUNet  # noqa: E402
+
+SMALL = DataOptions(families=("g", "sp", "gsp", "bbg"), crop=64, batch=4, bank=6, scene=96)
+
+
+def random_network(widths: tuple[int, ...], seed: int = 0) -> ResidualUNet:
+    torch.manual_seed(seed)
+    network = ResidualUNet(widths)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network.eval()
+
+
+def test_network_starts_as_the_identity() -> None:
+    image = torch.rand(2, 1, 64, 96)
+    assert torch.equal(ResidualUNet()(image), image)
+
+
+def test_shipped_network_has_two_million_parameters() -> None:
+    assert sum(weight.numel() for weight in ResidualUNet().parameters()) == 1_999_556
+
+
+def test_reach_bounds_what_one_pixel_can_change() -> None:
+    network = random_network((4, 6, 8)).double()
+    furthest = 0
+    with torch.no_grad():
+        image = torch.rand(1, 1, 256, 256, dtype=torch.float64)
+        plain = network(image)
+        for place in range(120, 120 + network.multiple):
+            touched = image.clone()
+            touched[..., place, place] += 100.0
+            rows = ((network(touched) - plain).abs()[0, 0] > 0).any(dim=1).nonzero()[:, 0]
+            furthest = max(furthest, int((rows - place).abs().max()))
+    assert 0.8 * network.reach < furthest <= network.reach
+
+
+def test_pairs_come_again_from_their_seed() -> None:
+    first, again, other = (Pairs(SMALL, seed) for seed in (3, 3, 4))
+    for _ in range(3):
+        noisy, clean = first.batch()
+        noisy_again, clean_again = again.batch()
+        assert noisy.shape == clean.shape == (4, 1, 64, 64)
+        assert noisy.dtype == clean.dtype == torch.float32
+        assert torch.equal(noisy, noisy_again)
+        assert torch.equal(clean, clean_again)
+        assert not torch.equal(noisy, other.batch()[0])
+
+
+def test_pairs_differ_by_their_noise_only() -> None:
+    noisy, clean = Pairs(DataOptions(families=("g",), levels=(0.1, 0.1), clip=0.0, crop=96, bank=4, scene=96), 1).batch()
+    residual = (noisy - clean).flatten(1)
+    assert (residual.mean(dim=1).abs() < 0.05).all()
+    assert (residual.std(dim=1) > 0.05).all()
+
+
+def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "g.pt"
+    arguments = ["g", "--batch", "2", "--crop", "32", "--every", "2", "-o", str(checkpoint), "--threads", "1"]
+    first = CliRunner().invoke(train.main, [*arguments, "--steps", "2"])
+    assert first.exit_code == 0, first.output
+    state = torch.load(checkpoint, weights_only=True)
+    assert state["step"] == 2
+    second = CliRunner().invoke(train.main, [*arguments, "--steps", "4", "--resume"])
+    assert second.exit_code == 0, second.output
+    assert "step 4/4" in second.stderr
+    resumed = torch.load(checkpoint, weights_only=True)
+    assert resumed["step"] == 4
+    assert resumed["record"]["images"] == 8
+    assert json.loads(resumed["recipe"])["data"]["families"] == ["g"]
+    changed = [not torch.equal(state["network"][name], value) for name, value in resumed["network"].items()]
+    assert all(changed)
+
+
+def test_training_refuses_a_crop_that_does_not_fit() -> None:
+    result = CliRunner().invoke(train.main, ["g", "--crop", "100"])
+    assert result.exit_code == 2
+    assert "multiple of 32" in result.stderr
+
+
+def test_export_agrees_with_torch_at_other_shapes() -> None:
+    network = random_network((4, 6, 8))
+    model = export.to_onnx(network)
+    export.verify(network, export.Runner(model))
+    half = export.store_half(model)
+    image = np.random.default_rng(0).random((2, 1, 40, 24), np.float32)
+    np.testing.assert_allclose(export.Runner(half).raw(image), export.Runner(model).raw(image), atol=2e-2)
+    assert len(half.SerializeToString()) < 0.8 * len(model.SerializeToString())
+    shape = [dimension.dim_param for dimension in half.graph.input[0].type.tensor_type.shape.dim]
+    assert [shape[0], shape[2], shape[3]] == ["batch", "height", "width"]
+
+
+def test_export_refuses_a_model_that_differs_from_torch() -> None:
+    runner = export.Runner(export.to_onnx(random_network((4, 6, 8))))
+    with pytest.raises(ModelError, match="differ"):
+        export.verify(random_network((4, 6, 8), seed=1), runner)

@@ -1,0 +1,61 @@
+"""The shipped models on images that no training run has seen, through the pipeline as users run it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+pytest.importorskip("scipy", reason="the test extra is not installed")
+
+from temclean import models, pipeline, specimen
+from temclean.training import evaluate
+
+BARS = {
+    ("g", 0.2): 0.985,
+    ("g", 0.3): 0.97,
+    ("sp", 0.2): 0.985,
+    ("sp", 0.3): 0.97,
+    ("gsp", 0.2): 0.97,
+    ("gsp", 0.3): 0.94,
+    ("bbg", 0.2): 0.94,
+}
+"""Least mean MS-SSIM, by model and noise level."""
+
+
+@pytest.fixture(scope="module")
+def restorers() -> dict[str, evaluate.Restore]:
+    return {name: partial(pipeline.denoise, model=name, device="cpu") for name in models.available()}
+
+
+@pytest.mark.parametrize(("family", "level"), BARS)
+def test_similarity(restorers: dict[str, evaluate.Restore], family: str, level: float) -> None:
+    assert evaluate.similarity(restorers[family], family, level)["all"] >= BARS[family, level]
+
+
+@pytest.mark.parametrize("family", ["g", "sp", "gsp"])
+def test_no_column_is_lost_or_invented(restorers: dict[str, evaluate.Restore], family: str) -> None:
+    for kind, (precision, recall) in evaluate.spots(restorers[family], family, 0.2).items():
+        assert precision >= 0.99, kind
+        assert recall >= 0.99, kind
+
+
+@pytest.mark.parametrize("family", ["g", "sp", "gsp"])
+@pytest.mark.parametrize("unit", [1.0, 3000.0])
+def test_flat_regions_keep_their_mean(restorers: dict[str, evaluate.Restore], family: str, unit: float) -> None:
+    clean = np.full((256, 256), 0.3, np.float32)
+    clean[:, 128:] = 0.7
+    noisy = evaluate.distort(clean, family, 0.1, seed=5)
+    restored = restorers[family](noisy * np.float32(unit)) / unit
+    for columns in (slice(16, 112), slice(144, 240)):
+        region = clean[16:240, columns]
+        assert abs(float(restored[16:240, columns].mean()) - float(region.mean())) < 0.005
+
+
+@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg"])
+def test_tiles_leave_no_seam(restorers: dict[str, evaluate.Restore], family: str) -> None:
+    clean = specimen.draw("graphene", 1024, 0.1, evaluate.FIRST_SEED).image
+    noisy = evaluate.distort(clean, family, 0.2, seed=2)
+    whole = restorers[family](noisy, tile=1024)
+    tiled = restorers[family](noisy, tile=640)
+    assert np.abs(whole - tiled).max() < 1e-4 * (clean.max() - clean.min())
