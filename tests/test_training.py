@@ -1,7 +1,9 @@
 """The network, the pairs it trains on, the training loop and the export; needs the ``train`` extra."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,21 +74,19 @@ def test_pairs_differ_by_their_noise_only() -> None:
 
 
 def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "g.pt"
-    arguments = ["g", "--batch", "2", "--crop", "32", "--every", "2", "-o", str(checkpoint), "--threads", "1"]
-    first = CliRunner().invoke(train.main, [*arguments, "--steps", "2"])
-    assert first.exit_code == 0, first.output
-    state = torch.load(checkpoint, weights_only=True)
-    assert state["step"] == 2
-    second = CliRunner().invoke(train.main, [*arguments, "--steps", "4", "--resume"])
-    assert second.exit_code == 0, second.output
-    assert "step 4/4" in second.stderr
-    resumed = torch.load(checkpoint, weights_only=True)
-    assert resumed["step"] == 4
+    checkpoint = tmp_path / "small.pt"
+    recipe = train.Recipe(replace(SMALL, crop=32, batch=2), widths=(4, 6, 8, 8, 8), warm_up=1)
+
+    def run(steps: int, resume: bool) -> dict[str, Any]:
+        train.train(replace(recipe, steps=steps), seed=1, out=checkpoint, start=None, resume=resume, threads=1, every=2)
+        return torch.load(checkpoint, weights_only=True)
+
+    first = run(2, resume=False)
+    resumed = run(4, resume=True)
+    assert (first["step"], resumed["step"]) == (2, 4)
     assert resumed["record"]["images"] == 8
-    assert json.loads(resumed["recipe"])["data"]["families"] == ["g"]
-    changed = [not torch.equal(state["network"][name], value) for name, value in resumed["network"].items()]
-    assert all(changed)
+    assert json.loads(resumed["recipe"])["data"]["families"] == ["g", "sp", "gsp", "bbg"]
+    assert not torch.equal(first["network"]["head.bias"], resumed["network"]["head.bias"])
 
 
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
@@ -95,9 +95,14 @@ def test_training_refuses_a_crop_that_does_not_fit() -> None:
     assert "multiple of 32" in result.stderr
 
 
-def test_export_agrees_with_torch_at_other_shapes() -> None:
+@pytest.fixture(scope="module")
+def exported() -> tuple[ResidualUNet, export.onnx.ModelProto]:
     network = random_network((4, 6, 8))
-    model = export.to_onnx(network)
+    return network, export.to_onnx(network)
+
+
+def test_export_agrees_with_torch_at_other_shapes(exported: tuple[ResidualUNet, export.onnx.ModelProto]) -> None:
+    network, model = exported
     export.verify(network, export.Runner(model))
     half = export.store_half(model)
     image = np.random.default_rng(0).random((2, 1, 40, 24), np.float32)
@@ -107,7 +112,6 @@ def test_export_agrees_with_torch_at_other_shapes() -> None:
     assert [shape[0], shape[2], shape[3]] == ["batch", "height", "width"]
 
 
-def test_export_refuses_a_model_that_differs_from_torch() -> None:
-    runner = export.Runner(export.to_onnx(random_network((4, 6, 8))))
+def test_export_refuses_a_model_that_differs_from_torch(exported: tuple[ResidualUNet, export.onnx.ModelProto]) -> None:
     with pytest.raises(ModelError, match="differ"):
-        export.verify(random_network((4, 6, 8), seed=1), runner)
+        export.verify(random_network((4, 6, 8), seed=1), export.Runner(exported[1]))

@@ -2,6 +2,8 @@
 
 import io
 import json
+import logging
+import warnings
 from pathlib import Path
 
 import click
@@ -36,24 +38,27 @@ DATA = (
 
 def to_onnx(network: ResidualUNet) -> onnx.ModelProto:
     """Export a network with named dynamic axes, and check its structure."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is absent
     buffer = io.BytesIO()
     side = 2 * network.multiple
-    program = torch.onnx.export(
-        network.eval(),
-        (torch.zeros(2, 1, side, 2 * side),),
-        dynamo=True,
-        input_names=["image"],
-        output_names=["restored"],
-        dynamic_shapes={
-            "x": {
-                0: torch.export.Dim("batch"),
-                2: network.multiple * torch.export.Dim("rows", min=1, max=4096),
-                3: network.multiple * torch.export.Dim("columns", min=1, max=4096),
-            }
-        },
-        opset_version=OPSET,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch against itself
+        program = torch.onnx.export(
+            network.eval(),
+            (torch.zeros(2, 1, side, 2 * side),),
+            dynamo=True,
+            input_names=["image"],
+            output_names=["restored"],
+            dynamic_shapes={
+                "x": {
+                    0: torch.export.Dim("batch"),
+                    2: network.multiple * torch.export.Dim("rows", min=1, max=4096),
+                    3: network.multiple * torch.export.Dim("columns", min=1, max=4096),
+                }
+            },
+            opset_version=OPSET,
+            verbose=False,
+        )
     program.save(buffer)
     model = onnx.load_from_string(buffer.getvalue())
     for value in (*model.graph.input, *model.graph.output):
