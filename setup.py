@@ -1,20 +1,21 @@
 """Build the Cython kernels of ``ext/`` as ``temclean._noise`` and so on.
 
-Set ``TEMCLEAN_DEBUG=1`` to build with bounds checks, without optimisation.
+Set ``TEMCLEAN_DEBUG=1`` to build with bounds checks and without optimisation.
 """
 
 import os
 import sys
 import tempfile
-from distutils.errors import CompileError, LinkError
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
 
 DEBUG = os.environ.get("TEMCLEAN_DEBUG") == "1"
 KERNELS = sorted(path.stem for path in Path("ext").glob("*.pyx"))
+SHARED = sorted(path.as_posix() for pattern in ("*.pxd", "*.h") for path in Path("ext").glob(pattern))
 
 DIRECTIVES = {
     "language_level": 3,
@@ -36,7 +37,7 @@ class BuildKernels(build_ext):
 
     def build_extensions(self) -> None:
         if self.compiler.compiler_type == "msvc":
-            compile_args = ["/O2", "/fp:contract"]
+            compile_args = ["/Od", "/Zi"] if DEBUG else ["/O2"]
             openmp_compile, openmp_link = ["/openmp"], []
         else:
             compile_args = ["-O0", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math"]
@@ -64,7 +65,7 @@ class BuildKernels(build_ext):
 
 setup(
     ext_modules=cythonize(
-        [Extension(f"temclean.{name}", [f"ext/{name}.pyx"], include_dirs=["ext"]) for name in KERNELS],
+        [Extension(f"temclean.{name}", [f"ext/{name}.pyx"], include_dirs=["ext"], depends=SHARED) for name in KERNELS],
         compiler_directives=DIRECTIVES,
         include_path=["ext"],
     ),

@@ -1,0 +1,25 @@
+PYTHON ?= python3
+
+.PHONY: help build test test-debug check bench
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build:  ## install in place, with everything that working on it takes
+	$(PYTHON) -m pip install -e '.[cpu,em,test,dev]'
+
+test:  ## run the tests
+	$(PYTHON) -m pytest
+
+test-debug:  ## run the tests on kernels that check every index, then build the fast ones again
+	TEMCLEAN_DEBUG=1 $(PYTHON) setup.py -q build_ext --inplace --force
+	$(PYTHON) -m pytest; status=$$?; $(PYTHON) setup.py -q build_ext --inplace --force; exit $$status
+
+check:  ## lint, check the format and the types
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	cython-lint ext
+	$(PYTHON) -m mypy
+
+bench:  ## measure against the peers
+	for script in tests/bench/bench_*.py; do $(PYTHON) $$script || exit 1; done

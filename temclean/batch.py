@@ -1,0 +1,278 @@
+"""Denoise many files, with reading, running and writing side by side, and keep one record of each."""
+
+import hashlib
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from temclean import __version__, io, pipeline
+from temclean.errors import FileError, TemcleanError
+from temclean.jobs import Job
+from temclean.models import Model, Session
+from temclean.relay import ReadAhead, Relay, RelayClosedError
+
+AHEAD = 2
+"""Files that are opened before their turn, and results that may wait to be written."""
+
+SMALL = 2**26
+"""Bytes up to which an image is read as a whole before its turn, and its result waits in memory."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one input.
+
+    Attributes
+    ----------
+    status : ``done``; ``kept``, where an earlier run had done it; ``failed``; ``planned``, in a dry run.
+    error : why it failed, in one line.
+    warnings : what its reader had to say.
+    seconds : from opening the input to the finished result, waiting included.
+    """
+
+    input: str
+    output: str | None
+    status: Literal["done", "kept", "failed", "planned"]
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    device: str | None = None
+    seconds: float | None = None
+
+
+class Progress(Protocol):
+    """Who is told how far a run has come."""
+
+    def begin(self, job: Job, tiles: int) -> None:
+        """Start a file that takes so many tiles."""
+
+    def advance(self, tiles: int) -> None:
+        """Note that so many tiles of this file are done."""
+
+
+class InterruptedRunError(Exception):
+    """The run was given up before this file was whole."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    job: Job
+    image: io.Image
+    pixels: ReadAhead
+    digest: str
+    began: float
+    closing: ExitStack
+
+
+def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
+    """Return what a run would do with a job: ``planned``, ``kept`` or ``failed``; nothing is written.
+
+    A result that is there already is kept with ``resume`` if this model made it of this input, replaced with
+    ``overwrite``, and otherwise in the way.
+    """
+    source = str(job.source)
+    if job.target is None or job.problem:
+        return Result(source, None, "failed", job.problem)
+    if os.path.lexists(job.target):
+        if resume and _is_result_of(job, model):
+            return Result(source, str(job.target), "kept")
+        if not overwrite:
+            remedy = (
+                "is not what this model makes of this input; --overwrite replaces it"
+                if resume
+                else "exists; --overwrite replaces it, --resume keeps it"
+            )
+            return Result(source, None, "failed", f"{job.target} {remedy}")
+    return Result(source, str(job.target), "planned")
+
+
+def run(
+    jobs: Iterable[Job],
+    session: Session,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tile: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Result]:
+    """Denoise the jobs and yield a record of each, in their order; one that fails does not stop the others.
+
+    While one file runs, the next is being read and the last being written. Close the iterator to give up: every
+    result that is there is whole.
+
+    Parameters
+    ----------
+    overwrite, resume
+        As in :func:`foresee`.
+    tile
+        Side of a tile in pixels; None lets the pipeline choose.
+    progress
+        Is told about every file and tile.
+    """
+    reader = ThreadPoolExecutor(1, "temclean-read")
+    writer = ThreadPoolExecutor(1, "temclean-write")
+    waiting = iter(jobs)
+    opening: deque[Future[_Opened | Result]] = deque()
+    writing: deque[Future[Result]] = deque()
+    relay = Relay(room=1)
+
+    def open_next() -> None:
+        for job in waiting:
+            opening.append(reader.submit(_open, job, session.model, overwrite, resume))
+            return
+
+    try:
+        for _ in range(AHEAD):
+            open_next()
+        while opening:
+            opened = opening.popleft().result()
+            open_next()
+            if isinstance(opened, Result):
+                writing.append(Future())
+                writing[-1].set_result(opened)
+            else:
+                relay = Relay(room=1)
+                writing.append(_denoise(opened, session, tile, relay, writer, progress))
+            room = 0 if not isinstance(opened, Result) and _size(opened.pixels) > SMALL else AHEAD
+            while writing and (len(writing) > room or writing[0].done()):
+                yield writing.popleft().result()
+        while writing:
+            yield writing.popleft().result()
+    finally:
+        relay.close(InterruptedRunError())
+        reader.shutdown(cancel_futures=True)
+        writer.shutdown(cancel_futures=True)
+        for future in opening:
+            if not future.cancelled() and isinstance(left := future.result(), _Opened):
+                left.closing.close()
+
+
+def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Result:
+    """Open the input of a job, and read it if it is small; fail now where its result could not be written."""
+    began = time.perf_counter()
+    foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
+    if foreseen.status != "planned" or job.target is None:
+        return foreseen
+    closing = ExitStack()
+    try:
+        folder = job.target.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise FileError(f"the folder {folder} is read-only; give another one with -o")
+        with job.source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        image = closing.enter_context(io.read(job.source))
+        pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
+    except Exception as error:
+        closing.close()
+        return _failed(job, error)
+    return _Opened(job, image, pixels, digest, began, closing)
+
+
+def _denoise(
+    opened: _Opened,
+    session: Session,
+    tile: int | None,
+    relay: Relay,
+    writer: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> Future[Result]:
+    """Run the network over the frames in this thread while another writes them."""
+    pixels = opened.pixels
+    if progress:
+        progress.begin(opened.job, pipeline.tile_count(pixels.shape, session, tile=tile))
+    try:
+        scaling = pipeline.scaling(pixels, session.model)
+    except Exception as error:
+        opened.closing.close()
+        failed: Future[Result] = Future()
+        failed.set_result(_failed(opened.job, error))
+        return failed
+    provenance = {
+        "temclean": __version__,
+        "model": session.model.name,
+        "model_sha256": session.model.sha256,
+        "device": session.device,
+        "tile": tile or 0,
+        "scaling_low": scaling.low,
+        "scaling_high": scaling.high,
+        "input": opened.job.source.name,
+        "input_sha256": opened.digest,
+    }
+    written = writer.submit(_write, opened, relay, session, provenance)
+    try:
+        advance = progress.advance if progress else None
+        for frame in pipeline.denoise_frames(pixels, session, tile=tile, scaling=scaling, progress=advance):
+            relay.put(frame)
+        relay.close()
+    except RelayClosedError:
+        pass  # the writer has failed, and its record says why
+    except Exception as error:
+        relay.close(error)
+    return written
+
+
+def _write(opened: _Opened, relay: Relay, session: Session, provenance: dict[str, object]) -> Result:
+    job, image = opened.job, opened.image
+    if job.target is None:
+        raise AssertionError(job)
+    try:
+        with opened.closing:
+            io.write(job.target, image, relay, provenance)
+    except Exception as error:
+        return _failed(job, error, image.warnings)
+    finally:
+        relay.abandon()
+    return Result(
+        str(job.source),
+        str(job.target),
+        "done",
+        warnings=tuple(image.warnings),
+        shape=tuple(image.pixels.shape),
+        dtype=str(image.pixels.dtype),
+        device=session.device,
+        seconds=round(time.perf_counter() - opened.began, 4),
+    )
+
+
+def _failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
+    return Result(str(job.source), None, "failed", describe(error, job.source), tuple(warnings))
+
+
+def describe(error: Exception, path: Path) -> str:
+    """Return one line about an error, without the path if the line begins with it."""
+    if isinstance(error, TemcleanError):
+        text = str(error)
+    elif isinstance(error, OSError):
+        text = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    elif isinstance(error, MemoryError):
+        text = "not enough memory; close other programs or give a smaller --tile"
+    else:
+        text = f"unexpected {type(error).__name__}: {error}; please report it"
+    return " ".join(text.removeprefix(f"{path}: ").split())
+
+
+def _size(pixels: io.Frames | ReadAhead) -> int:
+    return math.prod(pixels.shape) * pixels.dtype.itemsize
+
+
+def _is_result_of(job: Job, model: Model) -> bool:
+    """Return whether the target was made by this model of this input."""
+    if job.target is None:
+        return False
+    try:
+        made = io.provenance(job.target)
+        if made is None or made.get("model_sha256") != model.sha256:
+            return False
+        with job.source.open("rb") as file:
+            return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
+    except (TemcleanError, OSError):
+        return False

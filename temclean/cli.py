@@ -1,0 +1,252 @@
+"""The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from temclean import __version__
+from temclean.errors import DeviceError, FileError, ImageError, MissingExtraError, TemcleanError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+CODES = {DeviceError: 3, FileError: FAILED, ImageError: FAILED}
+"""Exit codes of errors that end a command; the other errors of temclean are bad usage."""
+
+
+class Shard(click.ParamType):
+    """``I/N``."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        index, slash, count = str(value).partition("/")
+        if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+            self.fail(f"{value!r} is not I/N with I from 1 to N, such as 2/4", param, ctx)
+        return int(index), int(count)
+
+
+class Setting(click.ParamType):
+    """``NAME=VALUE``, the value as in JSON."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        name, _, text = str(value).partition("=")
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            return self.fail(f"{value!r} is not NAME=VALUE, such as smooth=false or patches=[8,8]", param, ctx)
+
+
+class Training(click.Command):
+    """``temclean train``, which lives where torch may be imported and is loaded when it is called."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if find_spec("torch") is None:
+            raise MissingExtraError('train needs torch: pip install "temclean[train]"')
+        command: click.Command = import_module("temclean.training.train").main
+        return command.make_context(info_name, args, parent=parent, **extra)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="temclean %(version)s")
+def cli() -> None:
+    """Denoise and restore TEM, STEM and SEM images, offline, on the GPU or the CPU.
+
+    Results go to stdout, one line each; messages and progress go to stderr. Exit codes: 0 all done, 1 some inputs
+    failed and the others were done, 2 bad usage, 3 the device is not there, 130 interrupted.
+    """
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+
+
+@cli.command(no_args_is_help=False)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("-m", "--model", metavar="MODEL", required=True, help="A name from `temclean models`, or an ONNX file.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all cores].")
+@click.option("--tile", type=click.IntRange(min=32), metavar="PX", help="Side of a tile [default: chosen to fit].")
+@OVERWRITE
+@click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
+@click.option("--shard", type=Shard(), default="1/1", help="Do the I-th of N equal parts of the inputs.")
+@click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@AS_JSON
+def denoise(
+    inputs: tuple[str, ...],
+    model: str,
+    out: Path | None,
+    device: str,
+    threads: int | None,
+    tile: int | None,
+    overwrite: bool,
+    resume: bool,
+    shard: tuple[int, int],
+    include_results: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Denoise files, folders or globs.
+
+    Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
+    scale, pixel size and metadata. Files that temclean made are left out unless --include-results.
+    """
+    from temclean import batch, jobs, models
+    from temclean.reporting import Reporter
+
+    chosen = models.load(model)
+    plan = jobs.plan(inputs, chosen.name, out, include_results=include_results, shard=shard)
+    session = None if dry_run else models.open_session(chosen, device, threads)
+    with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
+        if session is None:
+            return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
+        reporter.announce(chosen.name, session.device)
+        results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        with closing(results):
+            return reporter.report(results)
+
+
+@cli.command()
+@click.argument("clean", metavar="[CLEAN...]", nargs=-1)
+@click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg or poisson.")
+@click.option("--specimen", metavar="NAME", default="graphene", show_default=True, help="What is drawn.")
+@click.option("--level", metavar="C", type=float, help="Noise level; for poisson, counts a pixel [default: 0.2; 20].")
+@click.option("--set", "settings", type=Setting(), multiple=True, help="Another parameter of the noise.")
+@click.option("-n", "--count", type=click.IntRange(min=1), default=1, show_default=True, help="Pairs to draw.")
+@click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, metavar="PX", help="Pixels a side.")
+@click.option("--pixel-size", type=float, default=0.1, show_default=True, metavar="A", help="Angstroms a pixel.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=".", show_default=True, help="Folder to write to."
+)
+@click.option("--from", "manifest", type=click.Path(path_type=Path), help="Make the pairs of this manifest.json again.")
+@OVERWRITE
+@AS_JSON
+def simulate(
+    clean: tuple[str, ...],
+    family: str | None,
+    specimen: str,
+    level: float | None,
+    settings: tuple[tuple[str, Any], ...],
+    count: int,
+    size: int,
+    pixel_size: float,
+    seed: int,
+    out: Path,
+    manifest: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Write pairs of clean and noisy images, and a manifest.json from which they can be made again.
+
+    Without CLEAN, draw a specimen: NNNN_clean.tif and NNNN_noisy.tif, float32 in [0, 1]. With the user's own CLEAN
+    files, write STEM_noisy.tif: the noise is added to the image scaled to [0, 1] by its least and greatest value, and
+    the result returned to the scale of the input, as float32.
+    """
+    from temclean import simulate as pairs
+    from temclean import tables
+
+    if manifest is None and family is None:
+        raise click.UsageError("give --noise FAMILY, or --from MANIFEST")
+    if manifest is not None and (family or clean):
+        raise click.UsageError("--from takes everything from the manifest; give no CLEAN and no --noise with it")
+    if manifest is not None:
+        planned = pairs.load_manifest(manifest)
+    elif clean:
+        planned = pairs.own(clean, family, pairs.noise_of(family, level, dict(settings)), seed)
+    else:
+        noise = pairs.noise_of(family, level, dict(settings))
+        planned = pairs.drawn(specimen, count, size, pixel_size, family, noise, seed)
+    return tables.print_outcomes(pairs.make(planned, out, overwrite=overwrite), as_json=as_json)
+
+
+@cli.command()
+@click.argument("truth", required=False)
+@click.argument("test", required=False)
+@click.option("--css", "movie", type=click.Path(path_type=Path), metavar="MOVIE", help="Score a movie against itself.")
+@click.option("--data-range", type=click.FloatRange(min=0, min_open=True), help="Range of the intensities.")
+@AS_JSON
+def score(truth: str | None, test: str | None, movie: Path | None, data_range: float | None, as_json: bool) -> int:
+    """Compare TEST with TRUTH: two files, or two folders or (quoted) globs of pairs.
+
+    Prints MAE, PSNR, SSIM and MS-SSIM; of a stack, their means over its frames. With --css, the CSS of each frame of
+    MOVIE with the next.
+    """
+    from temclean import scoring, tables
+
+    if movie is not None:
+        if truth is not None:
+            raise click.UsageError("--css takes one movie; give no TRUTH and TEST with it")
+        return tables.print_css(movie, scoring.css(movie, data_range), as_json=as_json)
+    if truth is None or test is None:
+        raise click.UsageError("give TRUTH and TEST, or --css MOVIE; quote globs, so that the shell leaves them alone")
+    return tables.print_scores(scoring.score_all(truth, test, data_range), as_json=as_json)
+
+
+@cli.command()
+@click.argument("name", required=False)
+@AS_JSON
+def models(name: str | None, as_json: bool) -> None:
+    """List the models, or print all that is known of one."""
+    from temclean import models as shelf
+    from temclean import tables
+
+    loaded = [shelf.load(each) for each in ([name] if name else sorted(shelf.available()))]
+    tables.print_models(loaded, as_json=as_json, full=name is not None)
+
+
+@cli.command(cls=Training, add_help_option=False, short_help="Train a network on simulated images.")
+def train() -> None:
+    """Train a network on simulated images (needs the `train` extra)."""
+
+
+@cli.command()
+@AS_JSON
+def doctor(as_json: bool) -> int:
+    """Say what works here and what does not, and why: build, providers, GPU, threads, formats."""
+    from temclean import doctor as practice
+    from temclean import tables
+
+    return tables.print_findings(practice.examine(), as_json=as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        # Click would expand globs on Windows before TRUTH and TEST can be told apart; we expand our inputs ourselves.
+        code = cli.main(arguments, prog_name="temclean", standalone_mode=False, windows_expand_args=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; every file that was written is whole")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain about it when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except click.ClickException as error:
+        _say(error.format_message())
+        return USAGE
+    except TemcleanError as error:
+        _say(str(error))
+        return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
+
+
+def _say(text: str) -> None:
+    click.echo(f"temclean: {' '.join(text.split())}", err=True)

@@ -1,0 +1,137 @@
+"""Print what the commands other than ``denoise`` have to say: tables for people, JSON lines for programs."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from temclean.doctor import Finding
+    from temclean.models import Model
+    from temclean.scoring import Score
+    from temclean.simulate import Outcome
+
+METRICS = {"mae": "MAE", "psnr": "PSNR/dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
+
+
+def print_outcomes(outcomes: "Iterable[Outcome]", *, as_json: bool) -> int:
+    """Print what ``simulate`` made, and return the exit code."""
+    failed = 0
+    for outcome in outcomes:
+        if outcome.error:
+            failed += 1
+            click.echo(f"{outcome.clean}: {outcome.error}", err=True)
+        if as_json:
+            click.echo(json.dumps(asdict(outcome)))
+        elif not outcome.error:
+            click.echo(f"{outcome.clean} -> {outcome.noisy}")
+    return 1 if failed else 0
+
+
+def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
+    """Print the metrics of each pair as it comes, the means of several at the end, and return the exit code."""
+    failed, rows = 0, []
+    for score in scores:
+        if as_json:
+            click.echo(json.dumps(score.record()))
+        if score.values is None:
+            failed += 1
+            click.echo(f"{score.test or score.truth}: {score.error}", err=True)
+            continue
+        row = [score.values[name] for name in METRICS]
+        if not as_json:
+            if not rows:
+                click.echo("".join(f"{title:>9}" for title in METRICS.values()) + "  test")
+            click.echo(_numbers(row) + f"  {score.test}")
+        rows.append(row)
+    if len(rows) > 1 and not as_json:
+        columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
+        click.echo(_numbers([sum(column) / len(column) if column else None for column in columns]) + "  mean")
+    return 1 if failed else 0
+
+
+def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
+    """Print the CSS of consecutive frames and its mean, and return the exit code."""
+    mean = sum(values) / len(values)
+    if as_json:
+        click.echo(json.dumps({"movie": str(movie), "css": list(values), "mean": mean}))
+        return 0
+    click.echo("      CSS  frames")
+    for index, value in enumerate(values):
+        click.echo(_numbers([value]) + f"  {index} and {index + 1}")
+    click.echo(_numbers([mean]) + "  mean")
+    return 0
+
+
+def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool) -> None:
+    """Print a table of models, or all that is known of each."""
+    if as_json:
+        for model in models:
+            click.echo(json.dumps(_record(model)))
+    elif full:
+        for model in models:
+            for name, value in _record(model).items():
+                click.echo(f"{name:14} {_plain(value)}")
+    else:
+        rows = [("model", "noise", "levels", "pixel size", "licence", "what for")]
+        rows += [
+            (
+                model.name,
+                model.family,
+                _interval(model.levels),
+                _interval(model.pixel_sizes) + " Å",
+                model.licence,
+                model.summary,
+            )
+            for model in models
+        ]
+        click.echo("\n".join(_aligned(rows)))
+
+
+def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
+    """Print what ``doctor`` found, and return the exit code: 1 if nothing can be denoised here."""
+    found = list(findings)
+    if as_json:
+        click.echo(json.dumps({finding.name: asdict(finding) for finding in found}))
+    else:
+        click.echo("\n".join(_aligned([(finding.verdict, finding.name, finding.detail) for finding in found])))
+    return 1 if any(finding.verdict == "broken" for finding in found) else 0
+
+
+def _record(model: "Model") -> dict[str, object]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(model).items()}
+
+
+def _numbers(values: Iterable[float | None]) -> str:
+    return "".join(f"{_number(value):>9}" for value in values)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    # Four decimals would not show these as they are.
+    odd = abs(value) >= 1000 or 0 < abs(value) < 0.001
+    return f"{value:.4g}" if odd else f"{value:.4f}"
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return " to ".join(f"{bound:g}" for bound in bounds)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_plain(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each) for each in value)
+    return str(value)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines with their columns aligned; the last column may be as long as it likes."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return [
+        "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
