@@ -1,0 +1,318 @@
+"""Sums behind the image metrics.
+
+Every function walks the images in tiles of a fixed size and writes the float64 sums of each into ``out``, so the
+caller adds them up in one order and the bits do not depend on the number of threads.
+
+A pair (x, y) is handled as s = x + y and d = x - y, each image freed of its offset and scaled by the data range:
+
+    m1^2 + m2^2 = (ms^2 + md^2) / 2        v1 + v2 = (vs + vd) / 2        v1 + v2 - 2 cov = vd
+
+so 1 - luminance and 1 - contrast-structure are small ratios of their own, free of cancellation between like images.
+"""
+
+from cython cimport floating
+from cython.parallel cimport prange
+from libc.math cimport fabs
+
+from _dispatch cimport cloned_void
+
+cdef enum:
+    TAPS = 11
+    ROWS = 128  # of the map, in a tile; even, so that a tile holds whole pairs of rows
+    COLUMNS = 128  # likewise; the ring then lies in the first-level cache
+    LANE = COLUMNS + TAPS - 1
+    RING = 16  # filtered rows kept: TAPS, rounded up to a power of two
+    MOMENTS = 4  # s, d, s^2, d^2
+    SIDE = 512  # rows and columns of a block of plain sums
+
+TILE = ROWS
+BLOCK = SIDE
+
+
+cdef cloned_void filter_row(
+    const floating* x, const floating* y, Py_ssize_t columns, floating offset_x, floating offset_y,
+    floating scale, const floating* taps, floating* out,
+) noexcept nogil:
+    """Write the four moments of one row, filtered along it, ``COLUMNS`` apart."""
+    cdef floating raw[MOMENTS * LANE]
+    cdef floating a, b, s, d
+    cdef floating t0 = taps[0], t1 = taps[1], t2 = taps[2], t3 = taps[3], t4 = taps[4], t5 = taps[5]
+    cdef const floating* r
+    cdef floating* o
+    cdef Py_ssize_t j, m
+    for j in range(columns + TAPS - 1):
+        a = x[j] - offset_x
+        b = y[j] - offset_y
+        s = (a + b) * scale
+        d = (a - b) * scale  # scaled after, or fused multiply-adds leave a difference between equal images
+        raw[j] = s
+        raw[LANE + j] = d
+        raw[2 * LANE + j] = s * s
+        raw[3 * LANE + j] = d * d
+    for m in range(MOMENTS):
+        r = &raw[m * LANE]
+        o = out + m * COLUMNS
+        for j in range(columns):
+            o[j] = (
+                t0 * (r[j] + r[j + 10]) + t1 * (r[j + 1] + r[j + 9]) + t2 * (r[j + 2] + r[j + 8])
+                + t3 * (r[j + 3] + r[j + 7]) + t4 * (r[j + 4] + r[j + 6]) + t5 * r[j + 5]
+            )
+
+
+cdef cloned_void map_row(
+    const floating* ring, Py_ssize_t row, Py_ssize_t columns, floating bias_s, floating bias_d,
+    floating c1, floating c2, bint luminance, const floating* taps, double* total,
+) noexcept nogil:
+    """Filter the ring's last ``TAPS`` rows down the columns; add one row of 1 - map to ``total``."""
+    cdef floating mean[MOMENTS * COLUMNS]
+    cdef floating ms, md, vs, vd, structure, light
+    cdef floating t0 = taps[0], t1 = taps[1], t2 = taps[2], t3 = taps[3], t4 = taps[4], t5 = taps[5]
+    cdef const floating* r0 = ring + ((row - 10) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r1 = ring + ((row - 9) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r2 = ring + ((row - 8) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r3 = ring + ((row - 7) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r4 = ring + ((row - 6) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r5 = ring + ((row - 5) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r6 = ring + ((row - 4) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r7 = ring + ((row - 3) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r8 = ring + ((row - 2) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r9 = ring + ((row - 1) & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef const floating* r10 = ring + (row & (RING - 1)) * (MOMENTS * COLUMNS)
+    cdef Py_ssize_t j
+    for j in range(MOMENTS * COLUMNS):
+        mean[j] = (
+            t0 * (r0[j] + r10[j]) + t1 * (r1[j] + r9[j]) + t2 * (r2[j] + r8[j])
+            + t3 * (r3[j] + r7[j]) + t4 * (r4[j] + r6[j]) + t5 * r5[j]
+        )
+    if luminance:
+        for j in range(columns):
+            ms = mean[j]
+            md = mean[COLUMNS + j]
+            vs = mean[2 * COLUMNS + j] - ms * ms
+            vd = mean[3 * COLUMNS + j] - md * md
+            structure = vd / (<floating> 0.5 * (vs + vd) + c2)
+            ms = ms + bias_s
+            md = md + bias_d
+            light = md * md / (<floating> 0.5 * (ms * ms + md * md) + c1)
+            total[j] += structure + light - structure * light
+    else:
+        for j in range(columns):
+            ms = mean[j]
+            md = mean[COLUMNS + j]
+            vs = mean[2 * COLUMNS + j] - ms * ms
+            vd = mean[3 * COLUMNS + j] - md * md
+            total[j] += vd / (<floating> 0.5 * (vs + vd) + c2)
+
+
+cdef cloned_void halve_row(
+    const floating* a, const floating* b, Py_ssize_t columns, floating offset, floating scale, floating* out,
+) noexcept nogil:
+    """Write the 2x2 means of two rows; an odd last column stands for its missing neighbour."""
+    cdef floating quarter = <floating> 0.25 * scale
+    cdef floating half = <floating> 0.5 * scale
+    cdef Py_ssize_t j, pairs = columns // 2
+    for j in range(pairs):
+        out[j] = (
+            ((a[2 * j] - offset) + (a[2 * j + 1] - offset)) + ((b[2 * j] - offset) + (b[2 * j + 1] - offset))
+        ) * quarter
+    if columns % 2:
+        out[pairs] = ((a[columns - 1] - offset) + (b[columns - 1] - offset)) * half
+
+
+cdef double tile_sum(
+    const floating* x, const floating* y, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
+    floating offset_x, floating offset_y, floating scale, floating bias_s, floating bias_d,
+    floating c1, floating c2, bint luminance, const floating* taps,
+    floating* half_x, floating* half_y, Py_ssize_t half_stride, Py_ssize_t own_rows, Py_ssize_t own_columns,
+) noexcept nogil:
+    """Sum 1 - map over ``rows`` x ``columns`` windows, and halve the input rows and columns that the tile owns."""
+    cdef floating ring[RING * MOMENTS * COLUMNS]
+    cdef double total[COLUMNS]
+    cdef double result = 0.0
+    cdef Py_ssize_t row, above, j
+    for j in range(COLUMNS):
+        total[j] = 0.0
+    for j in range(RING * MOMENTS * COLUMNS):
+        ring[j] = 0
+    for row in range(rows + TAPS - 1):
+        filter_row(
+            x + row * stride, y + row * stride, columns, offset_x, offset_y, scale, taps,
+            ring + (row & (RING - 1)) * (MOMENTS * COLUMNS),
+        )
+        if row >= TAPS - 1:
+            map_row(ring, row, columns, bias_s, bias_d, c1, c2, luminance, taps, total)
+        # an odd last row stands for its missing neighbour
+        if half_x != NULL and row < own_rows and (row % 2 == 1 or row == own_rows - 1):
+            above = row - row % 2
+            halve_row(
+                x + above * stride, x + row * stride, own_columns, offset_x, scale, half_x + (row // 2) * half_stride
+            )
+            halve_row(
+                y + above * stride, y + row * stride, own_columns, offset_y, scale, half_y + (row // 2) * half_stride
+            )
+    for j in range(columns):
+        result += total[j]
+    return result
+
+
+def similarity(
+    const floating[:, ::1] x not None,
+    const floating[:, ::1] y not None,
+    double offset_x,
+    double offset_y,
+    double scale,
+    double bias_s,
+    double bias_d,
+    double c1,
+    double c2,
+    bint luminance,
+    const floating[::1] taps not None,
+    floating[:, ::1] half_x not None,
+    floating[:, ::1] half_y not None,
+    double[:, ::1] out not None,
+    int threads,
+):
+    """Write, for each tile of the map, the sum of 1 - contrast-structure, times luminance if asked for.
+
+    ``half_x`` and ``half_y`` receive the images at half their size, or are empty.
+    """
+    cdef Py_ssize_t height = x.shape[0], width = x.shape[1]
+    cdef Py_ssize_t across = out.shape[1], tiles = out.shape[0] * out.shape[1]
+    cdef Py_ssize_t index, top, left, rows, columns, half_stride = 0
+    cdef floating* to_x = NULL
+    cdef floating* to_y = NULL
+    if half_x.shape[0] > 0:
+        half_stride = half_x.shape[1]
+        to_x = &half_x[0, 0]
+        to_y = &half_y[0, 0]
+    for index in prange(tiles, nogil=True, schedule="static", num_threads=threads):
+        top = index // across * ROWS
+        left = index % across * COLUMNS
+        rows = min(<Py_ssize_t> ROWS, height - (TAPS - 1) - top)
+        columns = min(<Py_ssize_t> COLUMNS, width - (TAPS - 1) - left)
+        out[index // across, index % across] = tile_sum(
+            &x[top, left], &y[top, left], width, rows, columns,
+            <floating> offset_x, <floating> offset_y, <floating> scale, <floating> bias_s, <floating> bias_d,
+            <floating> c1, <floating> c2, luminance, &taps[0],
+            to_x + top // 2 * half_stride + left // 2 if to_x != NULL else NULL,
+            to_y + top // 2 * half_stride + left // 2 if to_y != NULL else NULL,
+            half_stride,
+            # the last tile also owns the rows and columns where no window begins
+            rows if top + rows + TAPS - 1 < height else height - top,
+            columns if left + columns + TAPS - 1 < width else width - left,
+        )
+
+
+cdef cloned_void survey_block(
+    const floating* x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns, double* out,
+) noexcept nogil:
+    cdef floating low[SIDE]
+    cdef floating high[SIDE]
+    cdef double total[SIDE]
+    cdef const floating* r
+    cdef Py_ssize_t row, j
+    for j in range(columns):
+        low[j] = x[j]
+        high[j] = x[j]
+        total[j] = 0.0
+    for row in range(rows):
+        r = x + row * stride
+        for j in range(columns):
+            low[j] = r[j] if r[j] < low[j] else low[j]
+            high[j] = r[j] if r[j] > high[j] else high[j]
+            total[j] += r[j]
+    out[0] = x[0]
+    out[1] = x[0]
+    out[2] = 0.0
+    for j in range(columns):
+        out[0] = min(out[0], <double> low[j])
+        out[1] = max(out[1], <double> high[j])
+        out[2] += total[j]
+
+
+cdef cloned_void differences_block(
+    const floating* x, const floating* y, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns, double* out,
+) noexcept nogil:
+    cdef double absolute[SIDE]
+    cdef double square[SIDE]
+    cdef double d
+    cdef Py_ssize_t row, j
+    for j in range(columns):
+        absolute[j] = 0.0
+        square[j] = 0.0
+    for row in range(rows):
+        for j in range(columns):
+            d = <double> x[row * stride + j] - <double> y[row * stride + j]
+            absolute[j] += fabs(d)
+            square[j] += d * d
+    out[0] = 0.0
+    out[1] = 0.0
+    for j in range(columns):
+        out[0] += absolute[j]
+        out[1] += square[j]
+
+
+cdef cloned_void moments_block(
+    const floating* x, const floating* y, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
+    double mean_s, double mean_d, double* out,
+) noexcept nogil:
+    cdef double square_s[SIDE]
+    cdef double square_d[SIDE]
+    cdef double s, d
+    cdef Py_ssize_t row, j
+    for j in range(columns):
+        square_s[j] = 0.0
+        square_d[j] = 0.0
+    for row in range(rows):
+        for j in range(columns):
+            s = <double> x[row * stride + j] + <double> y[row * stride + j] - mean_s
+            d = <double> x[row * stride + j] - <double> y[row * stride + j] - mean_d
+            square_s[j] += s * s
+            square_d[j] += d * d
+    out[0] = 0.0
+    out[1] = 0.0
+    for j in range(columns):
+        out[0] += square_s[j]
+        out[1] += square_d[j]
+
+
+def survey(const floating[:, ::1] x not None, double[:, ::1] out not None, int threads):
+    """Write the least value, the greatest and the sum of each block. A NaN shows in the sum alone."""
+    cdef Py_ssize_t height = x.shape[0], width = x.shape[1], across = (width + SIDE - 1) // SIDE, index, top, left
+    for index in prange(out.shape[0], nogil=True, schedule="static", num_threads=threads):
+        top = index // across * SIDE
+        left = index % across * SIDE
+        survey_block(
+            &x[top, left], width, min(<Py_ssize_t> SIDE, height - top), min(<Py_ssize_t> SIDE, width - left),
+            &out[index, 0],
+        )
+
+
+def differences(
+    const floating[:, ::1] x not None, const floating[:, ::1] y not None, double[:, ::1] out not None, int threads
+):
+    """Write the sums of |x - y| and (x - y)^2 over each block."""
+    cdef Py_ssize_t height = x.shape[0], width = x.shape[1], across = (width + SIDE - 1) // SIDE, index, top, left
+    for index in prange(out.shape[0], nogil=True, schedule="static", num_threads=threads):
+        top = index // across * SIDE
+        left = index % across * SIDE
+        differences_block(
+            &x[top, left], &y[top, left], width,
+            min(<Py_ssize_t> SIDE, height - top), min(<Py_ssize_t> SIDE, width - left), &out[index, 0],
+        )
+
+
+def moments(
+    const floating[:, ::1] x not None, const floating[:, ::1] y not None, double mean_s, double mean_d,
+    double[:, ::1] out not None, int threads,
+):
+    """Write the sums of (x + y - mean_s)^2 and (x - y - mean_d)^2 over each block."""
+    cdef Py_ssize_t height = x.shape[0], width = x.shape[1], across = (width + SIDE - 1) // SIDE, index, top, left
+    for index in prange(out.shape[0], nogil=True, schedule="static", num_threads=threads):
+        top = index // across * SIDE
+        left = index % across * SIDE
+        moments_block(
+            &x[top, left], &y[top, left], width,
+            min(<Py_ssize_t> SIDE, height - top), min(<Py_ssize_t> SIDE, width - left),
+            mean_s, mean_d, &out[index, 0],
+        )
