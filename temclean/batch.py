@@ -117,6 +117,9 @@ def run(
     progress
         Is told about every file and tile.
     """
+    jobs = list(jobs)
+    if resume:
+        _clear_leftovers(jobs)
     reader = ThreadPoolExecutor(1, "temclean-read")
     writer = ThreadPoolExecutor(1, "temclean-write")
     waiting = iter(jobs)
@@ -262,6 +265,19 @@ def describe(error: Exception, path: Path) -> str:
 
 def _size(pixels: io.Frames | ReadAhead) -> int:
     return math.prod(pixels.shape) * pixels.dtype.itemsize
+
+
+def _clear_leftovers(jobs: Iterable[Job]) -> None:
+    """Remove the unfinished files that killed runs left where these jobs write."""
+    folders: dict[Path, set[str]] = {}
+    for job in jobs:
+        if job.target:
+            folders.setdefault(job.target.parent, set()).add(job.target.name[:100])
+    for folder, targets in folders.items():
+        for path in folder.glob(".*.part"):
+            name = path.name[1:].rsplit(".", 2)[0]
+            if name in targets:
+                path.unlink(missing_ok=True)
 
 
 def _is_result_of(job: Job, model: Model) -> bool:
