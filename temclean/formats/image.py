@@ -102,7 +102,7 @@ class RawFrames(Frames):
         else:
             offset = self.offsets + index * self.frame_bytes
         array = read_values(self.path, offset, self.shape[-2:], self.stored)
-        return array[::-1] if self.flip else array
+        return np.ascontiguousarray(array[::-1]) if self.flip else array
 
 
 class MappedFrames(Frames):

@@ -3,7 +3,7 @@
 import math
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -35,13 +35,15 @@ RGB, PALETTE, YCBCR = 2, 3, 6
 class PageFrames(Frames):
     """Frames of a file whose pages are compressed, tiled or scattered; (H, W, S) where a pixel has samples."""
 
-    def __init__(self, path: Path, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]
+    ) -> None:
         page = series.keyframe
         super().__init__(path, shape, np.dtype(page.dtype))
-        self.tiff = tiff
+        self.file = file
         self.series = series
         self.lock = threading.Lock()
-        self.layout = page_layout(tiff, page)
+        self.layout = page_layout(path, tiff, page)
         self.stored = page_bytes(path, series.pages[0], path.stat().st_size)
         self.claimed = frame_bytes(self.shape, self.dtype, page.samplesperpixel)
         check_claim(path, self.claimed, self.stored)
@@ -72,33 +74,37 @@ class PageFrames(Frames):
         return np.moveaxis(frame, 0, -1) if self.series.keyframe.planarconfig == 2 and frame.ndim == 3 else frame
 
     def close(self) -> None:
-        self.tiff.close()
+        self.file.close()
 
 
 def read(path: Path) -> Image:
     """Open a TIFF file."""
-    tiff = tifffile.TiffFile(path, _multifile=False)
+    # tifffile leaves a file of its own open when its header is damaged.
+    file = path.open("rb")
     try:
-        image = _read(path, tiff)
+        image = _read(path, file)
     except BaseException:
-        tiff.close()
+        file.close()
         raise
     if isinstance(image.pixels, RawFrames):
-        tiff.close()
+        file.close()
     return image
 
 
-def _read(path: Path, tiff: "TiffFile") -> Image:
+def _read(path: Path, file: BinaryIO) -> Image:
     warnings: list[str] = []
+    tiff = tifffile.TiffFile(file, _multifile=False)
     check_chain(path, tiff)
-    series = choose_series(tiff, warnings)
+    series = choose_series(path, tiff, warnings)
     page = series.keyframe
     shape, axes = stack_shape(path, series)
     if page.dtype is None:
         raise ImageError(f"{path}: holds {page.bitspersample}-bit values; save it as 8, 16 or 32-bit")
     if page.dtype.kind == "b":
         raise ImageError(f"{path}: is black and white (1 bit a pixel); export it in grey levels")
-    frames = open_frames(path, tiff, series, shape)
+    if page.samplesperpixel < 1:
+        raise damaged(path, "its pixels have no samples")
+    frames = open_frames(path, file, tiff, series, shape)
     colour = page.samplesperpixel > 1 or page.photometric == PALETTE
     if page.samplesperpixel > 1:
         frames = grey_frames(path, page, frames, shape, warnings)
@@ -134,11 +140,11 @@ def check_chain(path: Path, tiff: "TiffFile") -> None:
         raise damaged(path, f"its list of pages breaks off after {len(tiff.pages)}")
 
 
-def choose_series(tiff: "TiffFile", warnings: list[str]) -> "TiffPageSeries":
+def choose_series(path: Path, tiff: "TiffFile", warnings: list[str]) -> "TiffPageSeries":
     """Return the images that were meant: the series with the largest frames, then the most of them."""
     every = [series for series in tiff.series if math.prod(series.shape)]
     if not every:
-        raise ImageError(f"{tiff.filehandle.path}: holds no image; export it anew")
+        raise ImageError(f"{path}: holds no image; export it anew")
     chosen = max(every, key=lambda one: (one.keyframe.imagewidth * one.keyframe.imagelength, len(one.pages)))
     others = [series for series in every if series is not chosen]
     if others:
@@ -181,7 +187,9 @@ def re_images(description: str) -> int:
     return 0
 
 
-def open_frames(path: Path, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]) -> Frames:
+def open_frames(
+    path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]
+) -> Frames:
     """Return the frames, straight from the file where they lie in it as they are."""
     page = series.keyframe
     dtype = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
@@ -194,10 +202,10 @@ def open_frames(path: Path, tiff: "TiffFile", series: "TiffPageSeries", shape: t
             f"{path}: holds {math.prod(shape[:-2])} frames in {pages} pages, a layout that is not supported; "
             "save it from Fiji as a plain TIFF stack"
         )
-    return PageFrames(path, tiff, series, shape)
+    return PageFrames(path, file, tiff, series, shape)
 
 
-def page_layout(tiff: "TiffFile", page: "TiffPage") -> tiff_codecs.Layout | None:
+def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage") -> tiff_codecs.Layout | None:
     """Return how the page's pixels lie, or None where only tifffile can tell."""
     dtype = np.dtype(page.dtype)
     whole = page.bitspersample == dtype.itemsize * 8 and page.fillorder == 1 and page.imagedepth == 1
@@ -209,9 +217,9 @@ def page_layout(tiff: "TiffFile", page: "TiffPage") -> tiff_codecs.Layout | None
     strip = (min(page.rowsperstrip, page.imagelength), page.imagewidth)
     segment = (page.tilelength, page.tilewidth) if tiled else strip
     if min(segment) < 1:
-        raise damaged(Path(tiff.filehandle.path), "its strips or tiles have no size")
+        raise damaged(path, "its strips or tiles have no size")
     if tiled and segment[0] * segment[1] > 4 * max(page.imagelength * page.imagewidth, 1 << 20):
-        raise damaged(Path(tiff.filehandle.path), f"its tiles of {segment[0]} x {segment[1]} pixels exceed the image")
+        raise damaged(path, f"its tiles of {segment[0]} x {segment[1]} pixels exceed the image")
     return tiff_codecs.Layout(
         height=int(page.imagelength),
         width=int(page.imagewidth),
@@ -266,6 +274,6 @@ def palette_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[in
 
 def provenance(path: Path) -> str | None:
     """Return temclean's own tag of the first page."""
-    with tifffile.TiffFile(path, _multifile=False) as tiff:
-        value = tiff.pages.first.tags.valueof(tiff_tags.PROVENANCE)
+    with path.open("rb") as file:
+        value = tifffile.TiffFile(file, _multifile=False).pages.first.tags.valueof(tiff_tags.PROVENANCE)
     return value if isinstance(value, str) else None

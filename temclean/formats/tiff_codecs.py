@@ -1,11 +1,9 @@
 """Decode the strips and tiles of a TIFF page: none, LZW, deflate and PackBits, with both predictors.
 
-tifffile leaves LZW and the predictors to imagecodecs, which few microscope PCs have; here libtiff does LZW by way of
-Pillow, whatever the data type, and nothing is decompressed further than the page is large.
+tifffile leaves LZW and the predictors to imagecodecs, which few microscope PCs have. Nothing is decompressed further
+than the page is large.
 """
 
-import io
-import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from temclean import _lzw
 from temclean.formats.image import Array, native
 from temclean.formats.quiet import damaged
 
@@ -82,7 +81,7 @@ def read_segment(path: Path, file: BinaryIO, layout: Layout, place: tuple[int, i
     file.seek(offset)
     data = file.read(min(count, size) if layout.compression == NONE else count)
     if layout.compression != NONE:
-        data = decompress(data, layout.compression, height, size // height)
+        data = decompress(data, layout.compression, size)
     if len(data) < size:
         raise damaged(path, f"a strip or tile holds {len(data)} of {size} bytes")
     flat = np.frombuffer(bytearray(data[:size]) if layout.compression == NONE else data[:size], layout.dtype)
@@ -93,26 +92,24 @@ def read_segment(path: Path, file: BinaryIO, layout: Layout, place: tuple[int, i
     return add_up_float(flat, shape, layout.dtype)
 
 
-def decompress(data: bytes, compression: int, rows: int, row_bytes: int) -> bytes:
-    """Return at most `rows` times `row_bytes` decompressed bytes."""
+def decompress(data: bytes, compression: int, size: int) -> bytes:
+    """Return at most `size` decompressed bytes."""
     if compression == LZW:
-        return lzw(data, rows, row_bytes)
+        return lzw(data, size)
     if compression == PACKBITS:
-        return packbits(data, rows * row_bytes)
-    return zlib.decompressobj().decompress(data, rows * row_bytes)
+        return packbits(data, size)
+    return zlib.decompressobj().decompress(data, size)
 
 
-def lzw(data: bytes, rows: int, row_bytes: int) -> bytes:
-    """Decode LZW through libtiff: wrap the bytes as an 8-bit TIFF of one strip."""
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    entries = {256: row_bytes, 257: rows, 258: 8, 259: LZW, 262: 1, 273: 0, 277: 1, 278: rows, 279: len(data)}
-    start = 8 + 2 + 12 * len(entries) + 4
-    entries[273] = start
-    ifd = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
-    wrapped = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + ifd + bytes(4) + data
-    with TiffImageFile(io.BytesIO(wrapped)) as image:
-        return image.tobytes()
+def lzw(data: bytes, size: int) -> bytes:
+    """Return at most `size` bytes of decoded LZW."""
+    out = bytearray(size)
+    written = _lzw.decode(data, out)
+    if written < 0 or data[:1] == b"\0":
+        # A stream that begins with a zero is of the kind that TIFF 5 writers left, its bits in reverse order.
+        raise ValueError("its LZW codes make no sense")
+    del out[written:]
+    return bytes(out)
 
 
 def packbits(data: bytes, size: int) -> bytes:

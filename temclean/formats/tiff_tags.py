@@ -190,8 +190,9 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
         kind = "plain" if description.strip() and not page.is_imagej else "none"
     across, down = page.tags.valueof(282), page.tags.valueof(283)
     resolution = None
-    if isinstance(across, tuple) and isinstance(down, tuple) and len(across) == len(down) == 2:
-        resolution = (across, down, int(page.tags.valueof(296, 2)))
+    known = page.tags.valueof(296, 2) in {1, 2, 3}
+    if known and isinstance(across, tuple) and isinstance(down, tuple) and len(across) == len(down) == 2:
+        resolution = (across, down, page.tags.valueof(296, 2))
     tags = []
     for tag in page.tags:
         if tag.code in _STRUCTURE or tag.code in _OFFSETS or tag.dtype == 13 or tag.valuebytecount > _MOST_TAG_BYTES:
