@@ -25,7 +25,8 @@ cdef enum:
     MOMENTS = 4  # s, d, s^2, d^2
     SIDE = 512  # rows and columns of a block of plain sums
 
-TILE = ROWS
+TILE_ROWS = ROWS
+TILE_COLUMNS = COLUMNS
 BLOCK = SIDE
 
 
@@ -169,12 +170,13 @@ def similarity(
     const floating[::1] taps not None,
     floating[:, ::1] half_x not None,
     floating[:, ::1] half_y not None,
+    Py_ssize_t own,
     double[:, ::1] out not None,
     int threads,
 ):
     """Write, for each tile of the map, the sum of 1 - contrast-structure, times luminance if asked for.
 
-    ``half_x`` and ``half_y`` receive the images at half their size, or are empty.
+    ``half_x`` and ``half_y`` receive the first ``own`` rows at half their size, or are empty.
     """
     cdef Py_ssize_t height = x.shape[0], width = x.shape[1]
     cdef Py_ssize_t across = out.shape[1], tiles = out.shape[0] * out.shape[1]
@@ -198,7 +200,7 @@ def similarity(
             to_y + top // 2 * half_stride + left // 2 if to_y != NULL else NULL,
             half_stride,
             # the last tile also owns the rows and columns where no window begins
-            rows if top + rows + TAPS - 1 < height else height - top,
+            rows if top + rows + TAPS - 1 < height else own - top,
             columns if left + columns + TAPS - 1 < width else width - left,
         )
 

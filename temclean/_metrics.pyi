@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 _Pixels: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
-TILE: int
+TILE_ROWS: int
+TILE_COLUMNS: int
 BLOCK: int
 
 def survey(x: _Pixels, out: NDArray[np.float64], threads: int) -> None: ...
@@ -25,6 +26,7 @@ def similarity(
     taps: _Pixels,
     half_x: _Pixels,
     half_y: _Pixels,
+    own: int,
     out: NDArray[np.float64],
     threads: int,
 ) -> None: ...

@@ -15,13 +15,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean import _metrics, pairs
+from temclean import _metrics, pairs, scales
 from temclean.errors import ImageError
 from temclean.pairs import Pixels, Survey
+from temclean.scales import K1, K2, WINDOW
 
-K1, K2 = 0.01, 0.03
-SIGMA = 1.5
-WINDOW = 11
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 LEAST_SIZE = (WINDOW - 1) * 2 ** (len(WEIGHTS) - 1) + 1
 """Pixels along the shorter side, 161, of which five scales can be made: 161, 81, 41, 21, 11."""
@@ -108,7 +106,7 @@ def ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, *, 
         raise ImageError(f"SSIM needs images of {WINDOW}x{WINDOW} pixels or more, not {pairs.size(x)}")
     threads = pairs.checked(threads)
     surveys = _surveys(x, y, threads)
-    return _scales(x, y, surveys, pairs.span(*surveys, data_range), 1, threads=threads)[0]
+    return scales.factors(x, y, surveys, pairs.span(*surveys, data_range), 1, threads=threads)[0]
 
 
 def ms_ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, *, threads: int = 1) -> float:
@@ -150,7 +148,7 @@ def ms_ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, 
         )
     threads = pairs.checked(threads)
     surveys = _surveys(x, y, threads)
-    return _product(_scales(x, y, surveys, pairs.span(*surveys, data_range), len(WEIGHTS), threads=threads))
+    return _product(scales.factors(x, y, surveys, pairs.span(*surveys, data_range), len(WEIGHTS), threads=threads))
 
 
 def css(frame1: ArrayLike, frame2: ArrayLike, data_range: float | None = None, *, threads: int = 1) -> float:
@@ -244,9 +242,9 @@ def score(
     absolute, square = _errors(x, y, threads)
     single = multi = None
     if min(x.shape) >= WINDOW:
-        single = _scales(x, y, surveys, span, 1, threads=threads)[0]
+        single = scales.factors(x, y, surveys, span, 1, threads=threads)[0]
     if min(x.shape) >= LEAST_SIZE:
-        multi = _product(_scales(x, y, surveys, span, len(WEIGHTS), threads=threads))
+        multi = _product(scales.factors(x, y, surveys, span, len(WEIGHTS), threads=threads))
     return {"mae": absolute, "psnr": _decibels(square, span), "ssim": single, "ms_ssim": multi}
 
 
@@ -289,37 +287,6 @@ def _moments(x: Pixels, y: Pixels, mean_x: float, mean_y: float, threads: int) -
     _metrics.moments(x, y, mean_x + mean_y, mean_x - mean_y, out, threads)
     variance_s, variance_d = (float(value) for value in out.sum(axis=0) / x.size)
     return mean_x + mean_y, mean_x - mean_y, variance_s, variance_d
-
-
-def _taps(like: Pixels) -> Pixels:
-    taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
-    taps /= taps.sum()
-    return taps.astype(np.float32) if like.dtype == np.float32 else taps
-
-
-def _scales(
-    x: Pixels, y: Pixels, surveys: tuple[Survey, Survey], span: float, count: int, *, threads: int
-) -> list[float]:
-    """Return the mean contrast-structure of each scale; of the last, times luminance."""
-    offset_x, offset_y = (float(x.dtype.type(survey.mean)) for survey in surveys)
-    bias_s, bias_d = (offset_x + offset_y) / span, (offset_x - offset_y) / span
-    scale = 1 / span
-    taps = _taps(x)
-    factors = []
-    for level in range(count):
-        last = level == count - 1
-        height, width = x.shape
-        windows = height - WINDOW + 1, width - WINDOW + 1
-        shape = (0, 0) if last else ((height + 1) // 2, (width + 1) // 2)
-        half_x, half_y = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
-        out = np.empty([-(-count // _metrics.TILE) for count in windows])
-        _metrics.similarity(
-            x, y, offset_x, offset_y, scale, bias_s, bias_d, K1**2, K2**2, last, taps, half_x, half_y, out, threads
-        )
-        factors.append(1 - float(out.sum()) / math.prod(windows))
-        x, y = half_x, half_y
-        offset_x, offset_y, scale = 0.0, 0.0, 1.0  # the kernel freed the halves of them
-    return factors
 
 
 def _product(factors: list[float]) -> float:

@@ -278,16 +278,19 @@ def test_names_the_least_size():
         metrics.movie_css(waves((11, 10))[:1])
 
 
-def test_needs_the_memory_of_the_smaller_scales_only():
-    pair = [image.astype(np.float32) for image in waves((1024, 1024))]
+def peak_memory(metric, *pair):
+    """Return the bytes that a metric asks for at most."""
     tracemalloc.start()
     try:
-        metrics.ssim(*pair)
-        single = tracemalloc.get_traced_memory()[1]
-        tracemalloc.reset_peak()
-        metrics.ms_ssim(*pair)
-        multi = tracemalloc.get_traced_memory()[1]
+        metric(*pair, 1.0)
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert single < 0.01 * pair[0].nbytes
-    assert multi < 0.65 * pair[0].nbytes  # both images at half and at a quarter of their size: 5/8
+
+
+def test_needs_the_memory_of_a_few_rows():
+    short, tall = ([image.astype(np.float32) for image in waves((height, 200))] for height in (4400, 8800))
+    row = short[0][0].nbytes
+    assert peak_memory(metrics.ssim, *tall) < 20 * row
+    assert peak_memory(metrics.ms_ssim, *short) < 450 * row
+    assert peak_memory(metrics.ms_ssim, *tall) < peak_memory(metrics.ms_ssim, *short) + 5 * row
