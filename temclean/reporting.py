@@ -62,7 +62,7 @@ class Reporter:
             if self._as_json:
                 self._print(json.dumps(asdict(result)))
             elif result.status != "failed":
-                kept = {"kept": " (kept)", "planned": " (not done: dry run)"}.get(result.status, "")
+                kept = {"kept": " (kept)", "planned": " (dry run)"}.get(result.status, "")
                 self._print(f"{result.input} -> {result.output}{kept}")
             if self._files is not None:
                 self._files.update()

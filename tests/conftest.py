@@ -1,6 +1,52 @@
-"""What all tests share."""
+"""What all tests share: deterministic hypothesis, the command line, and small image files."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 from hypothesis import settings
+
+from temclean import cli, io
 
 settings.register_profile("temclean", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("temclean")
+
+ImageFile = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Return a function that runs the command line."""
+
+    def call(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as done:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Done(int(done.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
+def image_file() -> Callable[..., Path]:
+    """Return a function that writes a small uint16 file: 0, 1, 2, ... above a value, 0.1 nm a pixel."""
+
+    def write(path: Path, value: int = 1, frames: int = 1, provenance: dict[str, Any] | None = None) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stack = np.arange(frames * 24, dtype=np.uint16).reshape(frames, 4, 6) + np.uint16(value)
+        image = io.Image.from_array(stack if frames > 1 else stack[0], 0.1, "nm")
+        return io.write(path, image, list(stack), provenance)
+
+    return write

@@ -16,17 +16,10 @@ from temclean.inputs import expand
 from temclean.relay import ReadAhead, Relay, RelayClosedError
 
 Array = NDArray[Any]
+ImageFile = Callable[..., Path]
 
 MODEL = SimpleNamespace(name="sp", sha256="5e55")
 SESSION: Any = SimpleNamespace(model=MODEL, device="cpu", threads=1)
-
-
-def image_file(path: Path, value: int = 1, frames: int = 1, provenance: dict[str, Any] | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shape = (frames, 4, 6) if frames > 1 else (4, 6)
-    pixels = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape) + value
-    stack = pixels.reshape(-1, 4, 6)
-    return io.write(path, io.Image.from_array(pixels, pixel_size=0.1, unit="nm"), list(stack), provenance)
 
 
 def names(found: list[Any]) -> list[str]:
@@ -40,14 +33,14 @@ class TestExpand:
         (tmp_path / "deeper.tif").mkdir()
         assert names(expand([str(tmp_path)])) == ["1.PNG", "2.tif", "10.tif"]
 
-    def test_a_glob_gives_images_and_each_file_comes_once(self, tmp_path: Path) -> None:
+    def test_a_glob_gives_images_and_each_file_comes_once(self, tmp_path: Path, image_file: ImageFile) -> None:
         for name in ("a/1.tif", "a/b/2.tif", "a/thumbs.db"):
             image_file(tmp_path / name) if name.endswith("tif") else (tmp_path / name).touch()
         found = expand([str(tmp_path / "a" / "1.tif"), str(tmp_path / "**" / "*"), str(tmp_path / "a")])
         assert names(found) == ["1.tif", "2.tif"]
         assert not any(item.problem for item in found)
 
-    def test_a_file_whose_name_looks_like_a_glob_is_a_file(self, tmp_path: Path) -> None:
+    def test_a_file_whose_name_looks_like_a_glob_is_a_file(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a[1].tif")
         assert expand([str(path)])[0].path == path
 
@@ -72,12 +65,12 @@ class TestPlan:
     def targets(self, *arguments: Any, **options: Any) -> list[str | None]:
         return [job.target and job.target.name for job in jobs.plan(*arguments, **options).jobs]
 
-    def test_a_result_lies_beside_its_input_or_in_the_folder(self, tmp_path: Path) -> None:
+    def test_a_result_lies_beside_its_input_or_in_the_folder(self, tmp_path: Path, image_file: ImageFile) -> None:
         source = image_file(tmp_path / "a.b.tiff")
         assert jobs.target(source, "sp") == tmp_path / "a.b_sp.tiff"
         assert jobs.target(source, "sp", tmp_path / "out") == tmp_path / "out" / "a.b_sp.tiff"
 
-    def test_out_is_the_file_itself_for_one_input_only(self, tmp_path: Path) -> None:
+    def test_out_is_the_file_itself_for_one_input_only(self, tmp_path: Path, image_file: ImageFile) -> None:
         source = image_file(tmp_path / "a.tif")
         assert jobs.target(source, "sp", tmp_path / "b.PNG", alone=True) == tmp_path / "b.PNG"
         assert jobs.target(source, "sp", tmp_path / "b.png") == tmp_path / "b.png" / "a_sp.tif"
@@ -90,7 +83,9 @@ class TestPlan:
         assert jobs.target(tmp_path / "a.dm3", "sp") == tmp_path / "a_sp.tif"
 
     @pytest.mark.parametrize("suffix", [".tif", ".png", ".mrc", ".npy"])
-    def test_results_are_left_out_by_what_they_say_of_themselves(self, tmp_path: Path, suffix: str) -> None:
+    def test_results_are_left_out_by_what_they_say_of_themselves(
+        self, tmp_path: Path, suffix: str, image_file: ImageFile
+    ) -> None:
         image_file(tmp_path / f"a{suffix}")
         image_file(tmp_path / f"renamed{suffix}", provenance={"model": "g"})
         plan = jobs.plan([str(tmp_path)], "sp")
@@ -98,7 +93,7 @@ class TestPlan:
         assert [path.name for path in plan.left_out] == [f"renamed{suffix}"]
         assert len(jobs.plan([str(tmp_path)], "sp", include_results=True).jobs) == 2
 
-    def test_shards_together_do_everything_once(self, tmp_path: Path) -> None:
+    def test_shards_together_do_everything_once(self, tmp_path: Path, image_file: ImageFile) -> None:
         for index in range(7):
             image_file(tmp_path / f"{index}.tif")
         image_file(tmp_path / "3_sp.tif", provenance={"model": "sp"})
@@ -108,7 +103,7 @@ class TestPlan:
         with pytest.raises(ParameterError, match="4/3"):
             jobs.plan([str(tmp_path)], "sp", shard=(4, 3))
 
-    def test_two_inputs_cannot_share_a_result(self, tmp_path: Path) -> None:
+    def test_two_inputs_cannot_share_a_result(self, tmp_path: Path, image_file: ImageFile) -> None:
         for name in ("a/x.tif", "b/x.tif", "b/x.png"):
             image_file(tmp_path / name)
         plan = jobs.plan([str(tmp_path / "*" / "*")], "sp", tmp_path / "out")
@@ -117,7 +112,7 @@ class TestPlan:
         assert problems["b/x.png"] is None
         assert "a/x.tif" in Path(str(problems["b/x.tif"])).as_posix()
 
-    def test_no_input_is_written_over(self, tmp_path: Path) -> None:
+    def test_no_input_is_written_over(self, tmp_path: Path, image_file: ImageFile) -> None:
         first, second = image_file(tmp_path / "a.tif"), image_file(tmp_path / "a_sp.tif")
         plan = jobs.plan([str(first), str(second)], "sp")
         assert "a_sp.tif" in str(plan.jobs[0].problem)
@@ -156,7 +151,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 @pytest.mark.usefixtures("fake")
 class TestRun:
-    def test_results_come_in_order_and_say_what_made_them(self, tmp_path: Path) -> None:
+    def test_results_come_in_order_and_say_what_made_them(self, tmp_path: Path, image_file: ImageFile) -> None:
         paths = [image_file(tmp_path / f"{index}.tif", index, frames=1 + index % 3) for index in range(6)]
         results = run(paths, tmp_path / "out")
         assert [Path(result.input) for result in results] == paths
@@ -173,7 +168,7 @@ class TestRun:
             assert made["model_sha256"] == MODEL.sha256
             assert made["input"] == path.name
 
-    def test_bad_files_do_not_stop_the_others(self, tmp_path: Path) -> None:
+    def test_bad_files_do_not_stop_the_others(self, tmp_path: Path, image_file: ImageFile) -> None:
         paths = [image_file(tmp_path / f"{index:04}.tif", 666 if index == 7 else 1) for index in range(1000)]
         paths[3].write_bytes(b"II*\0")
         paths[500].write_bytes(b"")
@@ -185,7 +180,7 @@ class TestRun:
         assert all(result.error and "\n" not in result.error for result in results if result.status == "failed")
         assert len(list((tmp_path / "out").iterdir())) == 995
 
-    def test_nothing_is_overwritten_unasked(self, tmp_path: Path) -> None:
+    def test_nothing_is_overwritten_unasked(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")
         (tmp_path / "a_sp.tif").write_text("mine")
         (result,) = run([path])
@@ -195,7 +190,7 @@ class TestRun:
         assert run([path], overwrite=True)[0].status == "done"
         assert io.provenance(tmp_path / "a_sp.tif")
 
-    def test_resume_keeps_what_this_model_made_of_this_input(self, tmp_path: Path) -> None:
+    def test_resume_keeps_what_this_model_made_of_this_input(self, tmp_path: Path, image_file: ImageFile) -> None:
         paths = [image_file(tmp_path / f"{name}.tif") for name in "abcd"]
         assert run(paths[:1])[0].status == "done"
         (tmp_path / "b_sp.tif").write_text("half a file")
@@ -208,7 +203,7 @@ class TestRun:
         assert run(paths[:1], resume=True)[0].status == "failed"
         assert [result.status for result in run(paths, resume=True, overwrite=True)] == ["done", "done", "done", "kept"]
 
-    def test_resume_clears_away_what_killed_runs_left(self, tmp_path: Path) -> None:
+    def test_resume_clears_away_what_killed_runs_left(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")
         left = tmp_path / ".a_sp.tif.4711-0123abcd.part"
         other = tmp_path / ".b_sp.tif.4711-0123abcd.part"
@@ -217,13 +212,15 @@ class TestRun:
         run([path], resume=True)
         assert leftovers(tmp_path) == [other]
 
-    def test_a_frame_that_fails_leaves_no_file(self, tmp_path: Path) -> None:
+    def test_a_frame_that_fails_leaves_no_file(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "movie.tif", 666 - 24, frames=3)
         (result,) = run([path])
         assert "an image from hell" in str(result.error)
         assert [each.name for each in tmp_path.iterdir()] == ["movie.tif"]
 
-    def test_a_full_disk_is_one_line_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_full_disk_is_one_line_a_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
+    ) -> None:
         def full(path: Path, image: io.Image, frames: Iterable[Array], provenance: Any) -> None:
             next(iter(frames))
             raise OSError(28, "No space left on device")
@@ -234,13 +231,13 @@ class TestRun:
         assert [result.status for result in results] == ["failed"] * 4
         assert {result.error for result in results} == {"No space left on device"}
 
-    def test_a_folder_that_cannot_be_made_is_one_line_a_file(self, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_made_is_one_line_a_file(self, tmp_path: Path, image_file: ImageFile) -> None:
         paths = [image_file(tmp_path / f"{index}.tif") for index in range(3)]
         (tmp_path / "file").touch()
         results = run(paths, tmp_path / "file" / "out")
         assert [result.status for result in results] == ["failed"] * 3
 
-    def test_giving_up_leaves_whole_files_only(self, tmp_path: Path) -> None:
+    def test_giving_up_leaves_whole_files_only(self, tmp_path: Path, image_file: ImageFile) -> None:
         paths = [image_file(tmp_path / f"{index}.tif", frames=20) for index in range(8)]
         plan = jobs.plan([str(path) for path in paths], "sp", tmp_path / "out")
         going = batch.run(plan.jobs, SESSION)
@@ -252,14 +249,16 @@ class TestRun:
                 assert len(list(image.pixels)) == 20
         assert threading.active_count() == 1
 
-    def test_warnings_of_the_reader_are_passed_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_warnings_of_the_reader_are_passed_on(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
+    ) -> None:
         path = image_file(tmp_path / "a.tif")
         with io.read(path) as image:
             object.__setattr__(image, "warnings", ("the unit is odd",))
             monkeypatch.setattr(io, "read", lambda _: image)
             assert run([path])[0].warnings == ("the unit is odd",)
 
-    def test_foresee_writes_nothing(self, tmp_path: Path) -> None:
+    def test_foresee_writes_nothing(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")
         plan = jobs.plan([str(path), str(tmp_path / "none.tif")], "sp", tmp_path / "out")
         assert [batch.foresee(job, MODEL).status for job in plan.jobs] == ["planned", "failed"]  # type: ignore[arg-type]

@@ -21,7 +21,8 @@ FLOORS = [
     ["inputs"],
     ["pipeline"],
     ["models", "tiling", "noise", "specimen", "metrics", "io"],
-    ["formats", "pairs", "atoms", "shapes", "relay"],
+    ["formats", "scales", "atoms", "shapes", "relay"],
+    ["pairs"],
     sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi")),
     ["errors", "data", "weights"],
 ]

@@ -1,0 +1,322 @@
+"""The command line: exit codes, what goes to stdout and what to stderr, and files that survive anything."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from numpy.typing import NDArray
+
+from temclean import __version__, cli, io, models, pipeline
+from temclean.errors import DeviceError, MissingExtraError, ModelError
+
+Run = Callable[..., Any]
+ImageFile = Callable[..., Path]
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a model ``sp`` in place that adds 1."""
+    model = SimpleNamespace(name="sp", sha256="5e55")
+
+    def load(name: str) -> Any:
+        if name != "sp":
+            raise ModelError(f"no model {name!r}; choose one of sp")
+        return model
+
+    def open_session(model: Any, device: str = "auto", threads: int | None = None) -> Any:
+        if device == "cuda":
+            raise DeviceError("cuda is not there")
+        return SimpleNamespace(model=model, device="cpu", threads=threads or 2)
+
+    def frames(pixels: Any, session: Any, **_: Any) -> Iterator[NDArray[Any]]:
+        for index in range(len(pixels)):
+            yield pixels[index] + 1
+
+    monkeypatch.setattr(models, "load", load)
+    monkeypatch.setattr(models, "open_session", open_session)
+    monkeypatch.setattr(pipeline, "denoise_frames", frames)
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=1.0))
+    monkeypatch.setattr(pipeline, "tile_count", lambda *_, **__: 1, raising=False)
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"temclean {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense",
+        "--nonsense",
+        "denoise",
+        "denoise a.tif",
+        "denoise a.tif -m sp --device gpu",
+        "denoise a.tif -m sp --shard 3/2",
+        "denoise a.tif -m sp --shard x",
+        "denoise a.tif -m sp --threads 0",
+        "denoise a.tif -m sp --tile 8",
+        "simulate",
+        "simulate --noise fog",
+        "simulate --noise g --level -1",
+        "simulate --noise g --specimen cheese",
+        "simulate --noise g --set smooth=true",
+        "simulate --noise bbg --set smooth",
+        "simulate --noise g --from manifest.json",
+        "score a.tif",
+        "score",
+        "score a.tif b.tif c.tif",
+        "score --css movie.tif a.tif b.tif",
+        "models nonsense",
+        "train",
+    ],
+)
+def test_bad_usage_is_one_line_and_2(run: Run, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*line.split())
+    assert done.code == 2
+    assert done.out == ""
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith("temclean: ")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("fake")
+class TestDenoise:
+    def test_results_on_stdout_and_messages_on_stderr(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        path = image_file(tmp_path / "a.tif")
+        done = run("denoise", path, "-m", "sp")
+        assert done.code == 0
+        assert done.out == f"{path} -> {tmp_path / 'a_sp.tif'}\n"
+        assert done.err == "temclean: sp on cpu\n"
+
+    def test_json_is_one_object_a_file(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        path = image_file(tmp_path / "a.tif", frames=3)
+        done = run("denoise", path, tmp_path / "none.tif", "-m", "sp", "--json")
+        first, second = (json.loads(line) for line in done.out.splitlines())
+        assert done.code == 1
+        assert first | {"seconds": 0} == {
+            "input": str(path),
+            "output": str(tmp_path / "a_sp.tif"),
+            "status": "done",
+            "error": None,
+            "warnings": [],
+            "shape": [3, 4, 6],
+            "dtype": "uint16",
+            "device": "cpu",
+            "seconds": 0,
+        }
+        assert second["status"] == "failed"
+        assert second["error"] == "no such file"
+
+    def test_a_batch_finishes_and_names_what_failed(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        for index in range(40):
+            image_file(tmp_path / f"{index}.tif")
+        for index in (3, 17):
+            (tmp_path / f"{index}.tif").write_bytes(b"II*\0\0")
+        done = run("denoise", tmp_path, "-m", "sp", "-o", tmp_path / "out")
+        assert done.code == 1
+        assert len(done.out.splitlines()) == 38
+        assert done.err.splitlines()[-1] == (f"temclean: 2 of 40 failed: {tmp_path / '3.tif'}, {tmp_path / '17.tif'}")
+        for index in (3, 17):
+            assert sum(line.startswith(f"{tmp_path / f'{index}.tif'}: ") for line in done.err.splitlines()) == 1
+
+    def test_a_second_run_over_the_same_glob_does_nothing_new(
+        self, run: Run, tmp_path: Path, image_file: ImageFile
+    ) -> None:
+        for index in range(3):
+            image_file(tmp_path / f"{index}.tif")
+        glob = tmp_path / "*.tif"
+        assert run("denoise", glob, "-m", "sp").code == 0
+        done = run("denoise", glob, "-m", "sp", "--resume")
+        assert done.code == 0
+        assert [line.endswith("(kept)") for line in done.out.splitlines()] == [True] * 3
+        assert "0_sp.tif" in done.err
+        again = run("denoise", glob, "-m", "sp")
+        assert again.code == 1
+        assert again.out == ""
+        assert len(list(tmp_path.iterdir())) == 6
+        taken = run("denoise", tmp_path / "0_sp.tif", "-m", "sp", "--include-results")
+        assert (taken.code, taken.out.split()[-1]) == (0, str(tmp_path / "0_sp_sp.tif"))
+
+    def test_dry_run_writes_nothing(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        image_file(tmp_path / "a.tif")
+        done = run("denoise", tmp_path, "-m", "sp", "-o", tmp_path / "out", "--dry-run", "--device", "cuda")
+        assert done.code == 0
+        assert done.out == f"{tmp_path / 'a.tif'} -> {tmp_path / 'out' / 'a_sp.tif'} (dry run)\n"
+        assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+    def test_a_device_that_is_not_there_is_3(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "--device", "cuda")
+        assert (done.code, done.out, done.err) == (3, "", "temclean: cuda is not there\n")
+
+    def test_warnings_of_a_file_come_once(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
+    ) -> None:
+        path = image_file(tmp_path / "a.tif")
+        with io.read(path) as image:
+            object.__setattr__(image, "warnings", ("is in colour",))
+            monkeypatch.setattr(io, "read", lambda _: image)
+            done = run("denoise", path, "-m", "sp")
+        assert done.err.splitlines().count(f"{path}: warning: is in colour") == 1
+
+    def test_a_missing_runtime_is_2_and_names_the_extra(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
+    ) -> None:
+        def missing(*_: Any) -> None:
+            raise MissingExtraError('no onnxruntime: pip install "temclean[cpu]"')
+
+        monkeypatch.setattr(models, "open_session", missing)
+        done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp")
+        assert done.code == 2
+        assert "temclean[cpu]" in done.err
+
+
+# Denoises slowly, so that there is time to be interrupted.
+SLOW = """
+import sys, time
+from types import SimpleNamespace
+from temclean import cli, models, pipeline
+models.load = lambda name: SimpleNamespace(name=name, sha256="5e55")
+models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu")
+pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=1.0)
+pipeline.tile_count = lambda *_, **__: 10
+def frames(pixels, session, **_):
+    for index in range(len(pixels)):
+        time.sleep(0.01)
+        yield pixels[index] + 1
+pipeline.denoise_frames = frames
+cli.main(sys.argv[1:])
+"""
+
+
+def start(*arguments: object, **options: Any) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", SLOW, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def finish(*arguments: object, **options: Any) -> tuple[int, str, str]:
+    with start(*arguments, **options) as going:
+        printed, messages = going.communicate(timeout=30)
+        return going.returncode, printed, messages
+
+
+def wait_for(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while len(list(folder.glob("[0-9]*"))) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@POSIX
+class TestInterrupted:
+    @pytest.fixture
+    def images(self, tmp_path: Path, image_file: ImageFile) -> Path:
+        for index in range(12):
+            image_file(tmp_path / "in" / f"{index}.tif", index, frames=4)
+        return tmp_path / "in"
+
+    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        with start("denoise", images, "-m", "sp", "-o", out) as going:
+            wait_for(out, 2)
+            going.send_signal(signal.SIGINT)
+            _, messages = going.communicate(timeout=30)
+        assert going.returncode == 130
+        assert messages.splitlines()[-1].startswith("temclean: interrupted")
+        assert "Traceback" not in messages
+        assert 2 <= len(list(out.iterdir())) < 12
+        for path in out.iterdir():
+            with io.read(path) as image:
+                assert len(list(image.pixels)) == 4
+
+    def test_killed_at_any_point_resume_ends_with_the_same_files(self, images: Path, tmp_path: Path) -> None:
+        undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
+        assert finish("denoise", images, "-m", "sp", "-o", undisturbed)[0] == 0
+        for kill_at in (1, 3, 4, 8):
+            with start("denoise", images, "-m", "sp", "-o", out, "--resume") as going:
+                wait_for(out, kill_at)
+                time.sleep(0.007 * kill_at)
+                going.kill()
+                going.communicate()
+            whole = contents(undisturbed)
+            for name, data in contents(out).items():
+                assert name.endswith(".part") or data == whole[name]
+        (out / ".5_sp.tif.99-00c0ffee.part").write_bytes(b"half")
+        assert finish("denoise", images, "-m", "sp", "-o", out, "--resume")[0] == 0
+        assert contents(out) == contents(undisturbed)
+
+    def test_a_write_that_fails_leaves_nothing_behind(self, images: Path, tmp_path: Path) -> None:
+        def small_files_only() -> None:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+
+        arguments = ["denoise", images, "-m", "sp", "-o", tmp_path / "out"]
+        code, printed, messages = finish(*arguments, preexec_fn=small_files_only)
+        assert code == 1
+        assert printed == ""
+        assert len([line for line in messages.splitlines() if line.startswith(str(images))]) == 12
+        assert not list((tmp_path / "out").iterdir())
+
+    def test_a_bar_only_on_a_terminal(self, images: Path, tmp_path: Path) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        _, _, piped = finish("denoise", images, "-m", "sp", "-o", tmp_path / "piped")
+        assert piped == "temclean: sp on cpu\n"
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+        command = [sys.executable, "-c", SLOW, "denoise", str(images), "-m", "sp", "-o", str(tmp_path / "shown")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as shown:
+            os.close(theirs)
+            seen = b""
+            try:
+                while part := os.read(ours, 4096):
+                    seen += part
+            except OSError:
+                pass  # this is how Linux says that the other end has closed
+            os.close(ours)
+            assert b"12" in seen
+            assert b"file" in seen
+            assert b"tile" in seen
+            assert len((shown.stdout.read() if shown.stdout else "").splitlines()) == 12
+
+    def test_a_reader_of_stdout_that_goes_away_is_no_traceback(self, images: Path) -> None:
+        command = f'"{sys.executable}" -c "$CODE" denoise "$IMAGES" -m sp --dry-run --json | true'
+        environment = os.environ | {"CODE": SLOW, "IMAGES": str(images)}
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=True)
+        assert "Traceback" not in done.stderr
+        assert "BrokenPipe" not in done.stderr
+
+
+def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    done = run("train", "sp")
+    assert done.code == 2
+    assert done.err == 'temclean: train needs torch: pip install "temclean[train]"\n'
+
+
+def test_doctor_says_what_is_there(run: Run) -> None:
+    done = run("doctor", "--json")
+    found = json.loads(done.out)
+    assert found["kernels"]["verdict"] == "ok"
+    assert found["TIFF"]["verdict"] == "ok"
+    assert {"ok", "off", "broken"} >= {each["verdict"] for each in found.values()}
+    assert len(run("doctor").out.splitlines()) == len(found)

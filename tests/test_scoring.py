@@ -1,0 +1,80 @@
+"""Scores of files: which belong together, and what is printed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from temclean import io
+
+Run = Callable[..., Any]
+ImageFile = Callable[..., Path]
+
+
+@pytest.fixture
+def pairs(run: Run, tmp_path: Path) -> Path:
+    run("simulate", "--noise", "g", "-n", 2, "--size", 176, "-o", tmp_path)
+    return tmp_path
+
+
+def test_two_files(run: Run, pairs: Path) -> None:
+    truth, test = pairs / "0000_clean.tif", pairs / "0000_noisy.tif"
+    done = run("score", truth, test, "--json")
+    record = json.loads(done.out)
+    assert list(record) == ["truth", "test", "mae", "psnr", "ssim", "ms_ssim"]
+    with io.read(truth) as clean, io.read(test) as noisy:
+        error = noisy.pixels[0].astype(np.float64) - clean.pixels[0]
+    assert record["mae"] == pytest.approx(np.abs(error).mean())
+    assert record["psnr"] == pytest.approx(-10 * np.log10((error**2).mean()))
+    assert 0 < record["ssim"] < record["ms_ssim"] < 1
+    half = run("score", truth, test, "--data-range", "0.5")
+    assert f"{record['psnr'] - 20 * np.log10(2):.4f}" in half.out
+
+
+def test_globs_are_paired_by_their_wildcards(run: Run, pairs: Path, image_file: ImageFile) -> None:
+    (pairs / "0001_noisy.tif").unlink()
+    image_file(pairs / "0007_noisy.tif")
+    done = run("score", pairs / "*_clean.tif", pairs / "*_noisy.tif", "--json")
+    assert done.code == 1
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert "mae" in records[0]
+    assert [Path(record["truth"] or record["test"]).name for record in records] == [
+        "0000_clean.tif", "0001_clean.tif", "0007_noisy.tif",
+    ]  # fmt: skip
+    assert all("no partner" in record["error"] for record in records[1:])
+
+
+def test_folders_are_paired_by_name(run: Run, pairs: Path) -> None:
+    done = run("score", pairs, pairs)
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert len(lines) == 6
+    assert lines[-1].endswith("mean")
+    assert "inf" in lines[1]
+
+
+def test_small_images_and_stacks(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+    one, other = image_file(tmp_path / "a.tif", frames=3), image_file(tmp_path / "b.tif", 5, frames=3)
+    record = json.loads(run("score", one, other, "--json").out)
+    assert record["mae"] == pytest.approx(4)
+    assert record["ms_ssim"] is None
+    done = run("score", one, image_file(tmp_path / "c.tif"))
+    assert done.code == 1
+    assert "shape" in done.err
+
+
+def test_css_of_a_movie(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+    frame = np.random.default_rng(0).random((20, 30), np.float32)
+    movie = np.stack([frame, frame, frame[::-1]])
+    path = io.write(tmp_path / "movie.tif", io.Image.from_array(movie), list(movie))
+    record = json.loads(run("score", "--css", path, "--json").out)
+    assert record["css"][0] == pytest.approx(1)
+    assert record["css"][1] < 0.5
+    assert record["mean"] == pytest.approx(np.mean(record["css"]))
+    assert len(run("score", "--css", path).out.splitlines()) == 4
+    still = run("score", "--css", image_file(tmp_path / "still.tif"))
+    assert still.code == 1
+    assert "one frame" in still.err
