@@ -1,18 +1,30 @@
-"""Noise kernels: arrays in, noise into a caller's output.
+# distutils: extra_compile_args = -ffp-contract=off
+"""Noise kernels: arrays in, noise into a caller's output, which may be the input.
 
 Every pixel's random numbers depend only on (seed, stream, pixel index), so the result does not depend on the threads.
+Only additions, multiplications, divisions, square roots and comparisons are used, none fused into another, so it does
+not depend on the processor or the compiler either.
 """
 
 from cython cimport floating
 from cython.parallel cimport prange
-from libc.math cimport fabs, log, sqrt
-from libc.stdint cimport uint32_t, uint64_t
+from libc.math cimport fabs, floor, sqrt
+from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from _dispatch cimport cloned_void
-from _philox cimport box_muller, fine_uniform, philox, philox_block, uniform
+from _philox cimport box_muller, centred_uniform, fine_uniform, philox, philox_block, uniform
+from _poisson cimport below_probability, exp_of_negative
+
+cdef extern from *:
+    """
+    #ifdef _MSC_VER
+    #pragma fp_contract (off)
+    #endif
+    """
 
 cdef enum:
     BLOCK = 256  # pixels that share one call of philox_block
+    LARGE_MEAN = 16  # Poisson means from here on are drawn by rejection (which needs 10), those below by inversion
 
 cdef enum:
     STREAM_NORMAL = 0
@@ -20,16 +32,6 @@ cdef enum:
     STREAM_PATCH = 2
     STREAM_COUNT = 3
     STREAM_COUNT_AGAIN = 4
-
-cdef double SMALL_MEAN = 10.0
-
-# ln n! = (n + 1/2) ln n - n + ln(2 pi) / 2 + STIRLING[n]
-cdef double[16] STIRLING
-STIRLING = [
-    0.0, 0.08106146679532726, 0.0413406959554093, 0.02767792568499834, 0.02079067210376509, 0.01664469118982119,
-    0.01387612882307075, 0.01189670994589177, 0.01041126526197209, 0.009255462182712733, 0.00833056343336287,
-    0.007573675487951841, 0.00694284010720953, 0.006408994188004207, 0.005951370112758848, 0.005554733551962801,
-]
 
 
 cdef cloned_void gaussian_block(
@@ -64,71 +66,103 @@ cdef cloned_void salt_pepper_block(
     philox_block(seed, start // 4, STREAM_IMPULSE, words, BLOCK // 4)
     for i in range(size):
         value = x[i]
-        opposite = 1 if value < <floating> 0.5 else 0
+        opposite = <floating> (value < <floating> 0.5)
         out[i] = opposite if words[i] <= last_hit else value
 
 
-cdef inline bint accepted(double k, double mean, double density) noexcept nogil:
-    """Return whether density <= Poisson probability of k, where k >= 0.
+cdef cloned_void small_counts(const double* means, const uint32_t* words, double* numbers) noexcept nogil:
+    """Draw Poisson numbers of means below LARGE_MEAN by inversion; those of larger means are left at 0.
 
-    ln p = -ln(2 pi k) / 2 - STIRLING(k) - D, D = k ln(k / mean) + mean - k, with D by a series near the mean, where
-    the two parts would cancel (Loader, "Fast and accurate computation of binomial probabilities", 2000).
+    All lanes walk up the distribution together, until the last one has passed its uniform.
     """
-    cdef double deviance, v, term, total, previous, n, error
-    if k < 1:
-        return log(density) <= -mean
-    v = (k - mean) / (k + mean)
-    if fabs(v) < 0.1:
-        deviance = (k - mean) * v
-        term = 2 * k * v
-        n = 1
-        previous = deviance - 1
-        while deviance != previous:
-            previous = deviance
-            term *= v * v
-            n += 2
-            deviance += term / n
-    else:
-        deviance = k * log(k / mean) + mean - k
-    if k < 16:
-        error = STIRLING[<int> k]
-    else:
-        n = 1 / (k * k)
-        error = (1.0 / 12 - (1.0 / 360 - (1.0 / 1260 - n / 1680) * n) * n) / k
-    return log(density * sqrt(6.283185307179586 * k)) <= -error - deviance
+    cdef double u[BLOCK]
+    cdef double mean[BLOCK]
+    cdef double probability[BLOCK]
+    cdef double cumulative[BLOCK]
+    cdef Py_ssize_t i, left
+    cdef int n
+    for i in range(BLOCK):
+        u[i] = fine_uniform(words[i], words[BLOCK + i])
+        mean[i] = means[i] if means[i] < LARGE_MEAN else 0
+        probability[i] = exp_of_negative(mean[i])
+        cumulative[i] = probability[i]
+        numbers[i] = 0
+    for n in range(1, 200):
+        left = 0
+        for i in range(BLOCK):
+            left += u[i] >= cumulative[i]
+            numbers[i] += <double> (u[i] >= cumulative[i])
+            probability[i] *= mean[i] * (1.0 / n)
+            cumulative[i] += probability[i]
+        if left == 0:
+            break
 
 
-cdef inline double whole(double value) noexcept nogil:
-    """Return the largest integer not above value, |value| < 2^51, without SSE4.1's instruction for it."""
-    cdef double nearest = (value + 6755399441055744.0) - 6755399441055744.0
-    return nearest - 1 if nearest > value else nearest
+cdef cloned_void large_counts(
+    const double* means, const uint32_t* words, double* numbers, uint64_t seed, uint64_t start
+) noexcept nogil:
+    """Draw Poisson numbers by PTRS, transformed rejection with a squeeze; means below LARGE_MEAN count as LARGE_MEAN.
 
-
-cdef double large_count(double mean, uint32_t word0, uint32_t word1, uint64_t seed, uint64_t pixel) noexcept nogil:
-    """Draw a Poisson number of mean >= 10 by PTRS; the first proposal is made of the two words.
-
-    Hörmann, "The transformed rejection method for generating Poisson random variables", 1993.
+    Hörmann, "The transformed rejection method for generating Poisson random variables", 1993. Each round proposes a
+    number for all pixels still without one, takes most by the squeeze, and tests the rest against the distribution.
+    Loops over doubles run on to a whole number of vectors, over values left from the round before.
     """
-    cdef double b = 0.931 + 2.53 * sqrt(mean)
-    cdef double a = -0.059 + 0.02483 * b
-    cdef double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-    cdef double u, v, us, k
+    cdef int32_t place[BLOCK]
+    cdef int32_t pick[BLOCK]
+    cdef int32_t taken[BLOCK]
+    cdef uint32_t word0[BLOCK]
+    cdef uint32_t word1[BLOCK]
+    cdef double mean[BLOCK]
+    cdef double k[BLOCK]
+    cdef double v[BLOCK]
+    cdef double us[BLOCK]
     cdef uint32_t c[4]
+    cdef double a, b, u, density
+    cdef Py_ssize_t i, j, unsure, pending = BLOCK
     cdef uint32_t attempt = 0
-    while True:
-        u = (<double> word0 + 0.5) * (1.0 / 4294967296.0) - 0.5
-        v = uniform(word1)
-        us = 0.5 - fabs(u)
-        k = whole((2 * a / us + b) * u + mean + 0.43)
-        if us >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2):
-            return k
-        if k >= 0 and (us >= 0.013 or v <= us) and accepted(k, mean, v * inverse_alpha / (a / (us * us) + b)):
-            return k
-        if attempt % 2 == 0:
-            philox(seed, pixel, STREAM_COUNT_AGAIN, attempt // 2, c)
-            word0, word1 = c[0], c[1]
-        else:
-            word0, word1 = c[2], c[3]
+    for i in range(BLOCK):
+        place[i] = <int32_t> i
+        mean[i] = means[i] if means[i] > LARGE_MEAN else LARGE_MEAN
+        word0[i] = words[i]
+        word1[i] = words[BLOCK + i]
+    while pending:
+        for i in range((pending + 15) & ~15):
+            b = 0.931 + 2.53 * sqrt(mean[i])
+            a = 0.02483 * b - 0.059
+            u = centred_uniform(word0[i])
+            v[i] = uniform(word1[i])
+            us[i] = 0.5 - fabs(u)
+            k[i] = floor((2 * a / us[i] + b) * u + mean[i] + 0.43)
+            taken[i] = (us[i] >= 0.07) & (v[i] * (b - 2) <= 0.9277 * (b - 2) - 3.6224)
+        unsure = 0
+        for i in range(pending):
+            numbers[place[i]] = k[i]
+            pick[unsure] = <int32_t> i
+            unsure += 1 - taken[i]
+        for i in range(unsure):
+            j = pick[i]
+            place[i] = place[j]
+            mean[i] = mean[j]
+            k[i] = k[j]
+            v[i] = v[j]
+            us[i] = us[j]
+        for i in range((unsure + 15) & ~15):
+            b = 0.931 + 2.53 * sqrt(mean[i])
+            a = 0.02483 * b - 0.059
+            density = v[i] * (1.1239 * (b - 3.4) + 1.1328) * us[i] * us[i] / ((b - 3.4) * (a + b * us[i] * us[i]))
+            taken[i] = (
+                (k[i] >= 0) & ((us[i] >= 0.013) | (v[i] <= us[i])) & below_probability(density, k[i], mean[i])
+            )
+        pending = 0
+        for i in range(unsure):
+            numbers[place[i]] = k[i]
+            place[pending] = place[i]
+            mean[pending] = mean[i]
+            pending += 1 - taken[i]
+        for i in range((pending + 15) & ~15):
+            philox(seed, start + <uint64_t> place[i], STREAM_COUNT_AGAIN, attempt, c)
+            word0[i] = c[0]
+            word1[i] = c[1]
         attempt += 1
 
 
@@ -137,54 +171,25 @@ cdef cloned_void poisson_block(
 ) noexcept nogil:
     cdef uint32_t words[2 * BLOCK]
     cdef double means[BLOCK]
-    cdef double numbers[BLOCK]
-    cdef double u[BLOCK]
-    cdef double p[BLOCK]
-    cdef double cumulative[BLOCK]
-    cdef double mean, square, r
-    cdef Py_ssize_t i, left, large
-    cdef uint32_t word0, word1
-    cdef int n
+    cdef double small[BLOCK]
+    cdef double large[BLOCK]
+    cdef Py_ssize_t i, any_small = 0, any_large = 0
     philox_block(seed, start // 2, STREAM_COUNT, words, BLOCK // 2)
-    large = 0
     for i in range(size):
         means[i] = counts * <double> x[i]
-        large += means[i] >= SMALL_MEAN
     for i in range(size, BLOCK):
-        means[i] = 0
-    for i in range(BLOCK // 2):
-        u[i] = fine_uniform(words[i], words[128 + i])
-        u[128 + i] = fine_uniform(words[256 + i], words[384 + i])
+        means[i] = means[0]
     for i in range(BLOCK):
-        mean = means[i] if means[i] < SMALL_MEAN else 0
-        r = mean * (-1.0 / 16)
-        square = 1
-        for n in range(15, 0, -1):
-            square = 1 + square * r * (1.0 / n)
-        square *= square
-        square *= square
-        square *= square
-        square *= square
-        p[i] = square
-        cumulative[i] = square
-        numbers[i] = 0
-    for n in range(1, 100):
-        left = 0
-        for i in range(BLOCK):
-            left += u[i] >= cumulative[i]
-            numbers[i] += 1.0 if u[i] >= cumulative[i] else 0.0
-            p[i] *= means[i] * (1.0 / n)
-            cumulative[i] += p[i]
-        if left == 0:
-            break
-    if large:
-        for i in range(size):
-            if means[i] >= SMALL_MEAN:
-                word0 = words[i] if i < 128 else words[128 + i]
-                word1 = words[128 + i] if i < 128 else words[256 + i]
-                numbers[i] = large_count(means[i], word0, word1, seed, start + <uint64_t> i)
+        any_small += means[i] < LARGE_MEAN
+        any_large += means[i] >= LARGE_MEAN
+        small[i] = 0
+        large[i] = 0
+    if any_small:
+        small_counts(means, words, small)
+    if any_large:
+        large_counts(means, words, large, seed, start)
     for i in range(size):
-        out[i] = <floating> (numbers[i] / counts)
+        out[i] = <floating> ((small[i] if means[i] < LARGE_MEAN else large[i]) / counts)
 
 
 cdef cloned_void lift_row(

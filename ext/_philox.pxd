@@ -21,12 +21,12 @@ cdef inline void philox(uint64_t seed, uint64_t index, uint32_t stream, uint32_t
     """Encrypt the counter (index, stream, attempt) under the seed into four words."""
     cdef uint32_t k0 = <uint32_t> seed
     cdef uint32_t k1 = <uint32_t> (seed >> 32)
-    cdef int i
+    cdef int _
     c[0] = <uint32_t> index
     c[1] = <uint32_t> (index >> 32)
     c[2] = stream
     c[3] = attempt
-    for i in range(10):
+    for _ in range(10):
         philox_round(c, k0, k1)
         k0 += 0x9E3779B9u
         k1 += 0xBB67AE85u
@@ -51,9 +51,15 @@ cdef inline double uniform(uint32_t word) noexcept nogil:
     return (<double> <int32_t> (word >> 1) + 0.5) * (1.0 / 2147483648.0)
 
 
+cdef inline double centred_uniform(uint32_t word) noexcept nogil:
+    """Return a number inside (-1/2, 1/2), 32 bits fine."""
+    return (<double> <int32_t> word + 0.5) * (1.0 / 4294967296.0)
+
+
 cdef inline double fine_uniform(uint32_t high, uint32_t low) noexcept nogil:
     """Return a number inside (0, 1), 52 bits fine, exactly representable and never 1."""
-    return (<double> <int32_t> (high >> 6) * 67108864.0 + <double> <int32_t> (low >> 6) + 0.5) * (1.0 / 4503599627370496.0)
+    cdef double upper = <double> <int32_t> (high >> 6) * 67108864.0
+    return (upper + <double> <int32_t> (low >> 6) + 0.5) * (1.0 / 4503599627370496.0)
 
 
 cdef inline void box_muller(uint32_t word0, uint32_t word1, float* normal0, float* normal1) noexcept nogil:
@@ -66,7 +72,7 @@ cdef inline void box_muller(uint32_t word0, uint32_t word1, float* normal0, floa
     cdef int32_t bits, exponent
     cdef float f, log_u, radius, y, z, s, c
     memcpy(&bits, &u, 4)
-    bits -= 0x3F3504F3  # sqrt(1/2): the mantissa goes to [sqrt(1/2), sqrt(2)), so ln u keeps its relative precision at 1
+    bits -= 0x3F3504F3  # sqrt(1/2): with the mantissa in [sqrt(1/2), sqrt(2)), ln u keeps its precision near u = 1
     exponent = bits >> 23
     bits = (bits & 0x007FFFFF) + 0x3F3504F3
     memcpy(&f, &bits, 4)

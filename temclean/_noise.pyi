@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-type _Pixels = NDArray[np.float32] | NDArray[np.float64]
+_Pixels = NDArray[np.float32] | NDArray[np.float64]
 
 def faults(x: _Pixels) -> tuple[int, int]: ...
 def gaussian(x: _Pixels, out: _Pixels, level: float, clip: bool, seed: int, threads: int) -> None: ...

@@ -9,22 +9,30 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from operator import index
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean import _noise
-from temclean.errors import ParameterError
+from temclean.errors import ImageError, ParameterError
 
 Pixels = NDArray[np.float32] | NDArray[np.float64]
 
 CEILING = 0.6
 """Largest background threshold, in intensity: above it spots would vanish."""
 
-LARGEST_COUNT = 1e15
-"""Largest Poisson mean whose neighbours are still told apart."""
+LARGEST_GRID = 4096
+"""Largest number of background patches along a side."""
+
+LARGEST_LEVEL = 1e30
+"""Largest standard deviation of Gaussian noise that float32 holds with room for its tails."""
+
+SMALLEST_COUNT = 1e-12
+LARGEST_COUNT = 1e12
+"""Largest Poisson mean, in electrons a pixel: the sampler resolves proposals to 1e-4 of an electron there."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Gaussian(Noise):
     clip: bool = True
 
     def __post_init__(self) -> None:
-        _check("level", self.level, 0, math.inf)
+        _check("level", self.level, 0, LARGEST_LEVEL)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         _noise.gaussian(pixels.reshape(-1), out.reshape(-1), self.level, self.clip, seed, threads)
@@ -125,15 +133,17 @@ class BackgroundBrightness(Noise):
     clip: bool = True
 
     def __post_init__(self) -> None:
-        _check("level", self.level, 0, math.inf)
+        _check("level", self.level, 0, LARGEST_LEVEL)
         _check("height", self.height, 0, 1)
-        if min(self.grid) < 1:
-            raise ParameterError(f"patches is {self.patches}; give one or two whole numbers of at least 1")
+        if len(self.grid) != 2:
+            raise ParameterError(f"patches is {self.patches!r}; give one number, or (rows, columns)")
+        for patches in self.grid:
+            _whole("patches", patches, 1, LARGEST_GRID)
 
     @property
     def grid(self) -> tuple[int, int]:
         """Number of patches along (rows, columns)."""
-        return (self.patches, self.patches) if isinstance(self.patches, int) else self.patches
+        return self.patches if isinstance(self.patches, tuple) else (self.patches, self.patches)
 
     def _raise_floor(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         drawn = np.empty(math.prod(self.grid))
@@ -171,16 +181,20 @@ class Poisson(Noise):
     counts: float
 
     def __post_init__(self) -> None:
-        _check("counts", self.counts, 0, LARGEST_COUNT)
-        if self.counts == 0:
-            raise ParameterError("counts is 0; give the electrons a pixel at intensity 1, more than 0")
+        _check("counts", self.counts, SMALLEST_COUNT, LARGEST_COUNT)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         negative = _noise.faults(pixels.reshape(-1))[1]
         if negative:
-            raise ParameterError(f"image has {negative} negative pixels; Poisson noise needs them to be 0 or more")
-        if float(pixels.max()) * self.counts > LARGEST_COUNT:
-            raise ParameterError(f"counts is {self.counts}; the image's brightest pixel would exceed {LARGEST_COUNT}")
+            raise ImageError(
+                f"the image has {negative} negative pixels, which Poisson noise cannot count; lift it to 0"
+            )
+        brightest = float(pixels.max())
+        if self.counts * brightest > LARGEST_COUNT:
+            raise ParameterError(
+                f"counts is {self.counts!r} and the brightest pixel {brightest:g}: "
+                f"their product must not exceed {LARGEST_COUNT:g} electrons"
+            )
         _noise.poisson(pixels.reshape(-1), out.reshape(-1), self.counts, seed, threads)
 
 
@@ -195,64 +209,97 @@ FAMILIES: dict[str, type[Noise]] = {
 
 
 def apply(image: ArrayLike, noise: Noise, seed: int, *, out: Pixels | None = None, threads: int = 1) -> Pixels:
-    """Add noise to a 2-D image.
+    """Add noise to an image.
+
+    Each pixel's noise depends on the seed, the pixel's place and its intensity, on nothing else: not on the number of
+    threads, nor on the processor. A float64 image gets the same normal numbers (of 24 bits) as a float32 one.
 
     Parameters
     ----------
-    image : array (H, W), intensities in [0, 1]; float64 stays so, everything else becomes float32.
-    noise : family with its parameters.
-    seed : 0 to 2**64 - 1; the same seed gives the same result for any number of threads.
-    out : array to write into, which may be ``image``.
+    image : array (H, W), intensities in [0, 1]; float64 stays float64, everything else becomes float32.
+    noise : a family with its parameters.
+    seed : whole number from 0 to 2**64 - 1.
+    out : array to write the result into, which may be ``image`` itself.
     threads : number of threads, at least 1.
 
     Returns
     -------
-    The noisy image: ``out`` or a new array.
+    The noisy image (H, W): ``out`` if given, else a new array.
+
+    Raises
+    ------
+    ImageError : the image is not two-dimensional, real and finite (and, for Poisson noise, nowhere negative).
+    ParameterError : a parameter is out of range, or ``out`` does not fit the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> apply(np.full((2, 3), 0.25), SaltPepper(level=1), seed=1)
+    array([[1., 1., 1.],
+           [1., 1., 1.]])
     """
-    pixels = _pixels(image)
-    result = _target(pixels, out)
-    noise._render(pixels, result, _seed(seed), threads)
-    return result
+    return _rendered(noise._render, image, seed, out, threads)
 
 
 def background(
     image: ArrayLike, noise: BackgroundBrightness, seed: int, *, out: Pixels | None = None, threads: int = 1
 ) -> Pixels:
-    """Raise the floor as ``apply`` does with the same seed, without the Gaussian noise."""
+    """Raise the floor of an image exactly as ``apply`` does with the same seed, and leave out the Gaussian noise.
+
+    Parameters, result and errors are those of ``apply``.
+
+    >>> import numpy as np
+    >>> bright = background(np.zeros((64, 64)), BackgroundBrightness(level=0.2), seed=1)
+    >>> bool(bright.min() >= 0 and bright.max() <= CEILING)
+    True
+    """
+    return _rendered(noise._raise_floor, image, seed, out, threads)
+
+
+def _rendered(
+    render: Callable[[Pixels, Pixels, int, int], None], image: ArrayLike, seed: int, out: Pixels | None, threads: int
+) -> Pixels:
+    """Bring image and out into the shape that kernels take, render, and return out."""
     pixels = _pixels(image)
-    result = _target(pixels, out)
-    noise._raise_floor(pixels, result, _seed(seed), threads)
-    return result
-
-
-def _check(name: str, value: float, lowest: float, highest: float) -> None:
-    if not (lowest <= value <= highest and math.isfinite(value)):
-        bounds = f"{lowest:g} or more" if highest == math.inf else f"{lowest:g} to {highest:g}"
-        raise ParameterError(f"{name} is {value}; give a number that is {bounds}")
-
-
-def _seed(seed: int) -> int:
-    if not 0 <= index(seed) < 2**64:
-        raise ParameterError(f"seed is {seed}; give a whole number from 0 to 2**64 - 1")
-    return index(seed)
+    seed = _whole("seed", seed, 0, 2**64 - 1)
+    threads = _whole("threads", threads, 1, 2**15)
+    if out is None:
+        out = np.empty_like(pixels)
+    elif out.shape != pixels.shape or out.dtype.newbyteorder("=") != pixels.dtype or not out.flags.writeable:
+        raise ParameterError(
+            f"out is a {'' if out.flags.writeable else 'read-only '}{out.dtype} array of shape {out.shape}; "
+            f"this image needs a writeable {pixels.dtype} array of shape {pixels.shape}"
+        )
+    direct = out.flags.c_contiguous and out.dtype.isnative
+    if direct and (pixels.ctypes.data == out.ctypes.data or not np.may_share_memory(pixels, out)):
+        render(pixels, out, seed, threads)
+    else:
+        result = np.empty_like(pixels)
+        render(pixels, result, seed, threads)
+        out[...] = result
+    return out
 
 
 def _pixels(image: ArrayLike) -> Pixels:
     pixels = np.asarray(image)
     if pixels.ndim != 2 or pixels.size == 0:
-        raise ParameterError(f"image has shape {pixels.shape}; give one 2-D image")
-    pixels = np.ascontiguousarray(pixels, np.float64 if pixels.dtype.newbyteorder("=") == np.float64 else np.float32)
+        raise ImageError(f"the image has shape {pixels.shape}; give one 2-D image, or a stack frame by frame")
+    if pixels.dtype.kind not in "buif":
+        raise ImageError(f"the image is of type {pixels.dtype}; give real numbers")
+    double = pixels.dtype.kind == "f" and pixels.dtype.itemsize >= 8
+    pixels = np.ascontiguousarray(pixels, np.float64 if double else np.float32)
     unusable = _noise.faults(pixels.reshape(-1))[0]
     if unusable:
-        raise ParameterError(f"image has {unusable} pixels that are NaN or infinite; replace them first")
+        raise ImageError(f"the image has {unusable} pixels that are NaN or infinite; replace them first")
     return pixels
 
 
-def _target(pixels: Pixels, out: Pixels | None) -> Pixels:
-    if out is None:
-        return np.empty_like(pixels)
-    if out.shape != pixels.shape or out.dtype != pixels.dtype or not out.flags.c_contiguous:
-        raise ParameterError(
-            f"out is {out.dtype} {out.shape}; give a contiguous array of {pixels.dtype} {pixels.shape} like the image"
-        )
-    return out
+def _check(name: str, value: float, lowest: float, highest: float) -> None:
+    if not isinstance(value, Real) or not lowest <= value <= highest:
+        raise ParameterError(f"{name} is {value!r}; give a number from {lowest:g} to {highest:g}")
+
+
+def _whole(name: str, value: int, lowest: int, highest: int) -> int:
+    if not isinstance(value, Integral) or not lowest <= value <= highest:
+        raise ParameterError(f"{name} is {value!r}; give a whole number from {lowest} to {highest}")
+    return int(value)
