@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def run(
     resume: bool = False,
     tile: int | None = None,
     progress: Progress | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Denoise the jobs and yield a record of each, in their order; one that fails does not stop the others.
 
     While one file runs, the next is being read and the last being written. Close the iterator to give up: every

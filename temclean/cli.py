@@ -20,29 +20,25 @@ CODES = {DeviceError: 3, FileError: FAILED, ImageError: FAILED}
 """Exit codes of errors that end a command; the other errors of temclean are bad usage."""
 
 
-class Shard(click.ParamType):
-    """``I/N``."""
-
-    name = "I/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        index, slash, count = str(value).partition("/")
-        if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-            self.fail(f"{value!r} is not I/N with I from 1 to N, such as 2/4", param, ctx)
-        return int(index), int(count)
+def shard_of(context: click.Context, option: click.Parameter, value: str) -> tuple[int, int]:
+    """Read ``I/N``."""
+    index, _, count = value.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/4")
+    return int(index), int(count)
 
 
-class Setting(click.ParamType):
-    """``NAME=VALUE``, the value as in JSON."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        name, _, text = str(value).partition("=")
+def settings_of(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``NAME=VALUE``, the value as in JSON."""
+    settings = {}
+    for text in values:
+        name, _, value = text.partition("=")
         try:
-            return name, json.loads(text)
+            settings[name] = json.loads(value)
         except ValueError:
-            return self.fail(f"{value!r} is not NAME=VALUE, such as smooth=false or patches=[8,8]", param, ctx)
+            problem = f"{text!r} is not NAME=VALUE, such as smooth=false or patches=[8,8]"
+            raise click.BadParameter(problem) from None
+    return settings
 
 
 class Training(click.Command):
@@ -80,7 +76,7 @@ OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that a
 @click.option("--tile", type=click.IntRange(min=32), metavar="PX", help="Side of a tile [default: chosen to fit].")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
-@click.option("--shard", type=Shard(), default="1/1", help="Do the I-th of N equal parts of the inputs.")
+@click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @AS_JSON
@@ -123,7 +119,7 @@ def denoise(
 @click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg or poisson.")
 @click.option("--specimen", metavar="NAME", default="graphene", show_default=True, help="What is drawn.")
 @click.option("--level", metavar="C", type=float, help="Noise level; for poisson, counts a pixel [default: 0.2; 20].")
-@click.option("--set", "settings", type=Setting(), multiple=True, help="Another parameter of the noise.")
+@click.option("--set", "settings", callback=settings_of, multiple=True, metavar="NAME=VALUE", help="Of the noise.")
 @click.option("-n", "--count", type=click.IntRange(min=1), default=1, show_default=True, help="Pairs to draw.")
 @click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, metavar="PX", help="Pixels a side.")
 @click.option("--pixel-size", type=float, default=0.1, show_default=True, metavar="A", help="Angstroms a pixel.")
@@ -139,7 +135,7 @@ def simulate(
     family: str | None,
     specimen: str,
     level: float | None,
-    settings: tuple[tuple[str, Any], ...],
+    settings: dict[str, Any],
     count: int,
     size: int,
     pixel_size: float,
@@ -158,16 +154,16 @@ def simulate(
     from temclean import simulate as pairs
     from temclean import tables
 
-    if manifest is None and family is None:
-        raise click.UsageError("give --noise FAMILY, or --from MANIFEST")
-    if manifest is not None and (family or clean):
-        raise click.UsageError("--from takes everything from the manifest; give no CLEAN and no --noise with it")
     if manifest is not None:
+        if family or clean:
+            raise click.UsageError("--from takes everything from the manifest; give no CLEAN and no --noise with it")
         planned = pairs.load_manifest(manifest)
+    elif family is None:
+        raise click.UsageError("give --noise FAMILY, or --from MANIFEST")
     elif clean:
-        planned = pairs.own(clean, family, pairs.noise_of(family, level, dict(settings)), seed)
+        planned = pairs.own(clean, family, pairs.noise_of(family, level, settings), seed)
     else:
-        noise = pairs.noise_of(family, level, dict(settings))
+        noise = pairs.noise_of(family, level, settings)
         planned = pairs.drawn(specimen, count, size, pixel_size, family, noise, seed)
     return tables.print_outcomes(pairs.make(planned, out, overwrite=overwrite), as_json=as_json)
 

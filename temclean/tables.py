@@ -33,7 +33,8 @@ def print_outcomes(outcomes: "Iterable[Outcome]", *, as_json: bool) -> int:
 
 def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
     """Print the metrics of each pair as it comes, the means of several at the end, and return the exit code."""
-    failed, rows = 0, []
+    failed = 0
+    rows: list[list[float | None]] = []
     for score in scores:
         if as_json:
             click.echo(json.dumps(score.record()))
