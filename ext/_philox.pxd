@@ -66,7 +66,8 @@ cdef inline void box_muller(uint32_t word0, uint32_t word1, float* normal0, floa
     """Turn two words into two independent standard normals, |z| < 6.67.
 
     The radius is sqrt(-2 ln u). The angle is a point of the quarter turn around zero, from which two bits reach the
-    other three quarters by exchanging sine and cosine and by changing the sign of the larger of them.
+    other three quarters by exchanging sine and cosine and by changing the sign of the larger of them. As u carries the
+    24 bits of a float, a normal is right to 1e-6 down to radii of 0.03, and to 3e-4 below.
     """
     cdef float u = (<float> <int32_t> (word0 >> 1) + <float> 0.5) * <float> (1.0 / 2147483648.0)
     cdef int32_t bits, exponent

@@ -1,7 +1,7 @@
 """Scalar pieces of the Poisson sampler, written so that loops over them vectorise and give the same bits everywhere."""
 
 from libc.math cimport sqrt
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
 
@@ -15,7 +15,7 @@ cdef inline double natural_log(double y) noexcept nogil:
     cdef double m, s, z, series
     memcpy(&bits, &y, 8)
     exponent = (<int32_t> (bits >> 32) - 0x3FE6A09E) >> 20
-    bits -= <int64_t> exponent << 52
+    bits -= <int64_t> (<uint64_t> exponent << 52)
     memcpy(&m, &bits, 8)
     s = (m - 1) / (m + 1)
     z = s * s

@@ -24,7 +24,7 @@ Pixels = NDArray[np.float32] | NDArray[np.float64]
 CEILING = 0.6
 """Largest background threshold, in intensity: above it spots would vanish."""
 
-LARGEST_GRID = 4096
+LARGEST_GRID = 1024
 """Largest number of background patches along a side."""
 
 LARGEST_LEVEL = 1e30

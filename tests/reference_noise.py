@@ -1,0 +1,137 @@
+"""Slow NumPy twins of the noise kernels: the same random words, turned into noise by other routes."""
+
+import math
+
+import numpy as np
+
+BLOCK = 256
+NORMAL, IMPULSE, PATCH, COUNT, COUNT_AGAIN = range(5)
+PHILOX_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+PHILOX_WEYL = 0x9E3779B9, 0xBB67AE85
+
+
+def philox4x32(counter, key, rounds=10):
+    """Philox4x32 (Salmon et al., 2011): counter is four uint32 arrays, key two ints; returns four uint32 arrays."""
+    low, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
+    c0, c1, c2, c3 = (np.asarray(word).astype(np.uint64) for word in counter)
+    k0, k1 = key
+    for _ in range(rounds):
+        product0 = PHILOX_MULTIPLIERS[0] * c0
+        product1 = PHILOX_MULTIPLIERS[1] * c2
+        c0, c1, c2, c3 = (
+            (product1 >> shift) ^ c1 ^ np.uint64(k0),
+            product1 & low,
+            (product0 >> shift) ^ c3 ^ np.uint64(k1),
+            product0 & low,
+        )
+        k0 = (k0 + PHILOX_WEYL[0]) % 2**32
+        k1 = (k1 + PHILOX_WEYL[1]) % 2**32
+    return tuple(word.astype(np.uint32) for word in (c0, c1, c2, c3))
+
+
+def words_at(seed, stream, index, attempt=0):
+    """Return the four words of each counter (index, stream, attempt), as an array (4, N)."""
+    index = np.atleast_1d(np.asarray(index, np.uint64))
+    halves = index & np.uint64(0xFFFFFFFF), index >> np.uint64(32)
+    counter = *halves, np.full(index.shape, stream), np.full(index.shape, attempt)
+    return np.stack(philox4x32(counter, (seed % 2**32, seed >> 32)))
+
+
+def words_in_blocks(seed, stream, pixels, lanes):
+    """Return the words of whole blocks: word j of counter block * lanes + lane at [block, j, lane]."""
+    blocks = -(-pixels // BLOCK)
+    return words_at(seed, stream, np.arange(blocks * lanes)).reshape(4, blocks, lanes).swapaxes(0, 1)
+
+
+def box_muller_reference(word0, word1):
+    """Turn two words into two normals: see ``box_muller`` in ext/_philox.pxd."""
+    u = ((word0 >> 1).astype(np.float64) + 0.5) / 2**31
+    radius = np.sqrt(-2 * np.log(u))
+    angle = word1.view(np.int32) * (np.pi / 4) / 2**31
+    sine, cosine = radius * np.sin(angle), radius * np.cos(angle)
+    cosine = np.where(word1 & 2, -cosine, cosine)
+    swap = (word1 & 1).astype(bool)
+    return np.where(swap, sine, cosine), np.where(swap, cosine, sine)
+
+
+def normals_reference(pixels, seed):
+    words = words_in_blocks(seed, NORMAL, pixels, BLOCK // 4)
+    first = box_muller_reference(words[:, 0], words[:, 1])
+    second = box_muller_reference(words[:, 2], words[:, 3])
+    return np.stack([*first, *second], axis=1).reshape(-1)[:pixels]
+
+
+def gaussian_reference(image, level, seed, clip=True):
+    noisy = image + level * normals_reference(image.size, seed).reshape(image.shape)
+    return np.clip(noisy, 0, 1) if clip else noisy
+
+
+def salt_pepper_reference(image, level, seed):
+    words = words_in_blocks(seed, IMPULSE, image.size, BLOCK // 4).reshape(-1)[: image.size]
+    return np.where(words.reshape(image.shape) < level * 2**32, image < 0.5, image)
+
+
+def thresholds_reference(grid, height, seed):
+    """Draw one background threshold a patch (spec, section 1)."""
+    words = words_at(seed, PATCH, np.arange(math.prod(grid)))
+    kind, place = ((word >> 1).astype(np.float64) / 2**31 for word in words[:2])
+    floor = np.select([kind < 0.15, kind >= 0.85], [0, 2], 1)
+    threshold = height * (floor + place + box_muller_reference(words[2], words[3])[0])
+    return np.clip(threshold, 0, 0.6).reshape(grid)
+
+
+def background_reference(image, seed, height=0.2, grid=(8, 8), smooth=True):
+    field = thresholds_reference(grid, height, seed)
+    for axis, (length, patches) in enumerate(zip(image.shape, grid, strict=True)):
+        centres = (np.arange(patches) + 0.5) * length / patches - 0.5
+        if smooth:
+            field = np.apply_along_axis(lambda line, n=length, c=centres: np.interp(np.arange(n), c, line), axis, field)
+        else:
+            field = np.take(field, (2 * np.arange(length) + 1) * patches // (2 * length), axis)
+    return np.where(image < field, field, field + (image - field) ** 2 / (1 - field))
+
+
+def poisson_reference(image, counts, seed, large=16):
+    """Return P(counts * image) / counts: inversion below ``large``, PTRS (Hörmann, 1993) from there on."""
+    pixels = image.size
+    mean = counts * image.astype(np.float64).reshape(-1)
+    words = words_in_blocks(seed, COUNT, pixels, BLOCK // 2)
+    word0 = words[:, :2].reshape(-1)[:pixels]
+    word1 = words[:, 2:].reshape(-1)[:pixels]
+    number = np.where(mean < large, _inverted(np.where(mean < large, mean, 0), word0, word1), -1)
+    pending = np.flatnonzero(mean >= large)
+    word0, word1 = word0[pending], word1[pending]
+    attempt = 0
+    while pending.size:
+        k, taken = _proposed(mean[pending], word0, word1)
+        number[pending[taken]] = k[taken]
+        pending = pending[~taken]
+        word0, word1 = words_at(seed, COUNT_AGAIN, pending, attempt)[:2]
+        attempt += 1
+    return (number / counts).reshape(image.shape)
+
+
+def _inverted(mean, word0, word1):
+    u = ((word0 >> 6) * 2.0**26 + (word1 >> 6) + 0.5) / 2**52
+    probability = np.exp(-mean)
+    cumulative = probability.copy()
+    number = np.zeros(mean.shape)
+    for n in range(1, 120):
+        number += u >= cumulative
+        probability = probability * mean / n
+        cumulative += probability
+    return number
+
+
+def _proposed(mean, word0, word1):
+    log_factorial = np.vectorize(lambda k: math.lgamma(max(k, 0) + 1), otypes=[np.float64])
+    b = 0.931 + 2.53 * np.sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    u = (word0.view(np.int32) + 0.5) / 2**32
+    v = ((word1 >> 1).astype(np.float64) + 0.5) / 2**31
+    us = 0.5 - np.abs(u)
+    k = np.floor((2 * a / us + b) * u + mean + 0.43)
+    quick = (us >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
+    possible = (k >= 0) & ((us >= 0.013) | (v <= us))
+    ratio = np.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / us**2 + b))
+    return k, quick | (possible & (ratio <= k * np.log(mean) - mean - log_factorial(k)))
