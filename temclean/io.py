@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
@@ -189,7 +190,8 @@ def write(
             module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
         temporary.replace(path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         if isinstance(error, OSError) and not isinstance(error, TemcleanError):
             raise FileError(f"{path}: cannot be written ({first_line(error)}); {remedy(error, path)}") from error
         raise

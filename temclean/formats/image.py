@@ -32,6 +32,9 @@ class Frames(ABC):
     Several threads may read at once.
     """
 
+    holds_file = False
+    """Whether a file stays open until :meth:`close`."""
+
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.path = path
         self.shape = tuple(int(n) for n in shape)
@@ -111,6 +114,7 @@ class MappedFrames(Frames):
     def __init__(self, path: Path, frames: Frames, shape: tuple[int, ...], function: Callable[[Array], Array]) -> None:
         super().__init__(path, shape, frames.dtype)
         self.stored_frames = frames
+        self.holds_file = frames.holds_file
         self.function = function
 
     def frame(self, index: int) -> Array:

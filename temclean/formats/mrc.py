@@ -203,7 +203,7 @@ class _Statistics:
             block -= self.offset
             self.count += block.size
             self.total += float(block.sum())
-            self.squares += float(np.vdot(block, block))
+            self.squares += float(np.square(block, out=block).sum())
 
     def result(self) -> tuple[float, float, float, float]:
         mean = self.total / max(1, self.count)

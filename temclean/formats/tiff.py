@@ -19,8 +19,10 @@ from temclean.formats.image import (
     frame_bytes,
     luminance,
     native,
+    stack_axes,
 )
 from temclean.formats.quiet import damaged, silence
+from temclean.formats.tiff_structure import check_chain, choose_series, lost_tags, stack_shape
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -28,12 +30,13 @@ if TYPE_CHECKING:
 with silence:
     import tifffile
 
-MONO = {0, 1}
 RGB, PALETTE, YCBCR = 2, 3, 6
 
 
 class PageFrames(Frames):
     """Frames of a file whose pages are compressed, tiled or scattered; (H, W, S) where a pixel has samples."""
+
+    holds_file = True
 
     def __init__(
         self, path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]
@@ -77,6 +80,21 @@ class PageFrames(Frames):
         self.file.close()
 
 
+class PlaneFrames(Frames):
+    """The planes of pages that hold a frame in each."""
+
+    def __init__(self, path: Path, frames: Frames, planes: int) -> None:
+        super().__init__(path, (*frames.shape[:-2], planes, *frames.shape[-2:]), frames.dtype)
+        self.pages, self.planes = frames, planes
+        self.holds_file = frames.holds_file
+
+    def frame(self, index: int) -> Array:
+        return np.ascontiguousarray(self.pages.frame(index // self.planes)[..., index % self.planes])
+
+    def close(self) -> None:
+        self.pages.close()
+
+
 def read(path: Path) -> Image:
     """Open a TIFF file."""
     # tifffile leaves a file of its own open when its header is damaged.
@@ -86,7 +104,7 @@ def read(path: Path) -> Image:
     except BaseException:
         file.close()
         raise
-    if isinstance(image.pixels, RawFrames):
+    if not image.pixels.holds_file:
         file.close()
     return image
 
@@ -95,6 +113,9 @@ def _read(path: Path, file: BinaryIO) -> Image:
     warnings: list[str] = []
     tiff = tifffile.TiffFile(file, _multifile=False)
     check_chain(path, tiff)
+    lost = lost_tags(tiff)
+    if lost:
+        warnings.append(f"{lost} of its tags lie beyond its end and were lost; copy the file again")
     series = choose_series(path, tiff, warnings)
     page = series.keyframe
     shape, axes = stack_shape(path, series)
@@ -106,7 +127,11 @@ def _read(path: Path, file: BinaryIO) -> Image:
         raise damaged(path, "its pixels have no samples")
     frames = open_frames(path, file, tiff, series, shape)
     colour = page.samplesperpixel > 1 or page.photometric == PALETTE
-    if page.samplesperpixel > 1:
+    if planes_are_frames(page):
+        warnings.append(f"the {page.samplesperpixel} colour planes are taken for frames, as tifffile stores a stack")
+        frames, axes = PlaneFrames(path, frames, page.samplesperpixel), stack_axes(len(shape) + 1)
+        shape = frames.shape
+    elif page.samplesperpixel > 1:
         frames = grey_frames(path, page, frames, shape, warnings)
     elif page.photometric == PALETTE and not grey_palette(page):
         frames = palette_frames(path, page, frames, shape, warnings)
@@ -121,70 +146,6 @@ def _read(path: Path, file: BinaryIO) -> Image:
         tuple(warnings),
         tiff_tags.container(tiff, page, shape, colour),
     )
-
-
-def check_chain(path: Path, tiff: "TiffFile") -> None:
-    """Refuse a file whose list of pages breaks off: tifffile would hand over the pages before the break as if all."""
-    if not len(tiff.pages):
-        raise damaged(path, "no page can be read")
-    form = tiff.tiff
-    file = tiff.filehandle
-    last = tiff.pages[len(tiff.pages) - 1]
-    if last.is_virtual:
-        return
-    file.seek(last.offset)
-    count = int.from_bytes(file.read(form.tagnosize), "little" if tiff.byteorder == "<" else "big")
-    file.seek(last.offset + form.tagnosize + count * form.tagsize)
-    end = file.read(form.offsetsize)
-    if len(end) < form.offsetsize or any(end):
-        raise damaged(path, f"its list of pages breaks off after {len(tiff.pages)}")
-
-
-def choose_series(path: Path, tiff: "TiffFile", warnings: list[str]) -> "TiffPageSeries":
-    """Return the images that were meant: the series with the largest frames, then the most of them."""
-    every = [series for series in tiff.series if math.prod(series.shape)]
-    if not every:
-        raise ImageError(f"{path}: holds no image; export it anew")
-    chosen = max(every, key=lambda one: (one.keyframe.imagewidth * one.keyframe.imagelength, len(one.pages)))
-    others = [series for series in every if series is not chosen]
-    if others:
-        left = ", ".join("x".join(map(str, series.shape)) for series in others[:4])
-        warnings.append(
-            f"took the images of {'x'.join(map(str, chosen.shape))}; left {len(others)} other kind(s) of page ({left})"
-        )
-    return chosen
-
-
-def stack_shape(path: Path, series: "TiffPageSeries") -> tuple[tuple[int, ...], str]:
-    """Return the shape and the axes of a series without its samples."""
-    page = series.keyframe
-    height, width = page.imagelength, page.imagewidth
-    shape, axes = [], ""
-    for size, axis in zip(series.shape, series.axes, strict=True):
-        if axis not in "YXS":
-            shape.append(int(size))
-            axes += axis
-    images = math.prod(shape)
-    expected = re_images(page.description) if page.is_imagej else 0
-    channels = max(1, page.samplesperpixel)
-    if expected and expected not in {images, images * channels, images // channels}:
-        raise ImageError(
-            f"{path}: is cut short or damaged: it announces {expected} frames and {images} are there; copy it again"
-        )
-    known = [axis for axis in axes if axis in "TZC"]
-    if len(known) != len(axes) or len(set(axes)) != len(axes):
-        # Frames of unknown meaning are taken for a movie.
-        axes = ("Q" * (len(axes) - 3) + "TZC"[: min(len(axes), 3)]) if axes else ""
-    return (*shape, int(height), int(width)), axes + "YX"
-
-
-def re_images(description: str) -> int:
-    """Return the number of frames that an ImageJ description announces, or 0."""
-    for line in description.splitlines():
-        if line.startswith("images="):
-            number = line[7:].strip()
-            return int(number) if number.isdigit() else 0
-    return 0
 
 
 def open_frames(
@@ -243,6 +204,11 @@ def page_bytes(path: Path, page: Any, size: int) -> int:
             f"{path}: is cut short: its pixels end at {max(ends, default=0)} of {size} bytes; copy it again"
         )
     return int(sum(page.databytecounts))
+
+
+def planes_are_frames(page: "TiffPage") -> bool:
+    """Return whether tifffile put a stack of three or four frames down as the planes of a colour image."""
+    return page.samplesperpixel > 1 and page.planarconfig == 2 and page.is_shaped
 
 
 def grey_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[int, ...], warnings: list[str]) -> Frames:

@@ -28,7 +28,7 @@ _NAMES = {
 _NO_UNIT = {"", "pixel", "px", "none", "null", "undefined", "<undefined>", "unknown", "dimensionless", "arb"}
 
 # Nothing smaller is an electron micrograph's pixel, nothing larger either: such numbers are mistakes of the header.
-_SMALLEST, _LARGEST = 1e-13, 1e-2
+_SMALLEST, _LARGEST = 1e-14, 1e-2
 
 
 def tidy_unit(text: object) -> str | None:
