@@ -40,7 +40,7 @@ class BuildKernels(build_ext):
             compile_args = ["/Od", "/Zi"] if DEBUG else ["/O2"]
             openmp_compile, openmp_link = ["/openmp"], []
         else:
-            compile_args = ["-O0", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math"]
+            compile_args = ["-O0", "-g"] if DEBUG else ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"]
             openmp_compile, openmp_link = ["-fopenmp"], ["-fopenmp"]
         if not self.compiles(openmp_compile, openmp_link):
             print("temclean: this compiler has no OpenMP; the kernels will run on one thread", file=sys.stderr)

@@ -117,7 +117,13 @@ def denoise(
 @cli.command()
 @click.argument("clean", metavar="[CLEAN...]", nargs=-1)
 @click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg or poisson.")
-@click.option("--specimen", metavar="NAME", default="graphene", show_default=True, help="What is drawn.")
+@click.option(
+    "--specimen",
+    metavar="NAME",
+    default="graphene",
+    show_default=True,
+    help="What is drawn: graphene, lattice, square, spots, particles, scene, ...",
+)
 @click.option("--level", metavar="C", type=float, help="Noise level; for poisson, counts a pixel [default: 0.2; 20].")
 @click.option("--set", "settings", callback=settings_of, multiple=True, metavar="NAME=VALUE", help="Of the noise.")
 @click.option("-n", "--count", type=click.IntRange(min=1), default=1, show_default=True, help="Pairs to draw.")
