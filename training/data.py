@@ -33,6 +33,10 @@ class DataOptions:
     scene : side of a scene in pixels.
     renewal : scenes drawn anew for each batch.
     clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
+    wider : share of crops that are normalised as if they were part of a larger image.
+
+    Impulses are drawn at 0 and 1 exactly, and their share is above the percentiles of the normalisation; so crops with
+    impulses are always cut, and never normalised more widely.
     """
 
     families: tuple[str, ...]
@@ -42,8 +46,9 @@ class DataOptions:
     batch: int = 16
     bank: int = 384
     scene: int = 288
-    renewal: float = 1.0
+    renewal: float = 0.5
     clip: float = 0.75
+    wider: float = 0.25
 
 
 def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
@@ -61,12 +66,11 @@ def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.rando
     return noisy
 
 
-def normalisation(noisy: Array, rng: np.random.Generator) -> tuple[float, float]:
+def normalisation(noisy: Array, wider: bool, rng: np.random.Generator) -> tuple[float, float]:
     """Choose what becomes 0 and 1: the crop's own percentiles, as the pipeline does, or those of some larger image."""
     low, high = (float(value) for value in np.percentile(noisy, PERCENTILES))
-    if rng.random() < 0.5:
-        whole = rng.uniform(-0.1, 0.1), rng.uniform(0.85, 1.2)
-        low, high = min(low, whole[0]), max(high, whole[1])
+    if wider:
+        low, high = min(low, rng.uniform(-0.1, 0.1)), max(high, rng.uniform(0.85, 1.2))
     return low, max(high, low + 1e-3)
 
 
@@ -101,8 +105,10 @@ class Pairs:
         rng, options = self.rng, self.options
         clean = self.crop()
         family = options.families[rng.integers(len(options.families))]
-        noisy = add_noise(clean, family, rng.uniform(*options.levels), bool(rng.random() < options.clip), rng)
-        low, high = normalisation(noisy, rng)
+        impulses = family in {"sp", "gsp"}
+        clip = impulses or bool(rng.random() < options.clip)
+        noisy = add_noise(clean, family, rng.uniform(*options.levels), clip, rng)
+        low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
         return (noisy - low) / (high - low), (clean - low) / (high - low)
 
     def batch(self) -> tuple[Tensor, Tensor]:
