@@ -3,7 +3,7 @@
 Every function walks the images in tiles of a fixed size and writes the float64 sums of each into ``out``, so the
 caller adds them up in one order and the bits do not depend on the number of threads.
 
-A pair (x, y) is handled as s = x + y and d = x - y, each image freed of its offset and scaled by the data range:
+A pair (x, y) is handled as s = x + y and d = x - y, each tile freed of its own mean and scaled by the data range:
 
     m1^2 + m2^2 = (ms^2 + md^2) / 2        v1 + v2 = (vs + vd) / 2        v1 + v2 - 2 cov = vd
 
@@ -16,6 +16,16 @@ from libc.math cimport fabs
 
 from _dispatch cimport cloned_void
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define TEMCLEAN_PREFETCH(address) __builtin_prefetch(address)
+    #else
+    #define TEMCLEAN_PREFETCH(address) ((void)(address))
+    #endif
+    """
+    void prefetch "TEMCLEAN_PREFETCH"(const void* address) noexcept nogil
+
 cdef enum:
     TAPS = 11
     ROWS = 128  # of the map, in a tile; even, so that a tile holds whole pairs of rows
@@ -23,6 +33,7 @@ cdef enum:
     LANE = COLUMNS + TAPS - 1
     RING = 16  # filtered rows kept: TAPS, rounded up to a power of two
     MOMENTS = 4  # s, d, s^2, d^2
+    AHEAD = 6  # rows; a processor's own prefetching stops where a tile's row ends: a sixth of the time
     SIDE = 512  # rows and columns of a block of plain sums
 
 TILE_ROWS = ROWS
@@ -30,8 +41,13 @@ TILE_COLUMNS = COLUMNS
 BLOCK = SIDE
 
 
+cdef inline floating positive(floating variance) noexcept nogil:
+    """Return a variance that rounding has not made negative; NaN stays NaN."""
+    return 0 if variance < 0 else variance
+
+
 cdef cloned_void filter_row(
-    const floating* x, const floating* y, Py_ssize_t columns, floating offset_x, floating offset_y,
+    const floating* x, const floating* y, Py_ssize_t columns, floating level_x, floating level_y,
     floating scale, const floating* taps, floating* out,
 ) noexcept nogil:
     """Write the four moments of one row, filtered along it, ``COLUMNS`` apart."""
@@ -42,8 +58,8 @@ cdef cloned_void filter_row(
     cdef floating* o
     cdef Py_ssize_t j, m
     for j in range(columns + TAPS - 1):
-        a = x[j] - offset_x
-        b = y[j] - offset_y
+        a = x[j] - level_x
+        b = y[j] - level_y
         s = (a + b) * scale
         d = (a - b) * scale  # scaled after, or fused multiply-adds leave a difference between equal images
         raw[j] = s
@@ -89,8 +105,8 @@ cdef cloned_void map_row(
         for j in range(columns):
             ms = mean[j]
             md = mean[COLUMNS + j]
-            vs = mean[2 * COLUMNS + j] - ms * ms
-            vd = mean[3 * COLUMNS + j] - md * md
+            vs = positive(mean[2 * COLUMNS + j] - ms * ms)
+            vd = positive(mean[3 * COLUMNS + j] - md * md)
             structure = vd / (<floating> 0.5 * (vs + vd) + c2)
             ms = ms + bias_s
             md = md + bias_d
@@ -100,57 +116,76 @@ cdef cloned_void map_row(
         for j in range(columns):
             ms = mean[j]
             md = mean[COLUMNS + j]
-            vs = mean[2 * COLUMNS + j] - ms * ms
-            vd = mean[3 * COLUMNS + j] - md * md
+            vs = positive(mean[2 * COLUMNS + j] - ms * ms)
+            vd = positive(mean[3 * COLUMNS + j] - md * md)
             total[j] += vd / (<floating> 0.5 * (vs + vd) + c2)
 
 
 cdef cloned_void halve_row(
-    const floating* a, const floating* b, Py_ssize_t columns, floating offset, floating scale, floating* out,
+    const floating* a, const floating* b, Py_ssize_t columns, floating scale, floating* out,
 ) noexcept nogil:
     """Write the 2x2 means of two rows; an odd last column stands for its missing neighbour."""
     cdef floating quarter = <floating> 0.25 * scale
-    cdef floating half = <floating> 0.5 * scale
-    cdef Py_ssize_t j, pairs = columns // 2
+    cdef Py_ssize_t j, last = columns - 1, pairs = columns // 2
     for j in range(pairs):
-        out[j] = (
-            ((a[2 * j] - offset) + (a[2 * j + 1] - offset)) + ((b[2 * j] - offset) + (b[2 * j + 1] - offset))
-        ) * quarter
+        out[j] = ((a[2 * j] + a[2 * j + 1]) + (b[2 * j] + b[2 * j + 1])) * quarter
     if columns % 2:
-        out[pairs] = ((a[columns - 1] - offset) + (b[columns - 1] - offset)) * half
+        out[pairs] = ((a[last] + a[last]) + (b[last] + b[last])) * quarter
+
+
+cdef cloned_void level_of(
+    const floating* x, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns, floating* out,
+) noexcept nogil:
+    """Write about the mean of a tile, from every fourth row."""
+    cdef double total[LANE]
+    cdef double result = 0.0
+    cdef Py_ssize_t row, j
+    for j in range(columns):
+        total[j] = 0.0
+    for row in range(0, rows, 4):
+        for j in range(columns):
+            total[j] += x[row * stride + j]
+    for j in range(columns):
+        result += total[j]
+    out[0] = <floating> (result / (((rows + 3) // 4) * columns))
 
 
 cdef double tile_sum(
     const floating* x, const floating* y, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
-    floating offset_x, floating offset_y, floating scale, floating bias_s, floating bias_d,
-    floating c1, floating c2, bint luminance, const floating* taps,
+    floating scale, floating c1, floating c2, bint luminance, const floating* taps,
     floating* half_x, floating* half_y, Py_ssize_t half_stride, Py_ssize_t own_rows, Py_ssize_t own_columns,
 ) noexcept nogil:
     """Sum 1 - map over ``rows`` x ``columns`` windows, and halve the input rows and columns that the tile owns."""
     cdef floating ring[RING * MOMENTS * COLUMNS]
     cdef double total[COLUMNS]
     cdef double result = 0.0
+    cdef floating level_x, level_y
     cdef Py_ssize_t row, above, j
+    level_of(x, stride, rows + TAPS - 1, columns + TAPS - 1, &level_x)
+    level_of(y, stride, rows + TAPS - 1, columns + TAPS - 1, &level_y)
     for j in range(COLUMNS):
         total[j] = 0.0
     for j in range(RING * MOMENTS * COLUMNS):
         ring[j] = 0
     for row in range(rows + TAPS - 1):
+        if row + AHEAD < rows + TAPS - 1:
+            for j in range(0, columns + TAPS - 1, 16):
+                prefetch(x + (row + AHEAD) * stride + j)
+                prefetch(y + (row + AHEAD) * stride + j)
         filter_row(
-            x + row * stride, y + row * stride, columns, offset_x, offset_y, scale, taps,
+            x + row * stride, y + row * stride, columns, level_x, level_y, scale, taps,
             ring + (row & (RING - 1)) * (MOMENTS * COLUMNS),
         )
         if row >= TAPS - 1:
-            map_row(ring, row, columns, bias_s, bias_d, c1, c2, luminance, taps, total)
+            map_row(
+                ring, row, columns, (level_x + level_y) * scale, (level_x - level_y) * scale,
+                c1, c2, luminance, taps, total,
+            )
         # an odd last row stands for its missing neighbour
         if half_x != NULL and row < own_rows and (row % 2 == 1 or row == own_rows - 1):
             above = row - row % 2
-            halve_row(
-                x + above * stride, x + row * stride, own_columns, offset_x, scale, half_x + (row // 2) * half_stride
-            )
-            halve_row(
-                y + above * stride, y + row * stride, own_columns, offset_y, scale, half_y + (row // 2) * half_stride
-            )
+            halve_row(x + above * stride, x + row * stride, own_columns, scale, half_x + (row // 2) * half_stride)
+            halve_row(y + above * stride, y + row * stride, own_columns, scale, half_y + (row // 2) * half_stride)
     for j in range(columns):
         result += total[j]
     return result
@@ -159,11 +194,7 @@ cdef double tile_sum(
 def similarity(
     const floating[:, ::1] x not None,
     const floating[:, ::1] y not None,
-    double offset_x,
-    double offset_y,
     double scale,
-    double bias_s,
-    double bias_d,
     double c1,
     double c2,
     bint luminance,
@@ -176,7 +207,7 @@ def similarity(
 ):
     """Write, for each tile of the map, the sum of 1 - contrast-structure, times luminance if asked for.
 
-    ``half_x`` and ``half_y`` receive the first ``own`` rows at half their size, or are empty.
+    ``half_x`` and ``half_y`` receive the first ``own`` rows, scaled, at half their size, or are empty.
     """
     cdef Py_ssize_t height = x.shape[0], width = x.shape[1]
     cdef Py_ssize_t across = out.shape[1], tiles = out.shape[0] * out.shape[1]
@@ -194,8 +225,7 @@ def similarity(
         columns = min(<Py_ssize_t> COLUMNS, width - (TAPS - 1) - left)
         out[index // across, index % across] = tile_sum(
             &x[top, left], &y[top, left], width, rows, columns,
-            <floating> offset_x, <floating> offset_y, <floating> scale, <floating> bias_s, <floating> bias_d,
-            <floating> c1, <floating> c2, luminance, &taps[0],
+            <floating> scale, <floating> c1, <floating> c2, luminance, &taps[0],
             to_x + top // 2 * half_stride + left // 2 if to_x != NULL else NULL,
             to_y + top // 2 * half_stride + left // 2 if to_y != NULL else NULL,
             half_stride,

@@ -15,11 +15,7 @@ def moments(x: _Pixels, y: _Pixels, mean_s: float, mean_d: float, out: NDArray[n
 def similarity(
     x: _Pixels,
     y: _Pixels,
-    offset_x: float,
-    offset_y: float,
     scale: float,
-    bias_s: float,
-    bias_d: float,
     c1: float,
     c2: float,
     luminance: bool,

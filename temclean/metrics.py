@@ -2,7 +2,7 @@
 
 Images are 2-D and of any real type: 32 and 64-bit floats are used as they are, in their own precision, integers of up
 to 16 bits and half floats become float32, the rest float64; layout and byte order do not matter. Sums are float64, and
-each image is freed of its mean first, so counts of 10,000 with a range of 200 lose no digits.
+each part of an image is freed of its mean first, so counts of 10,000 with a range of 200 lose no digits.
 
 ``data_range``, where a metric takes one, is the span of intensities that counts as full contrast. Left out, it is 1 if
 the truth lies within [0, 1]; else the truth's maximum less its minimum; if the truth is flat, that of both images; if
@@ -65,10 +65,7 @@ def psnr(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, *, 
     """
     x, y = pairs.pair(truth, test)
     threads = pairs.checked(threads)
-    square = _errors(x, y, threads)[1]
-    if data_range is not None:
-        return _decibels(square, pairs.positive(data_range))
-    return _decibels(square, pairs.span(*_surveys(x, y, threads), None))
+    return _decibels(_errors(x, y, threads)[1], _span(x, y, data_range, threads))
 
 
 def ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, *, threads: int = 1) -> float:
@@ -105,8 +102,7 @@ def ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, *, 
     if min(x.shape) < WINDOW:
         raise ImageError(f"SSIM needs images of {WINDOW}x{WINDOW} pixels or more, not {pairs.size(x)}")
     threads = pairs.checked(threads)
-    surveys = _surveys(x, y, threads)
-    return scales.factors(x, y, surveys, pairs.span(*surveys, data_range), 1, threads=threads)[0]
+    return scales.factors(x, y, _span(x, y, data_range, threads), 1, threads)[0]
 
 
 def ms_ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, *, threads: int = 1) -> float:
@@ -147,8 +143,7 @@ def ms_ssim(truth: ArrayLike, test: ArrayLike, data_range: float | None = None, 
             "use SSIM"
         )
     threads = pairs.checked(threads)
-    surveys = _surveys(x, y, threads)
-    return _product(scales.factors(x, y, surveys, pairs.span(*surveys, data_range), len(WEIGHTS), threads=threads))
+    return _product(scales.factors(x, y, _span(x, y, data_range, threads), len(WEIGHTS), threads))
 
 
 def css(frame1: ArrayLike, frame2: ArrayLike, data_range: float | None = None, *, threads: int = 1) -> float:
@@ -208,7 +203,7 @@ def movie_css(frames: Iterable[ArrayLike], data_range: float | None = None, *, t
         last = image, survey
     if whole is None or not found:
         raise ImageError("CSS compares consecutive frames; give two or more")
-    unit = unit or pairs.span(whole, whole, None)
+    unit = unit or pairs.span(whole, whole)
     mean_s, mean_d, variance_s, variance_d = np.array(found).T / np.array([[unit], [unit], [unit**2], [unit**2]])
     light = mean_d**2 / ((mean_s**2 + mean_d**2) / 2 + K1**2)
     structure = variance_d / ((variance_s + variance_d) / 2 + K2**2)
@@ -237,14 +232,13 @@ def score(
     """
     x, y = pairs.pair(truth, test)
     threads = pairs.checked(threads)
-    surveys = _surveys(x, y, threads)
-    span = pairs.span(*surveys, data_range)
+    span = _span(x, y, data_range, threads)
     absolute, square = _errors(x, y, threads)
     single = multi = None
     if min(x.shape) >= WINDOW:
-        single = scales.factors(x, y, surveys, span, 1, threads=threads)[0]
+        single = scales.factors(x, y, span, 1, threads)[0]
     if min(x.shape) >= LEAST_SIZE:
-        multi = _product(scales.factors(x, y, surveys, span, len(WEIGHTS), threads=threads))
+        multi = _product(scales.factors(x, y, span, len(WEIGHTS), threads))
     return {"mae": absolute, "psnr": _decibels(square, span), "ssim": single, "ms_ssim": multi}
 
 
@@ -263,8 +257,10 @@ def to_json(scores: dict[str, float | None]) -> dict[str, float | str | None]:
     return {name: "Infinity" if value == math.inf else value for name, value in scores.items()}
 
 
-def _surveys(x: Pixels, y: Pixels, threads: int) -> tuple[Survey, Survey]:
-    return pairs.survey(x, "truth", threads), pairs.survey(y, "test", threads)
+def _span(x: Pixels, y: Pixels, data_range: float | None, threads: int) -> float:
+    if data_range is not None:
+        return pairs.positive(data_range)
+    return pairs.span(pairs.survey(x, "truth", threads), pairs.survey(y, "test", threads))
 
 
 def _errors(x: Pixels, y: Pixels, threads: int) -> tuple[float, float]:
@@ -273,7 +269,7 @@ def _errors(x: Pixels, y: Pixels, threads: int) -> tuple[float, float]:
     _metrics.differences(x, y, out, threads)
     absolute, square = (float(value) for value in out.sum(axis=0) / x.size)
     if not math.isfinite(square):
-        pairs.refuse(*((y, "test") if np.isfinite(x).all() else (x, "truth")))
+        pairs.refuse_pair(x, y)
     return absolute, square
 
 

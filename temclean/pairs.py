@@ -89,6 +89,13 @@ def refuse(image: Pixels, name: str) -> NoReturn:
     raise ImageError(f"{name} cannot be scored: {what}")
 
 
+def refuse_pair(truth: Pixels, test: Pixels) -> NoReturn:
+    """Say what keeps the sums over a pair from being finite."""
+    if np.isfinite(truth).all() and not np.isfinite(test).all():
+        refuse(test, "test")
+    refuse(truth, "truth")
+
+
 def blocks(image: Pixels, sums: int) -> NDArray[np.float64]:
     """Return room for so many sums over each block of the kernels."""
     height, width = image.shape
@@ -124,10 +131,8 @@ def positive(data_range: float) -> float:
     return float(data_range)
 
 
-def span(truth: Survey, test: Survey, data_range: float | None) -> float:
-    """Return the data range, or the one that the images suggest (see :mod:`temclean.metrics`)."""
-    if data_range is not None:
-        return positive(data_range)
+def span(truth: Survey, test: Survey) -> float:
+    """Return the data range that a pair suggests (see :mod:`temclean.metrics`)."""
     if truth.low >= 0 and truth.high <= 1:
         return 1.0
     both = truth.joined(test)

@@ -4,12 +4,13 @@ A scale is half the size of the one before. It is scored in strips as its rows c
 on, so that no scale but the first is ever in memory whole.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from temclean import _metrics
-from temclean.pairs import Pixels, Survey
+from temclean.pairs import Pixels, refuse_pair
 
 K1, K2 = 0.01, 0.03
 SIGMA = 1.5
@@ -42,17 +43,6 @@ class _Scale:
         return 1 - self.deficit / ((self.height - EDGE) * (self.width - EDGE))
 
 
-@dataclass(frozen=True)
-class _Intensities:
-    """What frees a strip of its offset and brings its span to 1, and what its means lack from then on."""
-
-    offset_x: float
-    offset_y: float
-    scale: float
-    bias_s: float
-    bias_d: float
-
-
 class _Ladder:
     """The scales of a pair."""
 
@@ -68,61 +58,50 @@ class _Ladder:
             buffers = np.empty((2, room, width), like.dtype)
             self.scales.append(_Scale(height, width, buffers[0], buffers[1]))
 
-    def score(self, level: int, x: Pixels, y: Pixels, own: int, given: _Intensities) -> None:
-        """Score a strip of one scale, and hand the halves of its first ``own`` rows on."""
-        here = self.scales[level]
+    def score(self, level: int, x: Pixels, y: Pixels, own: int, scale: float) -> None:
+        """Score a strip of one scale, times ``scale``, and hand the halves of its first ``own`` rows on."""
         coarser = self.scales[level + 1] if level + 1 < len(self.scales) else None
         if coarser:
             half_x, half_y = coarser.x[coarser.waiting :], coarser.y[coarser.waiting :]
         else:
             half_x = half_y = np.empty((0, 0), x.dtype)
-        tiles = -(-(x.shape[0] - EDGE) // _metrics.TILE_ROWS), -(-(x.shape[1] - EDGE) // _metrics.TILE_COLUMNS)
-        out = np.empty(tiles)
-        _metrics.similarity(
-            x,
-            y,
-            given.offset_x,
-            given.offset_y,
-            given.scale,
-            given.bias_s,
-            given.bias_d,
-            K1**2,
-            K2**2,
-            coarser is None,
-            self.taps,
-            half_x,
-            half_y,
-            own,
-            out,
-            self.threads,
+        out = np.empty(
+            (-(-(x.shape[0] - EDGE) // _metrics.TILE_ROWS), -(-(x.shape[1] - EDGE) // _metrics.TILE_COLUMNS))
         )
-        here.deficit += float(out.sum())
+        _metrics.similarity(
+            x, y, scale, K1**2, K2**2, coarser is None, self.taps, half_x, half_y, own, out, self.threads
+        )
+        self.scales[level].deficit += float(out.sum())
         if coarser is None:
             return
         coarser.came += (own + 1) // 2
         coarser.waiting += (own + 1) // 2
         rows, done = coarser.ready()
         if done:
-            freed = _Intensities(0.0, 0.0, 1.0, given.bias_s, given.bias_d)
-            self.score(level + 1, coarser.x[:rows], coarser.y[:rows], done, freed)
+            self.score(level + 1, coarser.x[:rows], coarser.y[:rows], done, 1.0)
             coarser.waiting -= done
             for buffer in (coarser.x, coarser.y):
                 buffer[: coarser.waiting] = buffer[done : done + coarser.waiting]
 
 
-def factors(
-    x: Pixels, y: Pixels, surveys: tuple[Survey, Survey], span: float, count: int, *, threads: int
-) -> list[float]:
-    """Return the mean contrast-structure of each of ``count`` scales; of the last, times luminance."""
-    offset_x, offset_y = (float(x.dtype.type(survey.mean)) for survey in surveys)
-    given = _Intensities(offset_x, offset_y, 1 / span, (offset_x + offset_y) / span, (offset_x - offset_y) / span)
+def factors(x: Pixels, y: Pixels, span: float, count: int, threads: int) -> list[float]:
+    """Return the mean contrast-structure of each of ``count`` scales; of the last, times luminance.
+
+    Raises
+    ------
+    ImageError
+        If a value is not finite.
+    """
     ladder = _Ladder(x, count, threads)
     height = x.shape[0]
     for top in range(0, height - EDGE, _metrics.TILE_ROWS):
         bottom = min(top + _metrics.TILE_ROWS + EDGE, height)
         own = bottom - top if bottom == height else _metrics.TILE_ROWS
-        ladder.score(0, x[top:bottom], y[top:bottom], own, given)
-    return [scale.mean() for scale in ladder.scales]
+        ladder.score(0, x[top:bottom], y[top:bottom], own, 1 / span)
+    means = [scale.mean() for scale in ladder.scales]
+    if not all(map(math.isfinite, means)):
+        refuse_pair(x, y)
+    return means
 
 
 def _taps(like: Pixels) -> Pixels:
