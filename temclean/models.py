@@ -1,0 +1,376 @@
+"""Models: ONNX files that say all about themselves, and the sessions that run them."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module, resources
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
+
+Device = Literal["auto", "cpu", "cuda"]
+Floats = NDArray[np.float32]
+
+METADATA_KEY = "temclean"
+METADATA_FORMAT = 1
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+
+# Field numbers of ONNX's protocol buffers: ModelProto.graph, ModelProto.metadata_props, StringStringEntryProto.
+GRAPH, METADATA, ENTRY_KEY, ENTRY_VALUE = 7, 14, 1, 2
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What becomes 0 and 1 before the network sees an image: these percentiles of the whole image or stack."""
+
+    method: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that is known about a model; read from its file.
+
+    Attributes
+    ----------
+    name, family, summary : str
+        Its own name, the noise it was trained on, and what it is for.
+    levels : (float, float)
+        Least and greatest noise level in training; intensities in [0, 1].
+    pixel_sizes : (float, float)
+        Least and greatest pixel size in training, in Å.
+    normalisation : Normalisation
+        How images are brought to the scale of training.
+    multiple : int
+        Height and width of the input must be multiples of this.
+    halo : int
+        Pixels next to a cut that are not to be trusted.
+    training : dict
+        Command, commit, hours, images, parameters.
+    data : str
+        What it was trained on.
+    scores : dict
+        What it reached on held-out images.
+    licence : str
+        Of the weights.
+    path : Path
+        The ONNX file.
+    sha256 : str
+        Of that file.
+    """
+
+    name: str
+    family: str
+    summary: str
+    levels: tuple[float, float]
+    pixel_sizes: tuple[float, float]
+    normalisation: Normalisation
+    multiple: int
+    halo: int
+    training: dict[str, Any]
+    data: str
+    scores: dict[str, Any]
+    licence: str
+    path: Path
+    sha256: str
+
+
+def available() -> dict[str, Path]:
+    """Return the models that came with temclean, by name."""
+    try:
+        folder = Path(str(resources.files("temclean.weights")))
+    except ModuleNotFoundError:
+        return {}
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Return the file of a model; ModelError if there is none of this name."""
+    shipped = available()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.suffix == ".onnx" or path.name != str(name_or_path):
+        raise ModelError(f"{path}: there is no such file")
+    names = ", ".join(shipped) or "none are installed"
+    raise ModelError(f"no model is called {str(name_or_path)!r}; choose one of: {names}, or give an ONNX file")
+
+
+def load(name_or_path: str | Path) -> Model:
+    """Read what a model says about itself; onnxruntime is not needed for that.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name from `available`, or an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or the file is damaged or not one of temclean's.
+    """
+    path = find(name_or_path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: the model cannot be read: {error.strerror or error}") from error
+    return _describe(_metadata(content, path), path, hashlib.sha256(content).hexdigest())
+
+
+class Session:
+    """A model ready to run on one device.
+
+    Attributes
+    ----------
+    model : Model
+        What is run.
+    device : {"cpu", "cuda"}
+        Where.
+    fallback : str or None
+        Why ``auto`` did not take the GPU, where onnxruntime could have.
+    """
+
+    def __init__(self, model: Model, runtime: Any, device: Literal["cpu", "cuda"], fallback: str | None = None):
+        self.model, self.device, self.fallback = model, device, fallback
+        self._runtime = runtime
+
+    def run(self, batch: Floats) -> Floats:
+        """Restore a batch of float32 images, shape (batch, 1, height, width)."""
+        multiple = self.model.multiple
+        if batch.ndim != 4 or batch.shape[1] != 1 or batch.shape[2] % multiple or batch.shape[3] % multiple:
+            raise ParameterError(
+                f"{self.model.name} takes (batch, 1, height, width), both multiples of {multiple}, not {batch.shape}"
+            )
+        try:
+            restored: Floats = self._runtime.run(["restored"], {"image": batch})[0]
+        except Exception as error:  # onnxruntime's errors share no parent of their own
+            raise _run_error(self.model, self.device, error) from error
+        if restored.shape != batch.shape:
+            raise ModelError(f"{self.model.path}: made {restored.shape} of {batch.shape}; its multiple must be wrong")
+        return restored
+
+
+def open_session(model: Model, device: Device = "auto", threads: int | None = None) -> Session:
+    """Get a model ready to run.
+
+    Parameters
+    ----------
+    model : Model
+        From `load`.
+    device : {"auto", "cpu", "cuda"}
+        ``auto`` takes the GPU where it truly works, else the CPU; ``cuda`` fails rather than falling back.
+    threads : int, optional
+        Threads of the CPU; as many as this process may use by default.
+
+    Raises
+    ------
+    MissingExtraError
+        If onnxruntime is not installed.
+    DeviceError
+        If ``cuda`` was asked for and does not work.
+    ModelError
+        If onnxruntime cannot load the model.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ParameterError(f"device is {device!r}; choose auto, cpu or cuda")
+    if threads is not None and threads < 1:
+        raise ParameterError(f"threads is {threads}; give 1 or more")
+    ort = _onnxruntime()
+    fallback = None
+    if device != "cpu":
+        try:
+            return Session(model, _cuda(ort, model), "cuda")
+        except DeviceError as error:
+            if device == "cuda":
+                raise
+            fallback = str(error) if CUDA in ort.get_available_providers() else None
+    options = _options(ort)
+    options.intra_op_num_threads = threads or _usable_cores()
+    try:
+        runtime = ort.InferenceSession(str(model.path), options, providers=[CPU])
+    except Exception as error:
+        raise ModelError(f"{model.path}: onnxruntime cannot load it: {_first_line(error)}") from error
+    _check_interface(runtime, model)
+    return Session(model, runtime, "cpu", fallback)
+
+
+def _onnxruntime() -> ModuleType:
+    try:
+        ort = import_module("onnxruntime")
+        ort.InferenceSession  # noqa: B018  a half-removed installation has the module but not this
+    except (ImportError, AttributeError) as error:
+        raise MissingExtraError(
+            'running a model needs onnxruntime: pip install "temclean[cpu]", or "temclean[gpu]" for an NVIDIA GPU'
+        ) from error
+    ort.set_default_logger_severity(4)  # what matters is raised
+    return ort
+
+
+def _options(ort: Any) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Memory patterns are kept for every shape: without them seven shapes take what the largest takes, as fast.
+    options.enable_mem_pattern = False
+    # Spinning threads take the cores from those that read, blend and write; the network is no slower without.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _cuda(ort: Any, model: Model) -> Any:
+    """Return a session that runs on the GPU, and has; onnxruntime by itself would fall back to the CPU in silence."""
+    if CUDA not in ort.get_available_providers():
+        raise DeviceError('this onnxruntime has no CUDA: pip uninstall onnxruntime, then pip install "temclean[gpu]"')
+    options = _options(ort)
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    settings = {
+        "cudnn_conv_algo_search": "HEURISTIC",  # an exhaustive search costs seconds for every new shape
+        "arena_extend_strategy": "kSameAsRequested",
+        "use_tf32": "0",  # TF32 differs from the CPU by 1e-3: seams and results would depend on the device
+    }
+    try:
+        # Both print to stdout, where the results go.
+        with contextlib.redirect_stdout(io.StringIO()):
+            if hasattr(ort, "preload_dlls"):
+                ort.preload_dlls(directory="")  # from the nvidia packages, rather than torch's, which may differ
+            runtime = ort.InferenceSession(str(model.path), options, providers=[(CUDA, settings)], enable_fallback=0)
+        if CUDA not in runtime.get_providers():
+            raise RuntimeError("onnxruntime could not load it")
+        runtime.disable_fallback()
+        _check_interface(runtime, model)
+        probe = np.zeros((1, 1, model.multiple, model.multiple), dtype=np.float32)
+        restored = runtime.run(["restored"], {"image": probe})[0]
+        if not np.isfinite(restored).all():
+            raise RuntimeError("a first run gave numbers that are not finite")
+    except ModelError:
+        raise
+    except Exception as error:
+        raise DeviceError(
+            f"CUDA does not work here: {_first_line(error)}; check the driver with nvidia-smi, "
+            'install "temclean[gpu]" again, or take --device cpu'
+        ) from error
+    return runtime
+
+
+def _check_interface(runtime: Any, model: Model) -> None:
+    inputs, outputs = runtime.get_inputs(), runtime.get_outputs()
+    names = [value.name for value in inputs], [value.name for value in outputs]
+    types = {value.type for value in (*inputs, *outputs)}
+    if names != (["image"], ["restored"]) or types != {"tensor(float)"} or len(inputs[0].shape) != 4:
+        raise ModelError(f"{model.path}: a model of temclean takes float32 'image' and gives 'restored', not {names}")
+
+
+def _run_error(model: Model, device: str, error: Exception) -> Exception:
+    text = _first_line(error)
+    if "alloc" in text.lower() or "out of memory" in text.lower():
+        return DeviceError(f"{device} has not enough memory for a tile of this size ({text}); give a smaller --tile")
+    return ModelError(f"{model.path}: the model failed to run: {text}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # a queue or a container may grant fewer than there are
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _metadata(content: bytes, path: Path) -> dict[str, Any]:
+    """Read temclean's entry from the metadata of an ONNX file, without onnx."""
+    found, graph = None, False
+    try:
+        for number, value in _fields(content):
+            graph = graph or number == GRAPH
+            if number == METADATA:
+                entry = dict(_fields(value))
+                if entry.get(ENTRY_KEY) == METADATA_KEY.encode():
+                    found = entry.get(ENTRY_VALUE, b"")
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy") from error
+    if not graph:
+        raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy")
+    if found is None:
+        raise ModelError(f"{path}: an ONNX file, but not a model of temclean: it lacks the metadata {METADATA_KEY!r}")
+    try:
+        metadata = json.loads(found)
+        if not isinstance(metadata, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        raise ModelError(f"{path}: its metadata is damaged: {error}") from error
+    return metadata
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield field numbers and contents of a protocol buffer; ValueError or IndexError if it is not one."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        number, wire = key >> 3, key & 7
+        if wire == VARINT:
+            length = _varint(message, position)[1] - position
+        elif wire == BYTES:
+            length, position = _varint(message, position)
+        elif wire in (FIXED64, FIXED32):
+            length = 8 if wire == FIXED64 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if number == 0 or position + length > len(message):
+            raise ValueError("cut short")
+        yield number, message[position : position + length]
+        position += length
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, position
+    raise ValueError("endless number")
+
+
+def _describe(metadata: dict[str, Any], path: Path, sha256: str) -> Model:
+    version = metadata.get("format")
+    if version != METADATA_FORMAT:
+        raise ModelError(f"{path}: metadata of format {version!r}; this temclean reads {METADATA_FORMAT}: update it")
+    try:
+        normalisation = Normalisation(**metadata["normalisation"])
+        levels, pixel_sizes = (tuple(map(float, metadata[key])) for key in ("levels", "pixel_sizes"))
+        model = Model(
+            **{key: str(metadata[key]) for key in ("name", "family", "summary", "data", "licence")},
+            levels=(levels[0], levels[1]),
+            pixel_sizes=(pixel_sizes[0], pixel_sizes[1]),
+            normalisation=normalisation,
+            multiple=int(metadata["multiple"]),
+            halo=int(metadata["halo"]),
+            training=dict(metadata["training"]),
+            scores=dict(metadata["scores"]),
+            path=path,
+            sha256=sha256,
+        )
+        ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}") from error
+    if normalisation.method != "percentile" or not ordered:
+        raise ModelError(f"{path}: this temclean does not know the normalisation {normalisation}: update it")
+    if model.multiple < 1 or model.halo < 0:
+        raise ModelError(f"{path}: its metadata is damaged: multiple {model.multiple}, halo {model.halo}")
+    return model

@@ -1,0 +1,219 @@
+"""Array in, array out: bring to the network's scale, cut, run, put together, return to the image's own scale."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from temclean import models, tiling
+from temclean import scaling as intensities
+from temclean.errors import ImageError, ParameterError
+from temclean.models import Device, Model, Session
+from temclean.scaling import Frames, Scaling
+
+TILE_AREA = 1280 * 1280
+"""Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 110
+bytes for each, so this is a matter of memory (190 MB) against the share of the tiles that is halo."""
+
+RAMP = 32
+"""Pixels over which one tile gives way to the next; the halo keeps what is wrong at its edge from showing there."""
+
+
+def denoise(
+    image: ArrayLike,
+    model: str | Path | Model = "sp",
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    tile: int | None = None,
+) -> NDArray[Any]:
+    """Denoise an image, or a stack of them.
+
+    Parameters
+    ----------
+    image : array_like, (rows, columns) or (..., rows, columns)
+        Any real type. The frames of a stack share one scale.
+    model : str, Path or Model
+        A name (see `temclean.models.available`), an ONNX file, or a loaded model.
+    device : {"auto", "cpu", "cuda"}
+        Where to run; ``auto`` takes the GPU where it works.
+    threads : int, optional
+        Threads of the CPU; as many as there are by default.
+    tile : int, optional
+        Side of the tiles in pixels, for less memory; chosen for you by default.
+
+    Returns
+    -------
+    ndarray
+        The same shape, type and scale; integers are rounded and clipped to what the type can hold.
+
+    Raises
+    ------
+    ImageError, ParameterError, ModelError, DeviceError, MissingExtraError
+        Each says what to do.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim < 2 or pixels.size == 0:
+        raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
+    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
+        raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")
+    path = model.path if isinstance(model, Model) else models.find(model)
+    status = path.stat()
+    session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+    frames = pixels.reshape(-1, *pixels.shape[-2:])
+    result = np.empty(frames.shape, dtype=pixels.dtype)
+    cut, scale = plan(_frame_shape(frames.shape), session.model, tile), scaling(frames, session.model)
+    for frame, out in zip(frames, result, strict=True):
+        _restore(frame, out, session, cut, scale)
+    return result.reshape(pixels.shape)
+
+
+def denoise_frames(
+    frames: Frames,
+    session: Session,
+    *,
+    tile: int | None = None,
+    scaling: Scaling | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Iterator[NDArray[Any]]:
+    """Denoise a stack frame by frame; only one frame, its result and a few tiles are in memory.
+
+    Parameters
+    ----------
+    frames : Frames
+        Read on demand: once for the scale, unless ``scaling`` is given, and once to denoise.
+    session : Session
+        From `temclean.models.open_session`.
+    tile : int, optional
+        Side of the tiles in pixels.
+    scaling : Scaling, optional
+        From `scaling`, where it is already known.
+    progress : callable, optional
+        Called with the number of tiles just done; see `tile_count`.
+
+    Yields
+    ------
+    ndarray
+        Each frame denoised, of its own shape and type, in an array of its own.
+    """
+    cut = plan(_frame_shape(frames.shape), session.model, tile)
+    scale = intensities.measure(frames, *_percentiles(session.model)) if scaling is None else scaling
+    for index in range(len(frames)):
+        out = np.empty(cut.shape, dtype=frames.dtype)
+        _restore(frames[index], out, session, cut, scale, progress)
+        yield out
+        del out  # it is the receiver's: do not hold two while the next is made
+
+
+def scaling(frames: Frames, model: Model) -> Scaling:
+    """Measure the scale of a whole image or stack as the model wants it."""
+    return intensities.measure(frames, *_percentiles(model))
+
+
+def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tiling.Plan:
+    """Choose how a frame is cut: whole where it is small, else into the tiles with the fewest pixels in all.
+
+    Tiles lie on multiples of what the network downsamples by, so that it sees each as it would the whole image; where
+    the frame is not such a multiple, it is continued by reflection below and on the right.
+    """
+    multiple, overlap = model.multiple, 2 * model.halo
+    canvas = tuple(-(-length // multiple) * multiple for length in shape)
+    if tile is None:
+        sides = _best_tile((canvas[0], canvas[1]), overlap, multiple)
+    else:
+        side = tile // multiple * multiple
+        sides = min(side, canvas[0]), min(side, canvas[1])
+        least = overlap + multiple
+        if side < min(least, max(canvas)):
+            raise ParameterError(f"tiles of {tile} pixels are too small for {model.name}: give {least} or more")
+    overlaps = tuple(min(overlap, side - multiple) for side in sides)
+    return tiling.plan(shape, sides, (overlaps[0], overlaps[1]), ramp=min(RAMP, *overlaps), multiple=multiple)
+
+
+def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = None) -> int:
+    """Return how many tiles a stack of shape (..., rows, columns) takes."""
+    return math.prod(shape[:-2]) * len(plan(_frame_shape(shape), session.model, tile))
+
+
+def _restore(
+    frame: NDArray[Any],
+    out: NDArray[Any],
+    session: Session,
+    cut: tiling.Plan,
+    scale: Scaling,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Denoise one frame into ``out``, tile by tile."""
+    if scale.flat:
+        out[...] = frame
+        if progress:
+            progress(len(cut))
+        return
+    # What the kernel cannot write goes through a band of rows.
+    direct = tiling.writable(out.dtype)
+    dtype = out.dtype if direct else _kernel_type(out.dtype)
+    blender = tiling.Blender(cut, dtype, offset=scale.low, scale=scale.high - scale.low)
+    tiles = np.empty((1, *cut.tile), dtype=np.float32)
+    across = len(cut.columns.starts)
+    for row in range(len(cut.rows.starts)):
+        rows = blender.band(row)
+        band = out[rows] if direct else np.empty((rows.stop - rows.start, out.shape[1]), dtype=dtype)
+        for number in range(row * across, (row + 1) * across):
+            tiling.split(
+                frame, cut, first=number, count=1, offset=scale.low, scale=1 / (scale.high - scale.low), out=tiles
+            )
+            blender.add(session.run(tiles[:, None])[:, 0], band, rows.start)
+            if progress:
+                progress(1)
+        if not direct:
+            if out.dtype.kind == "f":
+                np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
+            out[rows] = band
+
+
+def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that tiles are blended into on the way to one that the kernel cannot write."""
+    native = dtype.newbyteorder("=")
+    if tiling.writable(native):
+        return native
+    return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+
+
+def _percentiles(model: Model) -> tuple[float, float]:
+    return model.normalisation.low, model.normalisation.high
+
+
+@lru_cache(maxsize=2)
+def _session(path: Path, _version: tuple[int, int], device: Device, threads: int | None) -> Session:
+    return models.open_session(models.load(path), device, threads)
+
+
+def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    return shape[-2], shape[-1]
+
+
+def _best_tile(canvas: tuple[int, int], overlap: int, multiple: int) -> tuple[int, int]:
+    """Return the tile, no larger than TILE_AREA, with which the fewest pixels are computed in all."""
+    best: tuple[int, tuple[int, int]] | None = None
+    for rows in range(1, canvas[0] // multiple + 1):
+        height = _side(canvas[0], rows, overlap, multiple)
+        widest = TILE_AREA // height // multiple * multiple
+        if (rows > 1 and height <= overlap) or (widest < canvas[1] and widest <= overlap):
+            continue
+        columns = 1 if widest >= canvas[1] else -(-(canvas[1] - overlap) // (widest - overlap))
+        width = _side(canvas[1], columns, overlap, multiple)
+        total = rows * columns * height * width
+        if best is None or total < best[0]:
+            best = total, (height, width)
+    if best is None:
+        raise ParameterError(f"a halo of {overlap // 2} pixels leaves nothing of the largest tile: give a tile size")
+    return best[1]
+
+
+def _side(length: int, count: int, overlap: int, multiple: int) -> int:
+    """Return the least side with which ``count`` overlapping tiles cover a length."""
+    return -(-(length + (count - 1) * overlap) // (count * multiple)) * multiple

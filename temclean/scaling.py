@@ -1,0 +1,132 @@
+"""The scale of an image's intensities: which values become 0 and 1 before a network sees it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.errors import ImageError
+
+CHUNK = 2**20  # pixels looked at in one go
+SAMPLE = 2**22  # pixels that are enough for percentiles, where a histogram cannot hold all values
+WIDEST_HISTOGRAM = 16  # bits
+
+
+class Frames(Protocol):
+    """A stack of frames: an array, or frames that are read on demand."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape (..., rows, columns)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The intensities, in the image's own units, that become 0 and 1; equal where all pixels are."""
+
+    low: float
+    high: float
+
+    @property
+    def flat(self) -> bool:
+        """Whether there is nothing to scale."""
+        return not self.high > self.low
+
+
+def measure(frames: Frames, low: float, high: float) -> Scaling:
+    """Measure two percentiles over all pixels of a stack.
+
+    Exact for integers of 8 and 16 bits, from a histogram. For other types exact up to 4 million pixels, beyond that
+    from an even subsample that is the same every time. Where the percentiles coincide, as in counts that are nearly
+    all zero, minimum and maximum take their place.
+
+    Parameters
+    ----------
+    frames : Frames
+        Read once, frame by frame.
+    low, high : float
+        Percentiles, 0 to 100.
+
+    Raises
+    ------
+    ImageError
+        If there are no pixels, they are not real numbers, or some are NaN or infinite.
+    """
+    if math.prod(frames.shape) == 0 or len(frames.shape) < 2:
+        raise ImageError(f"an image has rows and columns, this one has shape {tuple(frames.shape)}")
+    if frames.dtype.kind not in "iuf":
+        raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
+    few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
+    scaling = _by_histogram(frames, (low, high)) if few else _by_sample(frames, (low, high))
+    if not (math.isfinite(scaling.high - scaling.low) and (scaling.flat or _invertible(scaling))):
+        raise ImageError(f"intensities from {scaling.low:g} to {scaling.high:g} span too much or too little: rescale")
+    return scaling
+
+
+def _invertible(scaling: Scaling) -> bool:
+    return math.isfinite(1 / (scaling.high - scaling.low))
+
+
+def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
+    info = np.iinfo(frames.dtype)
+    least = int(info.min)
+    counts = np.zeros(int(info.max) - least + 1, dtype=np.int64)
+    for _, chunk in _chunks(frames):
+        counts += np.bincount(chunk.ravel().astype(np.int32) - least, minlength=len(counts))
+    below = np.cumsum(counts)
+
+    def value(rank: int) -> int:
+        return int(np.searchsorted(below, rank, side="right")) + least
+
+    def percentile(percent: float) -> float:
+        rank = percent / 100 * (int(below[-1]) - 1)
+        first, share = int(rank), rank - int(rank)
+        return value(first) + share * (value(first + 1) - value(first)) if share else float(value(first))
+
+    low, high = map(percentile, percentiles)
+    return Scaling(low, high) if high > low else Scaling(float(value(0)), float(value(int(below[-1]) - 1)))
+
+
+def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
+    total, width = math.prod(frames.shape), frames.shape[-1]
+    step = -(-total // SAMPLE)
+    while math.gcd(step, width) > 1:  # else only some columns would be seen
+        step += 1
+    sample, position, wrong = [], 0, 0
+    least, greatest = math.inf, -math.inf
+    for _, chunk in _chunks(frames):
+        pixels = chunk.ravel()
+        ends = float(pixels.min()), float(pixels.max())
+        if not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
+            wrong += int(np.count_nonzero(~np.isfinite(pixels)))
+        least, greatest = min(least, ends[0]), max(greatest, ends[1])
+        sample.append(pixels[-position % step :: step])
+        position += len(pixels)
+    if wrong:
+        raise ImageError(
+            f"{wrong} of {total} pixels are NaN or infinite: replace them first, "
+            "for instance with numpy.nan_to_num or by their neighbours' median"
+        )
+    low, high = (float(value) for value in np.percentile(np.concatenate(sample), percentiles))
+    return Scaling(low, high) if high > low else Scaling(least, greatest)
+
+
+def _chunks(frames: Frames) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield bands of rows, each with the number of its frame, small enough to convert without being noticed."""
+    rows = max(1, CHUNK // frames.shape[-1])
+    wider = np.float32 if frames.dtype.itemsize < 4 and frames.dtype.kind == "f" else frames.dtype.newbyteorder("=")
+    for index in range(len(frames)):
+        frame = frames[index]
+        for top in range(0, frames.shape[-2], rows):
+            yield index, frame[top : top + rows].astype(wider, copy=False)

@@ -1,0 +1,404 @@
+"""Cut images into tiles of one shape and put the tiles back together without a seam.
+
+Pixels near a tile's inner edge are not to be trusted, because the network has not seen what lies beyond. So tiles
+overlap, neighbours give way to each other in a ramp in the middle of the overlap, and the outermost tiles end flush
+with the image: a network that pads with zeros meets the same border in a tile as in the whole image.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from temclean import _tiles
+from temclean.errors import ImageError, ParameterError
+
+Floats = NDArray[np.float32]
+
+SHIFTS = (8, 16, 24)  # pixels; the paper's "a few pixels each", three values of s
+KERNEL_TYPES = frozenset("BbHhIiLlQqfd")  # what the kernels read and write as it is
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where the tiles lie along one axis.
+
+    Attributes
+    ----------
+    length, tile : int
+        Pixels of the image and of a tile.
+    starts : tuple of int
+        First pixel of each tile.
+    ramps : tuple of (int, int)
+        Half-open range of pixels in which each tile takes over from the one before; one fewer than tiles.
+    """
+
+    length: int
+    tile: int
+    starts: tuple[int, ...]
+    ramps: tuple[tuple[int, int], ...]
+
+    def table(self) -> NDArray[np.intp]:
+        """Return starts and ramps as the kernel wants them: shape (3, tiles + 1)."""
+        begins, ends = zip((0, 0), *self.ramps, (self.length, self.length), strict=True)
+        return np.array([(*self.starts, self.length), begins, ends], dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one image is cut: two axes, tiles numbered in reading order."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the image in pixels."""
+        return self.rows.length, self.columns.length
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Shape of every tile in pixels."""
+        return self.rows.tile, self.columns.tile
+
+    def __len__(self) -> int:
+        """Return the number of tiles."""
+        return len(self.rows.starts) * len(self.columns.starts)
+
+
+def plan(
+    shape: tuple[int, int],
+    tile: int | tuple[int, int],
+    overlap: int | tuple[int, int] = 0,
+    *,
+    ramp: int | None = None,
+    multiple: int = 1,
+) -> Plan:
+    """Plan the tiles of an image.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the image.
+    tile, overlap : int or (int, int)
+        Pixels of a tile, and the least that neighbours share. The tiles are spread evenly, so they often share more.
+    ramp : int, optional
+        Pixels, in the middle of what neighbours share, over which one gives way to the other; all of it by default.
+    multiple : int
+        Tiles start at multiples of this, and ``tile`` must be one. Where the image is not, the last tile reaches beyond
+        it by less than ``multiple``, as does a tile larger than the image; elsewhere it ends flush with the border.
+
+    Raises
+    ------
+    ParameterError
+        If these do not fit each other.
+
+    Examples
+    --------
+    >>> plan((100, 60), tile=64, overlap=16).rows.starts
+    (0, 36)
+    """
+    tiles, overlaps = _pair(tile), _pair(overlap)
+    rows, columns = (_axis(shape[i], tiles[i], overlaps[i], ramp, multiple) for i in range(2))
+    return Plan(rows, columns)
+
+
+def split(
+    image: NDArray[Any],
+    plan: Plan,
+    *,
+    first: int = 0,
+    count: int | None = None,
+    offset: float = 0.0,
+    scale: float = 1.0,
+    out: Floats | None = None,
+    threads: int = 1,
+) -> Floats:
+    """Cut tiles out of an image: (image - offset) * scale, reflected where a tile reaches beyond the border.
+
+    Parameters
+    ----------
+    image : ndarray, (rows, columns)
+        Any real type, strided or not; read straight from where it lies.
+    plan : Plan
+        From `plan`, for this shape.
+    first, count : int
+        Number of the first tile, and how many; all by default.
+    offset, scale : float
+        Subtracted and multiplied in float64.
+    out : ndarray of float32, (count, tile rows, tile columns), optional
+        Written in place of a new array.
+    threads : int
+        Threads to use.
+
+    Raises
+    ------
+    ImageError, ParameterError
+        If the shapes or the range of tiles do not fit.
+
+    Examples
+    --------
+    >>> image = np.arange(12.0).reshape(3, 4)
+    >>> split(image, plan((3, 4), tile=2)).shape
+    (4, 2, 2)
+    """
+    if image.shape != plan.shape:
+        raise ImageError(f"the image has shape {image.shape}, its plan {plan.shape}: make a plan for this image")
+    count = len(plan) - first if count is None else count
+    if first < 0 or count < 1 or first + count > len(plan):
+        raise ParameterError(f"tiles {first} to {first + count - 1} are not among the plan's {len(plan)}")
+    numbers = np.arange(first, first + count)
+    tops = np.array(plan.rows.starts, dtype=np.intp)[numbers // len(plan.columns.starts)]
+    lefts = np.array(plan.columns.starts, dtype=np.intp)[numbers % len(plan.columns.starts)]
+    if count == 1 and not _readable(image):
+        # One tile of a huge frame: convert what the tile sees, not the frame. It leaves the image only at the far side.
+        top, left = int(tops[0]), int(lefts[0])
+        image = image[top : top + plan.tile[0], left : left + plan.tile[1]]
+        tops, lefts = np.zeros((2, 1), dtype=np.intp)
+    return _gather(image, (tops, lefts), plan.tile, (offset, scale), out, threads)
+
+
+class Blender:
+    """Put the tiles of a plan back together, one call after the other, in reading order.
+
+    Only the ramps are kept between calls: memory is that of one tile's column of ramps and one image row of them.
+
+    Parameters
+    ----------
+    plan : Plan
+        The tiles to expect.
+    dtype : dtype
+        Of the result: native integers, float32 or float64.
+    offset, scale : float
+        The result is offset + scale * tile; integers are rounded and clipped to what the type can hold.
+    threads : int
+        Threads to use.
+    """
+
+    def __init__(self, plan: Plan, dtype: DTypeLike, *, offset: float = 0.0, scale: float = 1.0, threads: int = 1):
+        self.plan, self.dtype = plan, np.dtype(dtype)
+        if not writable(self.dtype):
+            raise ParameterError(f"tiles are blended into native integers, float32 and float64, not {self.dtype.str}")
+        self.done = 0
+        self._offset, self._scale, self._threads = offset, scale, threads
+        self._low, self._high = limits(self.dtype)
+        self._tables = plan.rows.table(), plan.columns.table()
+        widest = [max((end - begin for begin, end in axis.ramps), default=0) for axis in (plan.rows, plan.columns)]
+        self._left = np.empty((plan.tile[0], max(1, widest[1])), dtype=np.float32)
+        self._top = np.empty((max(1, widest[0]), plan.shape[1]), dtype=np.float32)
+        self._lines = np.empty((threads, plan.tile[1]), dtype=np.float32)
+
+    def band(self, row: int) -> slice:
+        """Return the image's rows that are finished once row ``row`` of the tiles has been added, and not before."""
+        begins = self._tables[0][1]
+        return slice(int(begins[row]), int(begins[row + 1]))
+
+    def add(self, tiles: Floats, out: NDArray[Any], top: int = 0) -> None:
+        """Add the next tiles, (count, tile rows, tile columns); ``out`` is whole rows of the image from ``top`` on."""
+        if tiles.shape[1:] != self.plan.tile or self.done + len(tiles) > len(self.plan):
+            raise ParameterError(
+                f"{len(tiles)} tiles of {tiles.shape[1:]} do not fit a plan of {len(self.plan)} tiles of "
+                f"{self.plan.tile}, {self.done} of them done"
+            )
+        across = len(self.plan.columns.starts)
+        last = self.band((self.done + len(tiles) - 1) // across).stop
+        if out.dtype != self.dtype or out.shape[1] != self.plan.shape[1]:
+            raise ParameterError(f"out is {out.dtype} with {out.shape[1]} columns, not {self.dtype}, {self.plan.shape}")
+        if not top <= self.band(self.done // across).start <= last <= top + len(out):
+            raise ParameterError(f"out holds rows {top} to {top + len(out)} of the image, the tiles reach row {last}")
+        _tiles.blend(
+            np.ascontiguousarray(tiles, dtype=np.float32), self.done, *self._tables, self._left, self._top, self._lines,
+            out, top, self._offset, self._scale, self._low, self._high, self._threads,
+        )  # fmt: skip
+        self.done += len(tiles)
+
+
+def blend(
+    tiles: Floats,
+    plan: Plan,
+    *,
+    out: NDArray[Any] | None = None,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """Put all tiles of a plan back together, with weights that add up to one.
+
+    In a ramp of n pixels the later tile has the weight (i + 1) / (n + 1), i = 0 ... n - 1, along each axis.
+
+    Parameters
+    ----------
+    tiles : ndarray of float32, (len(plan), tile rows, tile columns)
+        As `split` returns them.
+    plan : Plan
+        The plan they were split by.
+    out : ndarray, (rows, columns), optional
+        Written in place of a new float32 array; into integers the values are rounded and clipped.
+    threads : int
+        Threads to use.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).random((100, 60), dtype=np.float32)
+    >>> cut = plan(image.shape, tile=32, overlap=8)
+    >>> np.array_equal(blend(split(image, cut), cut), image)
+    True
+    """
+    if len(tiles) != len(plan):
+        raise ParameterError(f"the plan has {len(plan)} tiles, not {len(tiles)}")
+    if out is None:
+        out = np.empty(plan.shape, dtype=np.float32)
+    Blender(plan, out.dtype, threads=threads).add(tiles, out)
+    return out
+
+
+def roll(
+    image: NDArray[Any], down: int, right: int, *, out: NDArray[Any] | None = None, threads: int = 1
+) -> NDArray[Any]:
+    """Move an image as if it repeated: what leaves on one side comes back on the other.
+
+    Spots that the edge of a patch cuts come to lie whole: the shift augmentation of Chae et al. 2025, II.4.
+
+    Examples
+    --------
+    >>> roll(np.array([[1, 2, 3]]), 0, 1)
+    array([[3, 1, 2]])
+    """
+    source = _native(_flat(image))
+    if out is None:
+        out = np.empty(source.shape, dtype=source.dtype)
+    elif out.shape != source.shape or out.dtype != source.dtype:
+        raise ParameterError(f"out is {out.dtype} {out.shape}, the image {source.dtype} {source.shape}")
+    if np.may_share_memory(out, source):
+        raise ParameterError("an image cannot be rolled in place: give another array as out")
+    _tiles.roll(source, down % source.shape[0], right % source.shape[1], out, threads)
+    return out
+
+
+def shifts(
+    image: NDArray[Any], steps: Sequence[int] = SHIFTS, *, out: NDArray[Any] | None = None, threads: int = 1
+) -> NDArray[Any]:
+    """Return the image and its copies rolled by each step along both axes, shape (1 + steps, rows, columns).
+
+    The paper makes four images from one, with three shifts of "a few pixels" that it does not state.
+    """
+    source = _native(_flat(image))
+    if out is None:
+        out = np.empty((1 + len(steps), *source.shape), dtype=source.dtype)
+    for copy, step in zip(out, (0, *steps), strict=True):
+        roll(source, step, step, out=copy, threads=threads)
+    return out
+
+
+def crops(
+    image: NDArray[Any],
+    size: int | tuple[int, int],
+    count: int,
+    seed: int,
+    *,
+    out: Floats | None = None,
+    threads: int = 1,
+) -> Floats:
+    """Cut ``count`` crops of ``size`` at random places, all equally likely, as float32 (count, rows, columns).
+
+    Examples
+    --------
+    >>> crops(np.ones((9, 9)), 4, count=3, seed=0).shape
+    (3, 4, 4)
+    """
+    shape, size = _flat(image).shape, _pair(size)
+    room = shape[0] - size[0], shape[1] - size[1]
+    if min(room) < 0 or min(size) < 1 or count < 0:
+        raise ParameterError(f"cannot cut {count} crops of {size} out of an image of {shape}")
+    draw = np.random.default_rng(seed)
+    tops, lefts = (draw.integers(0, space, size=count, endpoint=True, dtype=np.int64).astype(np.intp) for space in room)
+    return _gather(image, (tops, lefts), size, (0.0, 1.0), out, threads)
+
+
+def writable(dtype: DTypeLike) -> bool:
+    """Return whether tiles can be blended straight into an array of this type."""
+    dtype = np.dtype(dtype)
+    return dtype.isnative and dtype.char in KERNEL_TYPES
+
+
+def limits(dtype: DTypeLike) -> tuple[float, float]:
+    """Return the least and greatest float64 that fit an integer type; infinities for floats."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "iu":
+        return -np.inf, np.inf
+    info = np.iinfo(dtype)
+    high = float(info.max)
+    # The greatest 64-bit integers round up to a power of two that no longer fits.
+    return float(info.min), float(np.nextafter(high, 0)) if int(high) > info.max else high
+
+
+def _axis(length: int, tile: int, overlap: int, ramp: int | None, multiple: int) -> Axis:
+    if length < 1 or multiple < 1 or tile < 1 or tile % multiple:
+        raise ParameterError(f"tile {tile} must be a multiple of {multiple}, the image ({length} pixels) not empty")
+    if not 0 <= overlap < tile or (ramp is not None and not 0 <= ramp <= overlap):
+        raise ParameterError(f"tile {tile}, overlap {overlap} and ramp {ramp} do not fit: 0 <= ramp <= overlap < tile")
+    room = max(0, -(-(length - tile) // multiple))  # in units of multiple
+    if room == 0:
+        return Axis(length, tile, (0,), ())
+    step = (tile - overlap) // multiple
+    if step == 0:
+        raise ParameterError(f"tile {tile} leaves less than {multiple} pixels beside its overlap of {overlap}")
+    gaps = -(-room // step)
+    starts = tuple(multiple * (k * room // gaps) for k in range(gaps + 1))
+    return Axis(length, tile, starts, tuple(_ramp(a, b, tile, ramp) for a, b in pairwise(starts)))
+
+
+def _ramp(start: int, following: int, tile: int, ramp: int | None) -> tuple[int, int]:
+    """Centre a ramp in the overlap of two tiles; never wider than their step, so that ramps stay apart."""
+    shared, step = start + tile - following, following - start
+    margin = max(0, -(-(shared - step) // 2))
+    if ramp is not None:
+        margin = max(margin, (shared - ramp) // 2)
+    return following + margin, start + tile - margin
+
+
+def _gather(
+    image: NDArray[Any],
+    corners: tuple[NDArray[np.intp], NDArray[np.intp]],
+    tile: tuple[int, int],
+    scaling: tuple[float, float],
+    out: Floats | None,
+    threads: int,
+) -> Floats:
+    tops, lefts = corners
+    shape = (len(tops), *tile)
+    if out is None:
+        out = np.empty(shape, dtype=np.float32)
+    elif out.shape != shape or out.dtype != np.float32:
+        raise ParameterError(f"out is {out.dtype} {out.shape}, the tiles are float32 {shape}")
+    _tiles.gather(_native(_flat(image)), tops, lefts, out, *scaling, threads)
+    return out
+
+
+def _flat(image: NDArray[Any]) -> NDArray[Any]:
+    if image.ndim != 2 or image.size == 0:
+        raise ImageError(f"an image has rows and columns, this array has shape {image.shape}")
+    return image
+
+
+def _readable(image: NDArray[Any]) -> bool:
+    """Return whether the kernels can read the array where it lies."""
+    whole_steps = all(stride % image.dtype.itemsize == 0 for stride in image.strides)
+    return writable(image.dtype) and bool(image.flags.aligned) and whole_steps
+
+
+def _native(image: NDArray[Any]) -> NDArray[Any]:
+    """Return the image as the kernels read it: itself if it can be, else one converted copy."""
+    if _readable(image):
+        return image
+    if image.dtype.kind not in "biuf":
+        raise ImageError(f"pixels of type {image.dtype} cannot be used: convert them to real numbers")
+    wider = {"b": np.dtype(np.uint8)}.get(image.dtype.kind, image.dtype.newbyteorder("="))
+    if wider.kind == "f" and wider.char not in KERNEL_TYPES:
+        wider = np.dtype(np.float32 if wider.itemsize < 4 else np.float64)
+    return np.ascontiguousarray(image, dtype=wider)
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return value if isinstance(value, tuple) else (value, value)
