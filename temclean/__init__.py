@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from temclean import errors, io, metrics, models, noise, specimen, tiling
     from temclean.pipeline import denoise
+
+    from . import errors, io, metrics, models, noise, specimen, tiling
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "denoise", "errors", "io", "metrics", "models", "noise", "specimen", "tiling"]
