@@ -17,6 +17,7 @@ from temclean.errors import FileError, TemcleanError
 from temclean.jobs import Job
 from temclean.models import Model, Session
 from temclean.relay import ReadAhead, Relay, RelayClosedError
+from temclean.scaling import Frames, Scaling
 
 AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
@@ -67,6 +68,7 @@ class _Opened:
     job: Job
     image: io.Image
     pixels: ReadAhead
+    scaling: Scaling
     digest: str
     began: float
     closing: ExitStack
@@ -174,10 +176,11 @@ def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Re
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         image = closing.enter_context(io.read(job.source))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
+        scaling = pipeline.scaling(pixels, model)
     except Exception as error:
         closing.close()
         return _failed(job, error)
-    return _Opened(job, image, pixels, digest, began, closing)
+    return _Opened(job, image, pixels, scaling, digest, began, closing)
 
 
 def _denoise(
@@ -189,16 +192,7 @@ def _denoise(
     progress: Progress | None,
 ) -> Future[Result]:
     """Run the network over the frames in this thread while another writes them."""
-    pixels = opened.pixels
-    if progress:
-        progress.begin(opened.job, pipeline.tile_count(pixels.shape, session, tile=tile))
-    try:
-        scaling = pipeline.scaling(pixels, session.model)
-    except Exception as error:
-        opened.closing.close()
-        failed: Future[Result] = Future()
-        failed.set_result(_failed(opened.job, error))
-        return failed
+    pixels, scaling = opened.pixels, opened.scaling
     provenance = {
         "temclean": __version__,
         "model": session.model.name,
@@ -213,6 +207,8 @@ def _denoise(
     written = writer.submit(_write, opened, relay, session, provenance)
     try:
         advance = progress.advance if progress else None
+        if progress:
+            progress.begin(opened.job, pipeline.tile_count(pixels.shape, session, tile=tile))
         for frame in pipeline.denoise_frames(pixels, session, tile=tile, scaling=scaling, progress=advance):
             relay.put(frame)
         relay.close()
@@ -263,7 +259,7 @@ def describe(error: Exception, path: Path) -> str:
     return " ".join(text.removeprefix(f"{path}: ").split())
 
 
-def _size(pixels: io.Frames | ReadAhead) -> int:
+def _size(pixels: Frames) -> int:
     return math.prod(pixels.shape) * pixels.dtype.itemsize
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import click
 
@@ -84,7 +84,7 @@ def denoise(
     inputs: tuple[str, ...],
     model: str,
     out: Path | None,
-    device: str,
+    device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
     tile: int | None,
     overwrite: bool,
@@ -108,7 +108,7 @@ def denoise(
     with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
         if session is None:
             return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
-        reporter.announce(chosen.name, session.device)
+        reporter.announce(chosen.name, session.device, session.fallback)
         results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
         with closing(results):
             return reporter.report(results)

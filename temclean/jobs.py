@@ -53,11 +53,13 @@ def plan(
     Raises
     ------
     ParameterError
-        If there is no such shard.
+        If there is no such shard, or the model's name cannot be part of a file name.
     """
     index, count = shard
     if not 1 <= index <= count:
         raise ParameterError(f"shard {index}/{count} does not exist: in I/N, I goes from 1 to N")
+    if not model or Path(model).name != model:
+        raise ParameterError(f"the model calls itself {model!r}, which cannot be part of a file name; rename it")
     found = expand(names)
     left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
     chosen = [item for item in found if item.path not in left_out]

@@ -5,28 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Condition
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from temclean.scaling import Frames
+
 Frame = NDArray[Any]
-
-
-class Frames(Protocol):
-    """Frames that are read on demand."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(..., height, width)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of every frame."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Frame: ...
 
 
 class ReadAhead:
@@ -86,6 +71,7 @@ class Relay:
 
     Examples
     --------
+    >>> import numpy as np
     >>> relay = Relay(room=2)
     >>> relay.put(np.zeros((2, 2)))
     >>> relay.close()

@@ -37,7 +37,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_session(model: Any, device: str = "auto", threads: int | None = None) -> Any:
         if device == "cuda":
             raise DeviceError("cuda is not there")
-        return SimpleNamespace(model=model, device="cpu", threads=threads or 2)
+        return SimpleNamespace(model=model, device="cpu", fallback=None)
 
     def frames(pixels: Any, session: Any, **_: Any) -> Iterator[NDArray[Any]]:
         for index in range(len(pixels)):
@@ -188,7 +188,7 @@ import sys, time
 from types import SimpleNamespace
 from temclean import cli, models, pipeline
 models.load = lambda name: SimpleNamespace(name=name, sha256="5e55")
-models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu")
+models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None)
 pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=1.0)
 pipeline.tile_count = lambda *_, **__: 10
 def frames(pixels, session, **_):
