@@ -76,7 +76,7 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = ResidualUNet(recipe.widths).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     first, hours, origin = 0, 0.0, []
     if start is not None:
         state = torch.load(start, map_location=device, weights_only=True)
@@ -117,11 +117,10 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         loss = weighted_l1(restored.float(), clean)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5, foreach=True)
         optimizer.step()
         decay = min(recipe.average, (1.0 + step - first) / (10.0 + step - first))
-        for name, value in network.state_dict().items():
-            average[name].lerp_(value, 1.0 - decay)
+        torch._foreach_lerp_(list(average.values()), list(network.state_dict().values()), 1.0 - decay)
         total += loss.detach()
         if (step + 1) % every == 0 or step + 1 == recipe.steps:
             save(step + 1)
