@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module, resources
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import onnxfile
 from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -24,10 +24,6 @@ METADATA_KEY = "temclean"
 METADATA_FORMAT = 1
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
-
-# Field numbers of ONNX's protocol buffers: ModelProto.graph, ModelProto.metadata_props, StringStringEntryProto.
-GRAPH, METADATA, ENTRY_KEY, ENTRY_VALUE = 7, 14, 1, 2
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 
 @dataclass(frozen=True)
@@ -292,59 +288,20 @@ def _usable_cores() -> int:
 
 
 def _metadata(content: bytes, path: Path) -> dict[str, Any]:
-    """Read temclean's entry from the metadata of an ONNX file, without onnx."""
-    found, graph = None, False
+    """Return temclean's entry in the metadata of an ONNX file."""
     try:
-        for number, value in _fields(content):
-            graph = graph or number == GRAPH
-            if number == METADATA:
-                entry = dict(_fields(value))
-                if entry.get(ENTRY_KEY) == METADATA_KEY.encode():
-                    found = entry.get(ENTRY_VALUE, b"")
-    except (ValueError, IndexError) as error:
+        entry = onnxfile.metadata(content).get(METADATA_KEY)
+    except ValueError as error:
         raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy") from error
-    if not graph:
-        raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy")
-    if found is None:
+    if entry is None:
         raise ModelError(f"{path}: an ONNX file, but not a model of temclean: it lacks the metadata {METADATA_KEY!r}")
     try:
-        metadata = json.loads(found)
-        if not isinstance(metadata, dict):
-            raise ValueError("not an object")
+        facts = json.loads(entry)
     except ValueError as error:
         raise ModelError(f"{path}: its metadata is damaged: {error}") from error
-    return metadata
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield field numbers and contents of a protocol buffer; ValueError or IndexError if it is not one."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        number, wire = key >> 3, key & 7
-        if wire == VARINT:
-            length = _varint(message, position)[1] - position
-        elif wire == BYTES:
-            length, position = _varint(message, position)
-        elif wire in (FIXED64, FIXED32):
-            length = 8 if wire == FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        if number == 0 or position + length > len(message):
-            raise ValueError("cut short")
-        yield number, message[position : position + length]
-        position += length
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-    raise ValueError("endless number")
+    if not isinstance(facts, dict):
+        raise ModelError(f"{path}: its metadata is damaged: not an object")
+    return facts
 
 
 def _describe(metadata: dict[str, Any], path: Path, sha256: str) -> Model:

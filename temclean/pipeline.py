@@ -19,9 +19,6 @@ TILE_AREA = 1280 * 1280
 """Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 110
 bytes for each, so this is a matter of memory (190 MB) against the share of the tiles that is halo."""
 
-RAMP = 32
-"""Pixels over which one tile gives way to the next; the halo keeps what is wrong at its edge from showing there."""
-
 
 def denoise(
     image: ArrayLike,
@@ -130,8 +127,7 @@ def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tilin
         least = overlap + multiple
         if side < min(least, max(canvas)):
             raise ParameterError(f"tiles of {tile} pixels are too small for {model.name}: give {least} or more")
-    overlaps = tuple(min(overlap, side - multiple) for side in sides)
-    return tiling.plan(shape, sides, (overlaps[0], overlaps[1]), ramp=min(RAMP, *overlaps), multiple=multiple)
+    return tiling.plan(shape, sides, overlap, margin=model.halo, multiple=multiple)
 
 
 def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = None) -> int:

@@ -118,7 +118,8 @@ def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
             f"{wrong} of {total} pixels are NaN or infinite: replace them first, "
             "for instance with numpy.nan_to_num or by their neighbours' median"
         )
-    low, high = (float(value) for value in np.percentile(np.concatenate(sample), percentiles))
+    with np.errstate(over="ignore"):  # of what is refused afterwards
+        low, high = (float(value) for value in np.percentile(np.concatenate(sample), percentiles))
     return Scaling(low, high) if high > low else Scaling(least, greatest)
 
 

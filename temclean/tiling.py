@@ -74,7 +74,7 @@ def plan(
     tile: int | tuple[int, int],
     overlap: int | tuple[int, int] = 0,
     *,
-    ramp: int | None = None,
+    margin: int = 0,
     multiple: int = 1,
 ) -> Plan:
     """Plan the tiles of an image.
@@ -85,11 +85,13 @@ def plan(
         Rows and columns of the image.
     tile, overlap : int or (int, int)
         Pixels of a tile, and the least that neighbours share. The tiles are spread evenly, so they often share more.
-    ramp : int, optional
-        Pixels, in the middle of what neighbours share, over which one gives way to the other; all of it by default.
+    margin : int
+        Pixels at a tile's inner edges that get no weight; at most half the overlap. Over the rest of what they share,
+        one tile gives way to the other.
     multiple : int
         Tiles start at multiples of this, and ``tile`` must be one. Where the image is not, the last tile reaches beyond
         it by less than ``multiple``, as does a tile larger than the image; elsewhere it ends flush with the border.
+        Along an axis that one tile covers, overlap and margin mean nothing.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def plan(
     (0, 36)
     """
     tiles, overlaps = _pair(tile), _pair(overlap)
-    rows, columns = (_axis(shape[i], tiles[i], overlaps[i], ramp, multiple) for i in range(2))
+    rows, columns = (_axis(shape[i], tiles[i], overlaps[i], margin, multiple) for i in range(2))
     return Plan(rows, columns)
 
 
@@ -333,28 +335,26 @@ def limits(dtype: DTypeLike) -> tuple[float, float]:
     return float(info.min), float(np.nextafter(high, 0)) if int(high) > info.max else high
 
 
-def _axis(length: int, tile: int, overlap: int, ramp: int | None, multiple: int) -> Axis:
+def _axis(length: int, tile: int, overlap: int, margin: int, multiple: int) -> Axis:
     if length < 1 or multiple < 1 or tile < 1 or tile % multiple:
         raise ParameterError(f"tile {tile} must be a multiple of {multiple}, the image ({length} pixels) not empty")
-    if not 0 <= overlap < tile or (ramp is not None and not 0 <= ramp <= overlap):
-        raise ParameterError(f"tile {tile}, overlap {overlap} and ramp {ramp} do not fit: 0 <= ramp <= overlap < tile")
     room = max(0, -(-(length - tile) // multiple))  # in units of multiple
     if room == 0:
         return Axis(length, tile, (0,), ())
+    if not 0 <= 2 * margin <= overlap < tile:
+        raise ParameterError(f"0 <= 2 margin <= overlap < tile: not so with {margin}, {overlap} and {tile} pixels")
     step = (tile - overlap) // multiple
     if step == 0:
         raise ParameterError(f"tile {tile} leaves less than {multiple} pixels beside its overlap of {overlap}")
     gaps = -(-room // step)
     starts = tuple(multiple * (k * room // gaps) for k in range(gaps + 1))
-    return Axis(length, tile, starts, tuple(_ramp(a, b, tile, ramp) for a, b in pairwise(starts)))
+    return Axis(length, tile, starts, tuple(_ramp(a, b, tile, margin) for a, b in pairwise(starts)))
 
 
-def _ramp(start: int, following: int, tile: int, ramp: int | None) -> tuple[int, int]:
+def _ramp(start: int, following: int, tile: int, margin: int) -> tuple[int, int]:
     """Centre a ramp in the overlap of two tiles; never wider than their step, so that ramps stay apart."""
     shared, step = start + tile - following, following - start
-    margin = max(0, -(-(shared - step) // 2))
-    if ramp is not None:
-        margin = max(margin, (shared - ramp) // 2)
+    margin = max(margin, -(-(shared - step) // 2))
     return following + margin, start + tile - margin
 
 

@@ -1,0 +1,94 @@
+"""Make the tiny ONNX files of this folder; needs onnx. Run it from anywhere; the files are the same every time."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
+
+HERE = Path(__file__).parent
+
+
+def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True):
+    """Return a model with a dynamic batch, height and width."""
+    shape = ["batch", 1, "height", "width"]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info(inputs, TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("restored", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(array, key) for key, array in weights],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    if metadata:
+        facts = {
+            "format": 1,
+            "name": name,
+            "family": "test",
+            "summary": "for tests",
+            "levels": [0.05, 0.4],
+            "pixel_sizes": [0.03, 0.4],
+            "normalisation": {"method": "percentile", "low": 0.5, "high": 99.5},
+            "multiple": multiple,
+            "halo": halo,
+            "training": {"command": "make_models.py"},
+            "data": "none",
+            "scores": {},
+            "licence": "BSD-3-Clause",
+        }
+        helper.set_model_props(made, {"temclean": json.dumps(facts), "other": "kept"})
+    return made
+
+
+def conv(source, weight, bias, out, width):
+    return helper.make_node("Conv", [source, weight, bias], [out], pads=[width // 2] * 4)
+
+
+def identity() -> ModelProto:
+    return model("identity", [helper.make_node("Identity", ["image"], ["restored"])], multiple=1, halo=0)
+
+
+def network() -> ModelProto:
+    """Unshuffle by 2, two 3x3 convolutions padded with zeros, shuffle back.
+
+    It reaches 5 pixels, tells the image's border from its inside, and depends on where the blocks of 2x2 lie: tiles
+    that are padded, misplaced or too close to a cut show.
+    """
+    draw = np.random.default_rng(0)
+    kernels = [(draw.standard_normal((4, 4, 3, 3)) / 6).astype(np.float32) for _ in range(2)]
+    biases = [np.full(4, value, dtype=np.float32) for value in (0.5, 0.1)]
+    names = ["w0", "w1", "b0", "b1"]
+    nodes = [
+        helper.make_node("SpaceToDepth", ["image"], ["deep"], blocksize=2),
+        conv("deep", "w0", "b0", "c0", 3),
+        helper.make_node("Relu", ["c0"], ["r0"]),
+        conv("r0", "w1", "b1", "c1", 3),
+        helper.make_node("Add", ["deep", "c1"], ["sum"]),
+        helper.make_node("DepthToSpace", ["sum"], ["restored"], blocksize=2),
+    ]
+    return model("network", nodes, zip(names, kernels + biases, strict=True), multiple=2, halo=6)
+
+
+def amplifier() -> ModelProto:
+    """Return 3 image - 1: beyond the range at both ends, to see integers clipped."""
+    nodes = [
+        helper.make_node("Mul", ["image", "three"], ["more"]),
+        helper.make_node("Sub", ["more", "one"], ["restored"]),
+    ]
+    constants = [("three", np.float32(3)), ("one", np.float32(1))]
+    return model("amplifier", nodes, [(k, np.array(v)) for k, v in constants], multiple=8, halo=0)
+
+
+def foreign() -> ModelProto:
+    nodes = [helper.make_node("Identity", ["image"], ["restored"])]
+    return model("foreign", nodes, multiple=1, halo=0, metadata=False)
+
+
+def misnamed() -> ModelProto:
+    nodes = [helper.make_node("Identity", ["picture"], ["restored"])]
+    return model("misnamed", nodes, multiple=1, halo=0, inputs="picture")
+
+
+if __name__ == "__main__":
+    for make in (identity, network, amplifier, foreign, misnamed):
+        save_model(make(), HERE / f"{make.__name__}.onnx")
