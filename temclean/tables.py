@@ -1,7 +1,7 @@
 """Print what the commands other than ``denoise`` have to say: tables for people, JSON lines for programs."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from temclean.models import Model
     from temclean.scoring import Score
     from temclean.simulate import Outcome
+
+SCORED_AT = "0.20"
+"""Noise level of the score that the table of models shows."""
 
 METRICS = {"mae": "MAE", "psnr": "PSNR/dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 
@@ -74,16 +77,16 @@ def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool) -> Non
             click.echo(json.dumps(_record(model)))
     elif full:
         for model in models:
-            for name, value in _record(model).items():
-                click.echo(f"{name:14} {_plain(value)}")
+            click.echo("\n".join(_outline(_record(model))))
     else:
-        rows = [("model", "noise", "levels", "pixel size", "licence", "what for")]
+        rows = [("model", "noise", "levels", "pixel size", f"MS-SSIM at {SCORED_AT}", "licence", "what for")]
         rows += [
             (
                 model.name,
                 model.family,
                 _interval(model.levels),
                 _interval(model.pixel_sizes) + " Å",
+                _number(_score(model)),
                 model.licence,
                 model.summary,
             )
@@ -106,6 +109,14 @@ def _record(model: "Model") -> dict[str, object]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(model).items()}
 
 
+def _score(model: "Model") -> float | None:
+    """Return the mean MS-SSIM on held-out images, if the model says so."""
+    try:
+        return float(model.scores["ms_ssim"][SCORED_AT]["all"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _numbers(values: Iterable[float | None]) -> str:
     return "".join(f"{_number(value):>9}" for value in values)
 
@@ -122,12 +133,19 @@ def _interval(bounds: Sequence[float]) -> str:
     return " to ".join(f"{bound:g}" for bound in bounds)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {_plain(each)}" for name, each in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(each) for each in value)
-    return str(value)
+def _outline(record: dict[str, object], indent: str = "") -> Iterator[str]:
+    """Yield a record as lines, what lies deeper further to the right."""
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from _outline(value, indent + "  ")
+        elif isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
+            for number, each in enumerate(value, 1):
+                yield from _outline({f"{name} {number}": each}, indent)
+        elif isinstance(value, list | tuple):
+            yield f"{indent}{name}: {', '.join(map(str, value))}"
+        else:
+            yield f"{indent}{name}: {value}"
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -1,5 +1,6 @@
 """The command line: exit codes, what goes to stdout and what to stderr, and files that survive anything."""
 
+import hashlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 
@@ -304,6 +306,57 @@ class TestInterrupted:
         done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=True)
         assert "Traceback" not in done.stderr
         assert "BrokenPipe" not in done.stderr
+
+
+class TestRealModel:
+    """With the tiny network that the tests of the pipeline use, and nothing replaced."""
+
+    @pytest.fixture(autouse=True)
+    def shelf(self, monkeypatch: pytest.MonkeyPatch) -> Path:
+        pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+        path = Path(__file__).parent / "data" / "network.onnx"
+        monkeypatch.setattr(models, "available", lambda: {"network": path})
+        return path
+
+    def test_the_command_line_does_what_python_does(self, run: Run, tmp_path: Path, shelf: Path) -> None:
+        pixels = np.random.default_rng(3).normal(1000, 200, (3, 70, 50)).astype(np.int16)
+        source = io.write(tmp_path / "movie.mrc", io.Image.from_array(pixels, 0.7, "Å"), list(pixels))
+        done = run("denoise", source, "-m", "network", "--threads", 1, "--device", "cpu")
+        assert done.code == 0
+        expected = pipeline.denoise(pixels, shelf, device="cpu", threads=1)
+        with io.read(tmp_path / "movie_network.mrc") as image:
+            np.testing.assert_array_equal(np.stack(list(image.pixels)), expected)
+        made = io.provenance(tmp_path / "movie_network.mrc")
+        assert made is not None
+        assert made["model_sha256"] == hashlib.sha256(shelf.read_bytes()).hexdigest()
+        assert made["input_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+        assert made["scaling_low"] < 1000 < made["scaling_high"]
+        assert {"temclean", "model", "device", "tile", "input"} <= set(made)
+
+    def test_pixels_that_are_no_numbers_are_one_line(self, run: Run, tmp_path: Path) -> None:
+        pixels = np.full((8, 8), np.nan, np.float32)
+        source = io.write(tmp_path / "nan.tif", io.Image.from_array(pixels), [pixels])
+        done = run("denoise", source, "-m", "network", "--json")
+        assert done.code == 1
+        assert "64" in json.loads(done.out)["error"]
+        assert len(list(tmp_path.iterdir())) == 1
+
+    def test_models_are_listed_and_described(self, run: Run, shelf: Path) -> None:
+        table = run("models").out.splitlines()
+        assert table[0].split()[0] == "model"
+        assert table[1].split()[:2] == ["network", "test"]
+        assert f"path: {shelf}" in run("models", "network").out.splitlines()
+        record = json.loads(run("models", shelf, "--json").out)
+        assert record["name"] == "network"
+        assert record["levels"] == [0.05, 0.4]
+        assert record["normalisation"]["method"] == "percentile"
+
+    def test_doctor_tries_the_devices(self, run: Run) -> None:
+        done = run("doctor", "--json")
+        found = json.loads(done.out)
+        assert done.code == 0
+        assert found["cpu"]["verdict"] == "ok"
+        assert found["cuda"]["verdict"] in {"ok", "off"}
 
 
 def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
