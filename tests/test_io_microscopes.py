@@ -201,6 +201,18 @@ def test_hdf5_that_holds_no_image(tmp_path: Path) -> None:
         io.read(tmp_path / "c.emd")
 
 
+def test_hdf5_text_that_would_be_read_for_ever(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    path = write_hspy(tmp_path / "a.hspy", pixels("f4"))
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    # The first object's number and length become those of free space without a length.
+    data[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match="texts are overwritten"):
+        io.read(path)
+
+
 def test_every_reader_is_a_module_with_read() -> None:
     for form in (form for form in io.FORMATS if form.available):
         module = import_module(f"temclean.formats.{form.reader or form.module}")

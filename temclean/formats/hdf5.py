@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +24,7 @@ except ImportError as error:
     raise MissingExtraError('EMD and HSPY files need h5py; run `pip install "temclean[em]"`') from error
 
 SUFFIXES = (".emd", ".hspy")
+_SEARCHED = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class DatasetFrames(Frames):
 
 def read(path: Path) -> Image:
     """Open an .emd or .hspy file."""
+    check_heaps(path)
     file = h5py.File(path, "r", locking=False)
     try:
         return _read(path, file)
@@ -121,6 +125,34 @@ def _read(path: Path, file: "h5py.File") -> Image:
     about = signal.describe()
     pixel_size, unit = calibrate(about.rows, about.columns, about.unit, warnings)
     return Image(frames, pixel_size, unit, about.axes, about.metadata, suffix, tuple(warnings))
+
+
+def check_heaps(path: Path) -> None:
+    """Refuse a file whose heaps of text are damaged so that libhdf5 would read them for ever, deaf to Ctrl-C.
+
+    In a global heap (HDF5 file format, III.E) an object of number 0 is the free space that ends it; with a length of
+    zero the library steps over it without moving. Of large files only both ends, where text lies, are looked through.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for start in sorted({0, max(0, size - _SEARCHED)}):
+            file.seek(start)
+            part = file.read(_SEARCHED)
+            for heap in re.finditer(re.escape(b"GCOL\1\0\0\0"), part):
+                if not _heap_ends(part, heap.start()):
+                    raise damaged(path, "its texts are overwritten")
+
+
+def _heap_ends(part: bytes, start: int) -> bool:
+    """Return whether a walk over a heap's objects comes to an end."""
+    end = start + int.from_bytes(part[start + 8 : start + 16], "little")
+    place = start + 16
+    while place + 16 <= min(end, len(part)):
+        number, _, _, size = struct.unpack_from("<HHIQ", part, place)
+        if number == 0 and size == 0:
+            return False
+        place += size if number == 0 else 16 + (size + 7) // 8 * 8
+    return True
 
 
 def _velox(file: "h5py.File") -> Iterator[Signal]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 # Bytes of each of TIFF's types of value.
-_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 IMAGEJ_AXES = {"T": "frames", "Z": "slices", "C": "channels"}
 
 
@@ -44,7 +44,7 @@ def lost_tags(tiff: "TiffFile") -> int:
     lost = 0
     for at in range(0, len(entries), form.tagsize):
         entry = entries[at : at + form.tagsize]
-        size = _TYPE_BYTES.get(int.from_bytes(entry[2:4], order), 0) * int.from_bytes(entry[4 : 4 + inline], order)
+        size = TYPE_BYTES.get(int.from_bytes(entry[2:4], order), 0) * int.from_bytes(entry[4 : 4 + inline], order)
         if size > inline:
             lost += int.from_bytes(entry[-inline:], order) + size > file.size
     return lost

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from temclean.formats.image import ByteOrder
+from temclean.formats.tiff_structure import TYPE_BYTES
 from temclean.formats.units import calibrate
 
 if TYPE_CHECKING:
@@ -199,7 +200,9 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
             continue
         if tag.code in {50838, 50839} and colour:
             continue
-        tags.append((tag.code, int(tag.dtype), tag.count, _raw(tiff, page, tag.code), True))
+        value = _raw(tiff, page, tag.code)
+        if len(value) == TYPE_BYTES.get(int(tag.dtype), 0) * tag.count:
+            tags.append((tag.code, int(tag.dtype), tag.count, value, True))
     return TiffContainer(
         byteorder=tiff.byteorder,
         big=tiff.is_bigtiff,

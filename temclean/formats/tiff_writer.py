@@ -37,7 +37,7 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
         # The 64-bit tag types exist in BigTIFF only.
         tags = [tag for tag in tags if tag[1] < 16]
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
-        place = writer.write(
+        writer.write(
             None,
             shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
             dtype=dtype,
@@ -48,11 +48,11 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             resolutionunit=resolution[2] if resolution else None,
             software=False if any(tag[0] == 305 for tag in tags) else "temclean",
             extratags=tags,
-            returnoffset=True,
         )
-    assert place is not None
+    with tifffile.TiffFile(path) as written:
+        start = written.pages.first.dataoffsets[0]
     with path.open("r+b") as file:
-        file.seek(place[0])
+        file.seek(start)
         stored = dtype.newbyteorder(order)
         for frame in frames:
             rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
