@@ -1,11 +1,8 @@
 """Models: ONNX files that say all about themselves, and the sessions that run them."""
 
 import contextlib
-import hashlib
 import io
-import json
 import os
-from dataclasses import dataclass
 from importlib import import_module, resources
 from pathlib import Path
 from types import ModuleType
@@ -14,73 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import onnxfile
 from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
+from temclean.modelfile import Model, Normalisation, describe
 
 Device = Literal["auto", "cpu", "cuda"]
 Floats = NDArray[np.float32]
 
-METADATA_KEY = "temclean"
-METADATA_FORMAT = 1
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
-
-@dataclass(frozen=True)
-class Normalisation:
-    """What becomes 0 and 1 before the network sees an image: these percentiles of the whole image or stack."""
-
-    method: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Model:
-    """All that is known about a model; read from its file.
-
-    Attributes
-    ----------
-    name, family, summary : str
-        Its own name, the noise it was trained on, and what it is for.
-    levels : (float, float)
-        Least and greatest noise level in training; intensities in [0, 1].
-    pixel_sizes : (float, float)
-        Least and greatest pixel size in training, in Å.
-    normalisation : Normalisation
-        How images are brought to the scale of training.
-    multiple : int
-        Height and width of the input must be multiples of this.
-    halo : int
-        Pixels next to a cut that are not to be trusted.
-    training : dict
-        Command, commit, hours, images, parameters.
-    data : str
-        What it was trained on.
-    scores : dict
-        What it reached on held-out images.
-    licence : str
-        Of the weights.
-    path : Path
-        The ONNX file.
-    sha256 : str
-        Of that file.
-    """
-
-    name: str
-    family: str
-    summary: str
-    levels: tuple[float, float]
-    pixel_sizes: tuple[float, float]
-    normalisation: Normalisation
-    multiple: int
-    halo: int
-    training: dict[str, Any]
-    data: str
-    scores: dict[str, Any]
-    licence: str
-    path: Path
-    sha256: str
+__all__ = ["CPU", "CUDA", "Device", "Model", "Normalisation", "Session", "available", "find", "load", "open_session"]
 
 
 def available() -> dict[str, Path]:
@@ -119,12 +59,7 @@ def load(name_or_path: str | Path) -> Model:
     ModelError
         If there is no such model, or the file is damaged or not one of temclean's.
     """
-    path = find(name_or_path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: the model cannot be read: {error.strerror or error}") from error
-    return _describe(_metadata(content, path), path, hashlib.sha256(content).hexdigest())
+    return describe(find(name_or_path))
 
 
 class Session:
@@ -285,49 +220,3 @@ def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # a queue or a container may grant fewer than there are
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _metadata(content: bytes, path: Path) -> dict[str, Any]:
-    """Return temclean's entry in the metadata of an ONNX file."""
-    try:
-        entry = onnxfile.metadata(content).get(METADATA_KEY)
-    except ValueError as error:
-        raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy") from error
-    if entry is None:
-        raise ModelError(f"{path}: an ONNX file, but not a model of temclean: it lacks the metadata {METADATA_KEY!r}")
-    try:
-        facts = json.loads(entry)
-    except ValueError as error:
-        raise ModelError(f"{path}: its metadata is damaged: {error}") from error
-    if not isinstance(facts, dict):
-        raise ModelError(f"{path}: its metadata is damaged: not an object")
-    return facts
-
-
-def _describe(metadata: dict[str, Any], path: Path, sha256: str) -> Model:
-    version = metadata.get("format")
-    if version != METADATA_FORMAT:
-        raise ModelError(f"{path}: metadata of format {version!r}; this temclean reads {METADATA_FORMAT}: update it")
-    try:
-        normalisation = Normalisation(**metadata["normalisation"])
-        levels, pixel_sizes = (tuple(map(float, metadata[key])) for key in ("levels", "pixel_sizes"))
-        model = Model(
-            **{key: str(metadata[key]) for key in ("name", "family", "summary", "data", "licence")},
-            levels=(levels[0], levels[1]),
-            pixel_sizes=(pixel_sizes[0], pixel_sizes[1]),
-            normalisation=normalisation,
-            multiple=int(metadata["multiple"]),
-            halo=int(metadata["halo"]),
-            training=dict(metadata["training"]),
-            scores=dict(metadata["scores"]),
-            path=path,
-            sha256=sha256,
-        )
-        ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}") from error
-    if normalisation.method != "percentile" or not ordered:
-        raise ModelError(f"{path}: this temclean does not know the normalisation {normalisation}: update it")
-    if model.multiple < 1 or model.halo < 0:
-        raise ModelError(f"{path}: its metadata is damaged: multiple {model.multiple}, halo {model.halo}")
-    return model

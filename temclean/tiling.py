@@ -6,8 +6,6 @@ with the image: a network that pads with zeros meets the same border in a tile a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,97 +13,27 @@ from numpy.typing import DTypeLike, NDArray
 
 from temclean import _tiles
 from temclean.errors import ImageError, ParameterError
+from temclean.layout import Plan, pair, plan
 
 Floats = NDArray[np.float32]
 
+__all__ = [
+    "SHIFTS",
+    "Axis",
+    "Blender",
+    "Plan",
+    "blend",
+    "crops",
+    "limits",
+    "plan",
+    "roll",
+    "shifts",
+    "split",
+    "writable",
+]
+
 SHIFTS = (8, 16, 24)  # pixels; the paper's "a few pixels each", three values of s
 KERNEL_TYPES = frozenset("BbHhIiLlQqfd")  # what the kernels read and write as it is
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Where the tiles lie along one axis.
-
-    Attributes
-    ----------
-    length, tile : int
-        Pixels of the image and of a tile.
-    starts : tuple of int
-        First pixel of each tile.
-    ramps : tuple of (int, int)
-        Half-open range of pixels in which each tile takes over from the one before; one fewer than tiles.
-    """
-
-    length: int
-    tile: int
-    starts: tuple[int, ...]
-    ramps: tuple[tuple[int, int], ...]
-
-    def table(self) -> NDArray[np.intp]:
-        """Return starts and ramps as the kernel wants them: shape (3, tiles + 1)."""
-        begins, ends = zip((0, 0), *self.ramps, (self.length, self.length), strict=True)
-        return np.array([(*self.starts, self.length), begins, ends], dtype=np.intp)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one image is cut: two axes, tiles numbered in reading order."""
-
-    rows: Axis
-    columns: Axis
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape of the image in pixels."""
-        return self.rows.length, self.columns.length
-
-    @property
-    def tile(self) -> tuple[int, int]:
-        """Shape of every tile in pixels."""
-        return self.rows.tile, self.columns.tile
-
-    def __len__(self) -> int:
-        """Return the number of tiles."""
-        return len(self.rows.starts) * len(self.columns.starts)
-
-
-def plan(
-    shape: tuple[int, int],
-    tile: int | tuple[int, int],
-    overlap: int | tuple[int, int] = 0,
-    *,
-    margin: int = 0,
-    multiple: int = 1,
-) -> Plan:
-    """Plan the tiles of an image.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows and columns of the image.
-    tile, overlap : int or (int, int)
-        Pixels of a tile, and the least that neighbours share. The tiles are spread evenly, so they often share more.
-    margin : int
-        Pixels at a tile's inner edges that get no weight; at most half the overlap. Over the rest of what they share,
-        one tile gives way to the other.
-    multiple : int
-        Tiles start at multiples of this, and ``tile`` must be one. Where the image is not, the last tile reaches beyond
-        it by less than ``multiple``, as does a tile larger than the image; elsewhere it ends flush with the border.
-        Along an axis that one tile covers, overlap and margin mean nothing.
-
-    Raises
-    ------
-    ParameterError
-        If these do not fit each other.
-
-    Examples
-    --------
-    >>> plan((100, 60), tile=64, overlap=16).rows.starts
-    (0, 36)
-    """
-    tiles, overlaps = _pair(tile), _pair(overlap)
-    rows, columns = (_axis(shape[i], tiles[i], overlaps[i], margin, multiple) for i in range(2))
-    return Plan(rows, columns)
 
 
 def split(
@@ -309,7 +237,7 @@ def crops(
     >>> crops(np.ones((9, 9)), 4, count=3, seed=0).shape
     (3, 4, 4)
     """
-    shape, size = _flat(image).shape, _pair(size)
+    shape, size = _flat(image).shape, pair(size)
     room = shape[0] - size[0], shape[1] - size[1]
     if min(room) < 0 or min(size) < 1 or count < 0:
         raise ParameterError(f"cannot cut {count} crops of {size} out of an image of {shape}")
@@ -333,29 +261,6 @@ def limits(dtype: DTypeLike) -> tuple[float, float]:
     high = float(info.max)
     # The greatest 64-bit integers round up to a power of two that no longer fits.
     return float(info.min), float(np.nextafter(high, 0)) if int(high) > info.max else high
-
-
-def _axis(length: int, tile: int, overlap: int, margin: int, multiple: int) -> Axis:
-    if length < 1 or multiple < 1 or tile < 1 or tile % multiple:
-        raise ParameterError(f"tile {tile} must be a multiple of {multiple}, the image ({length} pixels) not empty")
-    room = max(0, -(-(length - tile) // multiple))  # in units of multiple
-    if room == 0:
-        return Axis(length, tile, (0,), ())
-    if not 0 <= 2 * margin <= overlap < tile:
-        raise ParameterError(f"0 <= 2 margin <= overlap < tile: not so with {margin}, {overlap} and {tile} pixels")
-    step = (tile - overlap) // multiple
-    if step == 0:
-        raise ParameterError(f"tile {tile} leaves less than {multiple} pixels beside its overlap of {overlap}")
-    gaps = -(-room // step)
-    starts = tuple(multiple * (k * room // gaps) for k in range(gaps + 1))
-    return Axis(length, tile, starts, tuple(_ramp(a, b, tile, margin) for a, b in pairwise(starts)))
-
-
-def _ramp(start: int, following: int, tile: int, margin: int) -> tuple[int, int]:
-    """Centre a ramp in the overlap of two tiles; never wider than their step, so that ramps stay apart."""
-    shared, step = start + tile - following, following - start
-    margin = max(margin, -(-(shared - step) // 2))
-    return following + margin, start + tile - margin
 
 
 def _gather(
@@ -398,7 +303,3 @@ def _native(image: NDArray[Any]) -> NDArray[Any]:
     if wider.kind == "f" and wider.char not in KERNEL_TYPES:
         wider = np.dtype(np.float32 if wider.itemsize < 4 else np.float64)
     return np.ascontiguousarray(image, dtype=wider)
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return value if isinstance(value, tuple) else (value, value)

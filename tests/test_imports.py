@@ -21,7 +21,7 @@ FLOORS = [
     ["inputs", "relay"],
     ["pipeline"],
     ["models", "tiling", "noise", "specimen", "metrics", "io"],
-    ["formats", "scales", "scaling", "onnxfile", "atoms", "shapes"],
+    ["formats", "scales", "scaling", "modelfile", "layout", "atoms", "shapes"],
     ["pairs"],
     sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi")),
     ["errors", "data", "weights"],

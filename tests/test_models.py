@@ -54,11 +54,11 @@ def test_a_model_says_all_about_itself_without_onnxruntime(monkeypatch):
 
 def test_metadata_agree_with_onnx():
     onnx = pytest.importorskip("onnx", reason="the train extra is not installed")
-    from temclean import onnxfile
+    from temclean import modelfile
 
     for path in DATA.glob("*.onnx"):
         expected = {entry.key: entry.value.encode() for entry in onnx.load(path).metadata_props}
-        assert onnxfile.metadata(path.read_bytes()) == expected
+        assert modelfile.metadata(path.read_bytes()) == expected
 
 
 def test_shipped_models_are_found_by_name():
