@@ -9,6 +9,10 @@ WIDTHS = (32, 64, 96, 128, 192)
 """Channels at each depth of the shipped models: 2.0 million parameters."""
 
 
+EXTREME = 1e-4
+"""Pixels within this of 0 or 1, or beyond, are black or white."""
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside an identity; it starts as the identity."""
 
@@ -26,16 +30,17 @@ class ResidualBlock(nn.Module):
 class ResidualUNet(nn.Module):
     """Map noisy images (batch, 1, height, width) to clean ones of the same shape.
 
-    The image is folded to half its size with four channels, a block works at each depth, strided 2x2 convolutions lead
-    down, 1x1 convolutions and nearest-neighbour upsampling lead up, skips are added, and the result is added to the
-    input. Height and width must be multiples of :attr:`multiple`.
+    The image, with a mask of its black pixels and one of its white pixels (which a detector has cut off, or an impulse
+    has hit, and whose values say little), is folded to half its size; a block works at each depth, strided 2x2
+    convolutions lead down, 1x1 convolutions and nearest-neighbour upsampling lead up, skips are added, and the result
+    is added to the input. Height and width must be multiples of :attr:`multiple`.
     """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.widths = tuple(widths)
         self.multiple = 2 ** len(widths)
-        self.stem = nn.Conv2d(4, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.down = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2) for upper, lower in pairwise(widths))
         self.up = nn.ModuleList(nn.Conv2d(lower, upper, 1) for upper, lower in pairwise(widths))
@@ -56,7 +61,9 @@ class ResidualUNet(nn.Module):
         return convolutions + pitches[-1] - 1
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.stem(nn.functional.pixel_unshuffle(x, 2))
+        black, white = x < EXTREME, x > 1.0 - EXTREME
+        masked = torch.cat([x, black.to(x.dtype), white.to(x.dtype)], dim=1)
+        features = self.stem(nn.functional.pixel_unshuffle(masked, 2))
         skips = []
         for depth, block in enumerate(self.encoder):
             if depth:
