@@ -17,7 +17,10 @@ from temclean.scaling import Frames, Scaling
 
 TILE_AREA = 1280 * 1280
 """Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 110
-bytes for each, so this is a matter of memory (190 MB) against the share of the tiles that is halo."""
+bytes for each, so this sets memory (190 MB) against the share of the tiles that is halo."""
+
+ROOMY = 4096 * 4096
+"""Pixels up to which a frame leaves room for tiles of twice that area."""
 
 
 def denoise(
@@ -193,11 +196,12 @@ def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _best_tile(canvas: tuple[int, int], overlap: int, multiple: int) -> tuple[int, int]:
-    """Return the tile, no larger than TILE_AREA, with which the fewest pixels are computed in all."""
+    """Return the tile, no larger than memory allows, with which the fewest pixels are computed in all."""
+    area = 2 * TILE_AREA if canvas[0] * canvas[1] <= ROOMY else TILE_AREA
     best: tuple[int, tuple[int, int]] | None = None
     for rows in range(1, canvas[0] // multiple + 1):
         height = _side(canvas[0], rows, overlap, multiple)
-        widest = TILE_AREA // height // multiple * multiple
+        widest = area // height // multiple * multiple
         if (rows > 1 and height <= overlap) or (widest < canvas[1] and widest <= overlap):
             continue
         columns = 1 if widest >= canvas[1] else -(-(canvas[1] - overlap) // (widest - overlap))
