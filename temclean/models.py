@@ -167,18 +167,21 @@ def _cuda(ort: Any, model: Model) -> Any:
     if CUDA not in ort.get_available_providers():
         raise DeviceError('this onnxruntime has no CUDA: pip uninstall onnxruntime, then pip install "temclean[gpu]"')
     options = _options(ort)
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     settings = {
         "cudnn_conv_algo_search": "HEURISTIC",  # an exhaustive search costs seconds for every new shape
         "arena_extend_strategy": "kSameAsRequested",
         "use_tf32": "0",  # TF32 differs from the CPU by 1e-3: seams and results would depend on the device
     }
+    # The CPU provider stays: a handful of shape computations belong there, so session.disable_cpu_ep_fallback would
+    # turn working GPUs away. That the GPU itself is used shows in the session's providers and in a first run.
     try:
         # Both print to stdout, where the results go.
         with contextlib.redirect_stdout(io.StringIO()):
             if hasattr(ort, "preload_dlls"):
                 ort.preload_dlls(directory="")  # from the nvidia packages, rather than torch's, which may differ
-            runtime = ort.InferenceSession(str(model.path), options, providers=[(CUDA, settings)], enable_fallback=0)
+            runtime = ort.InferenceSession(
+                str(model.path), options, providers=[(CUDA, settings), CPU], enable_fallback=0
+            )
         if CUDA not in runtime.get_providers():
             raise RuntimeError("onnxruntime could not load it")
         runtime.disable_fallback()

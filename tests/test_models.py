@@ -239,9 +239,9 @@ def test_a_gpu_that_works_is_taken_and_proved(fake, device, capfd):
     assert (session.device, session.fallback) == ("cuda", None)
     assert runtime.calls[1] == ("preload", "")
     kind, names, entries, fallback = runtime.calls[2]
-    assert (kind, names, fallback) == ("session", [models.CUDA], 0)
-    assert entries["session.disable_cpu_ep_fallback"] == "1"
-    assert ("run", [models.CUDA], (1, 1, 2, 2)) in runtime.calls
+    assert (kind, names, fallback) == ("session", [models.CUDA, models.CPU], 0)
+    assert "session.disable_cpu_ep_fallback" not in entries  # shape computations belong on the CPU
+    assert ("run", [models.CUDA, models.CPU], (1, 1, 2, 2)) in runtime.calls
     assert "no fallback" in runtime.calls
     assert capfd.readouterr().out == ""
 
