@@ -67,7 +67,9 @@ def test_pairs_come_again_from_their_seed() -> None:
 
 
 def test_pairs_differ_by_their_noise_only() -> None:
-    noisy, clean = Pairs(DataOptions(families=("g",), levels=(0.1, 0.1), clip=0.0, crop=96, bank=4, scene=96), 1).batch()
+    noisy, clean = Pairs(
+        DataOptions(families=("g",), levels=(0.1, 0.1), clip=0.0, crop=96, bank=4, scene=96), 1
+    ).batch()
     residual = (noisy - clean).flatten(1)
     assert (residual.mean(dim=1).abs() < 0.05).all()
     assert (residual.std(dim=1) > 0.05).all()

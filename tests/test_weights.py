@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
-pytest.importorskip("scipy", reason="the test extra is not installed")
+pytest.importorskip("skimage", reason="the test extra is not installed")
 
 from temclean import models, pipeline, specimen
 from temclean.training import evaluate

@@ -47,14 +47,14 @@ def similarity(restore: Restore, family: str, level: float, count: int = 4, size
     return {key: float(np.mean(found)) for key, found in values.items()}
 
 
-def find_spots(image: Array, radius: int, contrast: float) -> NDArray[np.float64]:
-    """Find bright spots (N, 2): maxima within ``radius`` pixels, ``contrast`` above the mean of their surroundings."""
+def find_spots(image: Array, smoothing_px: float, prominence: float) -> NDArray[np.float64]:
+    """Find bright spots (N, 2): maxima that stand out of their surroundings by at least ``prominence``."""
     from scipy import ndimage  # noqa: PLC0415
+    from skimage.morphology import h_maxima  # noqa: PLC0415
 
-    smooth = ndimage.gaussian_filter(image, 0.3 * radius)
-    surroundings = ndimage.gaussian_filter(image, 2.0 * radius)
-    peaks = (smooth == ndimage.maximum_filter(smooth, size=2 * radius + 1)) & (smooth - surroundings > contrast)
-    return np.argwhere(peaks).astype(np.float64)
+    smooth = ndimage.gaussian_filter(image.astype(np.float64), smoothing_px)
+    labels, count = ndimage.label(h_maxima(smooth, prominence), np.ones((3, 3)))
+    return np.array(ndimage.center_of_mass(labels > 0, labels, range(1, count + 1))).reshape(-1, 2)
 
 
 def matched(found: NDArray[np.float64], wanted: NDArray[np.float64], distance: float) -> int:
@@ -65,14 +65,15 @@ def matched(found: NDArray[np.float64], wanted: NDArray[np.float64], distance: f
     return int((gaps.min(axis=1) <= distance).sum())
 
 
-def share_found(sought: Array, where: Array, radius: int) -> tuple[int, int]:
+def share_found(sought: Array, where: Array, spacing: float) -> tuple[int, int]:
     """Count the clear spots of one image, off its border, and how many of them the other image shows at all.
 
-    Clear and faint differ (contrast 0.10 and 0.04), so that a spot at the threshold is not lost to rounding.
+    Clear and faint differ (prominence 0.10 and 0.03), so that a spot at the threshold is not lost to rounding.
+    ``spacing`` is the distance of nearest columns in pixels; spots match within 0.3 of it.
     """
-    clear, faint = find_spots(sought, radius, 0.10), find_spots(where, radius, 0.04)
-    inner = clear[((clear > radius) & (clear < len(sought) - 1 - radius)).all(axis=1)]
-    return matched(inner, faint, 0.5 * radius + 1.0), len(inner)
+    clear, faint = (find_spots(image, 0.1 * spacing, height) for image, height in ((sought, 0.10), (where, 0.03)))
+    inner = clear[((clear > 0.5 * spacing) & (clear < len(sought) - 1 - 0.5 * spacing)).all(axis=1)]
+    return matched(inner, faint, max(1.5, 0.3 * spacing)), len(inner)
 
 
 def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, size: int = 256) -> dict[str, list[float]]:
@@ -85,8 +86,8 @@ def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, siz
             truth = specimen.draw(kind, size, PIXEL_SIZES[number % len(PIXEL_SIZES)], seed)
             restored = restore(distort(truth.image, family, level, seed))
             gaps = np.linalg.norm(truth.positions[:, None] - truth.positions[None], axis=-1)
-            radius = max(1, round(0.45 * float(np.median(np.sort(gaps, axis=1)[:, 1]))))
-            precise += share_found(restored, truth.image, radius)
-            recalled += share_found(truth.image, restored, radius)
+            spacing = float(np.median(np.sort(gaps, axis=1)[:, 1]))
+            precise += share_found(restored, truth.image, spacing)
+            recalled += share_found(truth.image, restored, spacing)
         result[kind] = [float(hits / max(total, 1)) for hits, total in (precise, recalled)]
     return result
