@@ -3,8 +3,7 @@
     python tests/bench/bench_denoise.py [MODEL] [--memory SIZE ...]
 
 MODEL is a name or an ONNX file; the first shipped one by default. CPU seconds are what both use on all threads: they
-stay sound on a machine that does other work too. The peer r_em takes 10.5 times the CPU seconds of non-local means
-(measured side by side once: 4.1 s and 0.39 s at 512 x 512), which its own line assumes.
+stay sound on a machine that does other work too.
 """
 
 import argparse
@@ -16,8 +15,6 @@ from collections.abc import Callable
 import numpy as np
 
 from temclean import models, pipeline
-
-R_EM_PER_MEANS = 10.5
 
 PEAK = """
 import sys
@@ -64,12 +61,11 @@ def against_peers(model: str, size: int) -> None:
     image = noisy(size)
     unit = image.astype(np.float32) / image.max()
     own = cost(lambda: pipeline.denoise(image, model, device="cpu"))
-    means = cost(lambda: denoise_nl_means(unit, patch_size=5, patch_distance=6, h=0.1, fast_mode=True))
+    means = cost(lambda: denoise_nl_means(unit, h=0.1))
     total_variation = cost(lambda: denoise_tv_chambolle(unit, weight=0.1))
     print(f"{size} x {size} uint16, all that denoise() does; {own[0] * 1e3:.0f} ms, {own[1] * 1e3:.0f} ms of CPU")
     for name, peer in (("non-local means", means), ("total variation", total_variation)):
         print(f"  {name:16} takes {peer[0] / own[0]:6.2f} times as long, {peer[1] / own[1]:6.2f} times the CPU")
-    print(f"  {'r_em':16} would take about {R_EM_PER_MEANS * means[1] / own[1]:.0f} times the CPU")
 
 
 def tiles_against_whole(model: str, size: int) -> None:
@@ -78,7 +74,7 @@ def tiles_against_whole(model: str, size: int) -> None:
     whole = pipeline.denoise(image, model, device="cpu", tile=size + loaded.multiple)
     alone = cost(lambda: pipeline.denoise(image, model, device="cpu", tile=size + loaded.multiple))
     print(f"{size} x {size} whole: {alone[1] / size / size * 1e9:.0f} ns of CPU a pixel")
-    for tile in (512, 768, 1024, 1280):
+    for tile in (768, 1024, 1280):
         if 2 * loaded.halo + loaded.multiple <= tile < size:
             cut = pipeline.plan(image.shape, loaded, tile)
             result = pipeline.denoise(image, model, device="cpu", tile=tile)
