@@ -35,6 +35,10 @@ int main(void) { return omp_get_max_threads() > 0 ? 0 : 1; }
 class BuildKernels(build_ext):
     """Add the compiler's own flags, and OpenMP where it has it."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def build_extensions(self) -> None:
         if self.compiler.compiler_type == "msvc":
             compile_args = ["/Od", "/Zi"] if DEBUG else ["/O2"]
