@@ -72,8 +72,9 @@ def carbon_profile(height: float = 3.0) -> tuple[Floats, Floats]:
     """
     radius = np.linspace(0.0, 7.0, 400)
     distance = np.hypot(radius, height) / 0.529177
-    density = sum(zeta**5 * distance**2 * np.exp(-2.0 * zeta * distance) for zeta in (1.6083, 1.5679))
-    density = density / density[0]
+    zeta = np.array([1.6083, 1.5679])
+    density = distance**2 * (zeta**5 * np.exp(-2.0 * zeta * distance[:, None])).sum(axis=1)
+    density /= density[0]
     width = (0.55 + 0.12 * height) * np.array([0.55, 0.75, 1.0, 1.35, 1.9])
     basis = np.exp(-0.5 * (radius[:, None] / width) ** 2)
     peak = np.linalg.lstsq(basis, density, rcond=None)[0]

@@ -92,51 +92,51 @@ def finish(
 
 
 def graphene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Disordered graphene (Chae 2025, section II.2), 3 Å above the sheet, as a superposition of atomic densities."""
+    """Draw disordered graphene (Chae 2025, section II.2), 3 Å above the sheet, as a superposition of atomic densities."""
     drawn, parts = atoms.graphene(rng, size, pixel_size)
     return finish(atoms.gaussians(parts, size), pixel_size, drawn)
 
 
 def lattice(rng: np.random.Generator, size: int, pixel_size: float, kind: str | None = None) -> Specimen:
-    """A plane lattice of one to four species on an empty background."""
+    """Draw a plane lattice of one to four species on an empty background."""
     drawn = atoms.lattice(rng, size, pixel_size, kind)
     return finish(atoms.gaussians(drawn, size), pixel_size, drawn)
 
 
 def spots(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Isolated spots."""
+    """Draw isolated spots."""
     drawn = atoms.spots(rng, size, pixel_size)
     return finish(atoms.gaussians(drawn, size), pixel_size, drawn)
 
 
 def amorphous(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """An amorphous film; its atoms overlap, so their positions are not given."""
+    """Draw an amorphous film; its atoms overlap, so their positions are not given."""
     return finish(atoms.gaussians(atoms.amorphous(rng, size, pixel_size), size), pixel_size)
 
 
 def particles(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Soft and sharp particles."""
+    """Draw soft and sharp particles."""
     return finish(shapes.particles(rng, size), pixel_size)
 
 
 def grains(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Grains of different brightness."""
+    """Draw grains of different brightness."""
     return finish(shapes.grains(rng, size), pixel_size)
 
 
 def edges(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Edges and bands."""
+    """Draw edges and bands."""
     return finish(shapes.edges(rng, size), pixel_size)
 
 
 def flat(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """An even area, at times with a gentle gradient; not scaled."""
+    """Draw an even area, at times with a gentle gradient; not scaled."""
     image = np.clip(shapes.flat(rng, size), 0.0, 1.0)
     return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
 
 
 def crystal_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Atoms as a micrograph shows them: behind a mask, on a support, under uneven light, bright or dark."""
+    """Draw atoms as a micrograph shows them: behind a mask, on a support, under uneven light, bright or dark."""
     kind = rng.choice(["graphene", "lattice", "spots", "amorphous"], p=[0.3, 0.45, 0.13, 0.12])
     if kind == "graphene":
         drawn, parts = atoms.graphene(rng, size, pixel_size, height=round(float(rng.uniform(1.0, 3.5)), 1))
@@ -164,7 +164,7 @@ def crystal_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Spe
 
 
 def shape_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Particles, grains, edges or an even area, at full or at low contrast."""
+    """Draw particles, grains, edges or an even area, at full or at low contrast."""
     draw_shape = [particles, grains, edges, flat][rng.choice(4, p=[0.35, 0.2, 0.25, 0.2])]
     specimen = draw_shape(rng, size, pixel_size)
     if draw_shape is flat or rng.random() < 0.5:
@@ -174,7 +174,7 @@ def shape_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Speci
 
 
 def scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Anything: three times in four atoms, else shapes. What the shipped models were trained on."""
+    """Draw anything: three times in four atoms, else shapes. What the shipped models were trained on."""
     return (crystal_scene if rng.random() < 0.75 else shape_scene)(rng, size, pixel_size)
 
 

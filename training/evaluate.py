@@ -49,8 +49,8 @@ def similarity(restore: Restore, family: str, level: float, count: int = 4, size
 
 def find_spots(image: Array, smoothing_px: float, prominence: float) -> NDArray[np.float64]:
     """Find bright spots (N, 2): maxima that stand out of their surroundings by at least ``prominence``."""
-    from scipy import ndimage  # noqa: PLC0415
-    from skimage.morphology import h_maxima  # noqa: PLC0415
+    from scipy import ndimage
+    from skimage.morphology import h_maxima
 
     smooth = ndimage.gaussian_filter(image.astype(np.float64), smoothing_px)
     labels, count = ndimage.label(h_maxima(smooth, prominence), np.ones((3, 3)))

@@ -12,11 +12,11 @@ import onnx
 import onnxruntime
 import torch
 from onnx import numpy_helper
-from temclean import specimen
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
 from temclean.training.network import ResidualUNet
 
+from temclean import specimen
 from temclean.errors import ModelError
 
 OPSET = 18
