@@ -92,7 +92,7 @@ def finish(
 
 
 def graphene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw disordered graphene (Chae 2025, section II.2), 3 Å above the sheet, as a superposition of atomic densities."""
+    """Draw disordered graphene (Chae 2025, section II.2), 3 Å above the sheet, as a sum of atomic densities."""
     drawn, parts = atoms.graphene(rng, size, pixel_size)
     return finish(atoms.gaussians(parts, size), pixel_size, drawn)
 
