@@ -1,5 +1,6 @@
 """Formats of microscopes: files made by the formats' descriptions, read by us and by rosettasciio."""
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,18 @@ def test_hdf5_text_that_would_be_read_for_ever(tmp_path: Path) -> None:
     data[heap + 16 : heap + 32] = bytes(16)
     path.write_bytes(data)
     with pytest.raises(ImageError, match="texts are overwritten"):
+        io.read(path)
+
+
+def test_hdf5_text_that_claims_gigabytes(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    path = write_hspy(tmp_path / "a.hspy", pixels("f4"), unit="nanometer")
+    data = bytearray(path.read_bytes())
+    reference = re.search(rb"units\0.{0,60}?\x09\0\0\0(?=.{8}.\0\0\0)", data, re.DOTALL)
+    assert reference is not None
+    data[reference.end() - 1] = 0x7F
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match="a text of 2130706441 bytes is announced, 9 are stored"):
         io.read(path)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import math
-import re
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from temclean.errors import ImageError, MissingExtraError
+from temclean.formats.hdf5_texts import check_texts
 from temclean.formats.image import Array, Frames, Image, check_claim, frame_bytes, stack_axes
 from temclean.formats.quiet import damaged, reading, silence
 from temclean.formats.units import calibrate, tidy_unit
@@ -24,7 +23,6 @@ except ImportError as error:
     raise MissingExtraError('EMD and HSPY files need h5py; run `pip install "temclean[em]"`') from error
 
 SUFFIXES = (".emd", ".hspy")
-_SEARCHED = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class DatasetFrames(Frames):
 
 def read(path: Path) -> Image:
     """Open an .emd or .hspy file."""
-    check_heaps(path)
+    check_texts(path)
     file = h5py.File(path, "r", locking=False)
     try:
         return _read(path, file)
@@ -127,34 +125,6 @@ def _read(path: Path, file: "h5py.File") -> Image:
     return Image(frames, pixel_size, unit, about.axes, about.metadata, suffix, tuple(warnings))
 
 
-def check_heaps(path: Path) -> None:
-    """Refuse a file whose heaps of text are damaged so that libhdf5 would read them for ever, deaf to Ctrl-C.
-
-    In a global heap (HDF5 file format, III.E) an object of number 0 is the free space that ends it; with a length of
-    zero the library steps over it without moving. Of large files only both ends, where text lies, are looked through.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        for start in sorted({0, max(0, size - _SEARCHED)}):
-            file.seek(start)
-            part = file.read(_SEARCHED)
-            for heap in re.finditer(re.escape(b"GCOL\1\0\0\0"), part):
-                if not _heap_ends(part, heap.start()):
-                    raise damaged(path, "its texts are overwritten")
-
-
-def _heap_ends(part: bytes, start: int) -> bool:
-    """Return whether a walk over a heap's objects comes to an end."""
-    end = start + int.from_bytes(part[start + 8 : start + 16], "little")
-    place = start + 16
-    while place + 16 <= min(end, len(part)):
-        number, _, _, size = struct.unpack_from("<HHIQ", part, place)
-        if number == 0 and size == 0:
-            return False
-        place += size if number == 0 else 16 + (size + 7) // 8 * 8
-    return True
-
-
 def _velox(file: "h5py.File") -> Iterator[Signal]:
     for group in file["Data/Image"].values():
         dataset = group.get("Data") if isinstance(group, h5py.Group) else None
@@ -180,7 +150,9 @@ def _section(tree: dict[str, Any], name: str) -> dict[str, Any]:
 def _velox_metadata(group: "h5py.Group") -> dict[str, Any]:
     """Return the JSON of the first frame, which is stored as a column of bytes."""
     dataset = group.get("Metadata")
-    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape) != 2 or not 0 < dataset.shape[0] <= 1 << 24:
+    if not isinstance(dataset, h5py.Dataset) or len(dataset.shape) != 2 or dataset.dtype != np.uint8:
+        return {}
+    if not 0 < dataset.shape[0] <= 1 << 24:
         return {}
     try:
         text = bytes(np.asarray(dataset[:, 0], np.uint8)).split(b"\0", 1)[0].decode("utf-8", "replace")
@@ -207,13 +179,13 @@ def _describe_ncem(group: "h5py.Group", dataset: "h5py.Dataset") -> Description:
     ndim = len(dataset.shape)
     first = 0 if "dim0" in group else 1
     rows, columns = (group.get(f"dim{axis + first}") for axis in (ndim - 2, ndim - 1))
-    unit = columns.attrs.get("units") if isinstance(columns, h5py.Dataset) else None
+    unit = _attributes(columns).get("units") if isinstance(columns, h5py.Dataset) else None
     metadata = {}
     for name in ("microscope", "sample", "stage", "comments"):
         about = group.file.get(name)
         if isinstance(about, h5py.Group):
-            metadata[name] = {key: _text(value) for key, value in about.attrs.items()}
-    return Description(_step(rows), _step(columns), _text(unit), stack_axes(ndim), metadata)
+            metadata[name] = _attributes(about)
+    return Description(_step(rows), _step(columns), unit, stack_axes(ndim), metadata)
 
 
 def _step(dim: object) -> float:
@@ -231,7 +203,7 @@ def _hyperspy(file: "h5py.File") -> Iterator[Signal]:
         dataset = group.get("data") if isinstance(group, h5py.Group) else None
         if not isinstance(dataset, h5py.Dataset):
             continue
-        axes = [dict(group[f"axis-{at}"].attrs) for at in range(len(dataset.shape)) if f"axis-{at}" in group]
+        axes = [_attributes(group[f"axis-{at}"]) for at in range(len(dataset.shape)) if f"axis-{at}" in group]
         signal_axes = [axis for axis in axes if not axis.get("navigate")]
         if len(axes) == len(dataset.shape) and len(signal_axes) != 2 and len(axes) > 2:
             # Spectra, or frames of one row: HyperSpy itself would not show an image.
@@ -246,28 +218,39 @@ def _describe_hyperspy(group: "h5py.Group", dataset: "h5py.Dataset", axes: list[
     metadata: dict[str, Any] = {}
     for part in ("metadata", "original_metadata"):
         if isinstance(group.get(part), h5py.Group):
-            metadata[part] = _attributes(group[part])
+            metadata[part] = _tree(group[part])
     if len(axes) == 3:
         metadata["frame_step"] = _number(axes[0].get("scale"))
-        metadata["frame_unit"] = tidy_unit(_text(axes[0].get("units")))
+        metadata["frame_unit"] = tidy_unit(axes[0].get("units"))
     sizes = _number(rows.get("scale")), _number(columns.get("scale"))
-    return Description(*sizes, _text(columns.get("units")), stack_axes(ndim), metadata)
+    return Description(*sizes, columns.get("units"), stack_axes(ndim), metadata)
 
 
-def _attributes(group: "h5py.Group", depth: int = 0) -> dict[str, Any]:
-    """Return a tree of attributes as plain values."""
-    found = {str(name): _text(value) for name, value in group.attrs.items()}
+def _tree(group: "h5py.Group", depth: int = 0) -> dict[str, Any]:
+    """Return the attributes of a group and of the groups in it."""
+    found = _attributes(group)
     for name, child in group.items():
         if isinstance(child, h5py.Group) and depth < 16:
-            found[str(name)] = _attributes(child, depth + 1)
+            found[str(name)] = _tree(child, depth + 1)
     return found
 
 
-def _text(value: object) -> Any:
-    """Return an attribute as a plain Python value."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+def _attributes(thing: "h5py.Group | h5py.Dataset") -> dict[str, Any]:
+    """Return numbers and texts among the attributes as plain Python values.
+
+    Other kinds tell nothing of an image, and libhdf5 crashes on a text whose type is damaged into a list's.
+    """
+    kinds = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
+    found = {}
+    for name in thing.attrs:
+        attribute = thing.attrs.get_id(name)
+        kind = attribute.get_type().get_class()
+        if kind in kinds and (kind != h5py.h5t.STRING or attribute.shape == ()):
+            value = thing.attrs[name]
+            if isinstance(value, bytes):
+                value = value.decode("utf-8", "replace")
+            found[str(name)] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return found
 
 
 def _number(value: object) -> float:
