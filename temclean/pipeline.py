@@ -16,11 +16,12 @@ from temclean.models import Device, Model, Session
 from temclean.scaling import Frames, Scaling
 
 TILE_AREA = 1280 * 1280
-"""Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 110
-bytes for each, so this sets memory (190 MB) against the share of the tiles that is halo."""
+"""Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 140
+bytes for each, so this sets memory (240 MB) against the share of the tiles that is halo."""
 
 ROOMY = 4096 * 4096
-"""Pixels up to which a frame leaves room for tiles of twice that area."""
+ROOMY_TILE_AREA = 1408 * 1408
+"""Frames of up to so many pixels are themselves so small that they leave room for larger tiles."""
 
 
 def denoise(
@@ -197,7 +198,7 @@ def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def _best_tile(canvas: tuple[int, int], overlap: int, multiple: int) -> tuple[int, int]:
     """Return the tile, no larger than memory allows, with which the fewest pixels are computed in all."""
-    area = 2 * TILE_AREA if canvas[0] * canvas[1] <= ROOMY else TILE_AREA
+    area = ROOMY_TILE_AREA if canvas[0] * canvas[1] <= ROOMY else TILE_AREA
     best: tuple[int, tuple[int, int]] | None = None
     for rows in range(1, canvas[0] // multiple + 1):
         height = _side(canvas[0], rows, overlap, multiple)
