@@ -19,7 +19,6 @@ Floats = NDArray[np.float32]
 
 __all__ = [
     "SHIFTS",
-    "Axis",
     "Blender",
     "Plan",
     "blend",
