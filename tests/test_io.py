@@ -143,13 +143,14 @@ def test_pixel_sizes_keep_their_digits(tmp_path: Path, size: float) -> None:
 
 
 def test_metadata_of_other_formats_shows_in_fiji(tmp_path: Path) -> None:
-    about = {"ImageTags": {"Microscope": {"Voltage": 300000.0, "Name": "Titan Å"}}, "list": [{"a": 1}]}
+    about = {"ImageTags": {"Microscope": {"Voltage": 300000.0, "Name": "Titan Å"}}, "list": [{"a": 1}], "user": "Ren\udce9\n"}
     path = save(tmp_path / "a.tif", counts("u1"), metadata=about)
     with tifffile.TiffFile(path) as tiff:
         info = tiff.imagej_metadata["Info"]
     assert "ImageTags.Microscope.Voltage = 300000.0" in info
     assert "ImageTags.Microscope.Name = Titan Å" in info
     assert "list.0.a = 1" in info
+    assert "user = Ren? " in info
 
 
 def test_bigtiff_where_four_gigabytes_are_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from temclean.errors import ImageError
 from temclean.formats.image import Image, RawFrames
-from temclean.formats.quiet import damaged
+from temclean.formats.quiet import damaged, printable
 from temclean.formats.units import calibrate, tidy_unit
 
 SUFFIXES = (".dm3", ".dm4")
@@ -163,7 +163,7 @@ class Signal:
         )
 
     def __str__(self) -> str:
-        return f'"{self.name}" ({"x".join(map(str, self.shape))})'
+        return f'"{printable(self.name)}" ({"x".join(map(str, self.shape))})'
 
 
 def _is_energy(axis: Tree) -> bool:

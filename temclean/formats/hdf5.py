@@ -13,7 +13,7 @@ import numpy as np
 from temclean.errors import ImageError, MissingExtraError
 from temclean.formats.hdf5_texts import check_texts
 from temclean.formats.image import Array, Frames, Image, check_claim, frame_bytes, stack_axes
-from temclean.formats.quiet import damaged, reading, silence
+from temclean.formats.quiet import damaged, printable, reading, silence
 from temclean.formats.units import calibrate, tidy_unit
 
 try:
@@ -49,7 +49,7 @@ class Signal:
         return len(self.shape) >= 2 and min(self.shape) > 0 and self.dataset.dtype.kind in "iuf"
 
     def __str__(self) -> str:
-        return f'"{self.name}" ({"x".join(map(str, self.shape))})'
+        return f'"{printable(self.name)}" ({"x".join(map(str, self.shape))})'
 
 
 @dataclass(frozen=True)

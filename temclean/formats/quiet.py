@@ -72,6 +72,10 @@ def damaged(path: Path, detail: str) -> ImageError:
 
 def first_line(error: BaseException) -> str:
     """Return an exception's message as one short printable line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def printable(text: object) -> str:
+    """Return the first line of a text from outside, fit to be shown: no control codes, no halves of letters."""
     line = "".join(char if char.isprintable() else " " for char in str(text).strip().split("\n", 1)[0])
     return line if len(line) <= 160 else line[:157] + "..."

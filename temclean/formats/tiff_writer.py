@@ -140,4 +140,6 @@ def _lines(value: object, name: str = "", depth: int = 0) -> Iterator[str]:
     else:
         text = str(value)
         if len(text) <= 4000:
-            yield f"{name} = {text}".replace("\n", " ").replace("\0", "")
+            # Letters that were no UTF-8 stand in Python's text as halves of pairs, which no encoding takes.
+            line = f"{name} = {text}".replace("\n", " ").replace("\0", "")
+            yield line.encode("utf-8", "replace").decode()
