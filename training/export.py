@@ -10,8 +10,10 @@ import click
 import numpy as np
 import onnx
 import onnxruntime
+import onnxscript
 import torch
 from onnx import numpy_helper
+from onnxscript import opset18
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
 from temclean.training.network import ResidualUNet
@@ -36,6 +38,12 @@ DATA = (
 )
 
 
+def space_to_depth(plane: onnxscript.FLOAT, factor: int) -> onnxscript.FLOAT:
+    """Fold one plane by one ONNX operator; of a single channel it is what torch's pixel unshuffle does."""
+    folded: onnxscript.FLOAT = opset18.SpaceToDepth(plane, blocksize=factor)
+    return folded
+
+
 def to_onnx(network: ResidualUNet) -> onnx.ModelProto:
     """Export a network with named dynamic axes, and check its structure."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is absent
@@ -57,6 +65,7 @@ def to_onnx(network: ResidualUNet) -> onnx.ModelProto:
                 }
             },
             opset_version=OPSET,
+            custom_translation_table={torch.ops.aten.pixel_unshuffle.default: space_to_depth},
             verbose=False,
         )
     program.save(buffer)
@@ -127,14 +136,16 @@ def halo(runner: Runner, network: ResidualUNet, family: str, largest_error: floa
     """
     bound = -(-network.reach // network.multiple) * network.multiple
     side = bound + 8 * network.multiple
-    felt = np.zeros(side)
+    edge = np.arange(side)[::-1]
+    distance = np.minimum(edge[:, None], edge)
+    halo = 0
     for seed, name in enumerate(("graphene", "lattice", "amorphous", "particles", "flat", "scene")):
         clean = specimen.draw(name, side + bound, 0.1, evaluate.FIRST_SEED + seed).image
         noisy = evaluate.distort(clean, family, 0.3, seed)[None, None]
         difference = np.abs(runner.raw(noisy)[0, 0, :side, :side] - runner.raw(noisy[..., :side, :side])[0, 0])
-        felt = np.maximum(felt, np.maximum(difference.max(axis=0), difference.max(axis=1))[::-1])
-    beyond = np.maximum.accumulate(felt[::-1])[::-1]
-    return min(bound, -(-int((beyond > largest_error).sum()) // network.multiple) * network.multiple)
+        felt = distance[difference > largest_error]
+        halo = max(halo, -(-(int(felt.max(initial=-1)) + 1) // network.multiple) * network.multiple)
+    return min(bound, halo)
 
 
 def score(runner: Runner, family: str, count: int) -> dict[str, object]:

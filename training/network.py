@@ -61,9 +61,8 @@ class ResidualUNet(nn.Module):
         return convolutions + pitches[-1] - 1
 
     def forward(self, x: Tensor) -> Tensor:
-        black, white = x < EXTREME, x > 1.0 - EXTREME
-        masked = torch.cat([x, black.to(x.dtype), white.to(x.dtype)], dim=1)
-        features = self.stem(nn.functional.pixel_unshuffle(masked, 2))
+        planes = (x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype))
+        features = self.stem(torch.cat([nn.functional.pixel_unshuffle(plane, 2) for plane in planes], dim=1))
         skips = []
         for depth, block in enumerate(self.encoder):
             if depth:
