@@ -8,9 +8,8 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 pytest.importorskip("skimage", reason="the test extra is not installed")
 
-from temclean.training import evaluate
-
 from temclean import models, pipeline, specimen
+from temclean.training import evaluate
 
 BARS = {
     ("g", 0.2): 0.985,

@@ -14,12 +14,12 @@ import onnxscript
 import torch
 from onnx import numpy_helper
 from onnxscript import opset18
-from temclean.training import evaluate
-from temclean.training.data import PERCENTILES
-from temclean.training.network import ResidualUNet
 
 from temclean import specimen
 from temclean.errors import ModelError
+from temclean.training import evaluate
+from temclean.training.data import PERCENTILES
+from temclean.training.network import ResidualUNet
 
 OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 import torch
-from temclean.training.data import DataOptions, Pairs
-from temclean.training.network import WIDTHS, ResidualUNet
 from torch import Tensor
 
 from temclean.errors import FileError
+from temclean.training.data import DataOptions, Pairs
+from temclean.training.network import WIDTHS, ResidualUNet
 
 CHECKPOINTS = Path("training/checkpoints")
 
