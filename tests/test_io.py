@@ -143,7 +143,11 @@ def test_pixel_sizes_keep_their_digits(tmp_path: Path, size: float) -> None:
 
 
 def test_metadata_of_other_formats_shows_in_fiji(tmp_path: Path) -> None:
-    about = {"ImageTags": {"Microscope": {"Voltage": 300000.0, "Name": "Titan Å"}}, "list": [{"a": 1}], "user": "Ren\udce9\n"}
+    about = {
+        "ImageTags": {"Microscope": {"Voltage": 300000.0, "Name": "Titan Å"}},
+        "list": [{"a": 1}],
+        "user": "Ren\udce9\n",
+    }
     path = save(tmp_path / "a.tif", counts("u1"), metadata=about)
     with tifffile.TiffFile(path) as tiff:
         info = tiff.imagej_metadata["Info"]
