@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
 
 SMALL = 2**26
-"""Bytes up to which an image is read as a whole before its turn, and its result waits in memory."""
+"""Bytes up to which an image is read as a whole before its turn."""
+
+LARGE = 2**24
+"""Bytes above which an image waits until the results before it are written, and is waited for."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,10 @@ def run(
             opening.append(reader.submit(_open, job, session.model, overwrite, resume))
             return
 
+    def written(room: int) -> Iterator[Result]:
+        while writing and (len(writing) > room or writing[0].done()):
+            yield writing.popleft().result()
+
     try:
         for _ in range(AHEAD):
             open_next()
@@ -143,14 +150,15 @@ def run(
             if isinstance(opened, Result):
                 writing.append(Future())
                 writing[-1].set_result(opened)
-            else:
-                relay = Relay(room=1)
-                writing.append(_denoise(opened, session, tile, relay, writer, progress))
-            room = 0 if not isinstance(opened, Result) and _size(opened.pixels) > SMALL else AHEAD
-            while writing and (len(writing) > room or writing[0].done()):
-                yield writing.popleft().result()
-        while writing:
-            yield writing.popleft().result()
+                yield from written(AHEAD)
+                continue
+            # Before and after what takes long or much memory, nothing is left waiting.
+            room = 0 if _size(opened.pixels) > LARGE else AHEAD
+            yield from written(room)
+            relay = Relay(room=1)
+            writing.append(_denoise(opened, session, tile, relay, writer, progress))
+            yield from written(room)
+        yield from written(0)
     finally:
         relay.close(InterruptedRunError())
         reader.shutdown(cancel_futures=True)

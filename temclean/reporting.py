@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -40,8 +41,8 @@ class Reporter:
         if not dry_run and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._tqdm = tqdm
-            self._files = tqdm(total=len(plan.jobs), unit="file", file=sys.stderr, leave=False, dynamic_ncols=True)
+            self._bar = partial(tqdm, file=sys.stderr, leave=False, dynamic_ncols=True)
+            self._files = self._bar(total=len(plan.jobs), unit="file")
 
     def announce(self, model: str, device: str, note: str | None = None) -> None:
         """Say which device was taken."""
@@ -77,7 +78,7 @@ class Reporter:
         self._files.set_postfix_str(job.source.name)
         self._end_tiles()
         if tiles >= MANY_TILES:
-            self._tiles = self._tqdm(total=tiles, unit="tile", file=sys.stderr, leave=False, position=1)
+            self._tiles = self._bar(total=tiles, unit="tile", position=1)
 
     def advance(self, tiles: int) -> None:
         """Note that so many tiles are done."""
@@ -102,7 +103,7 @@ class Reporter:
         if self._files is None:
             click.echo(line, err=err)
         else:
-            with self._tqdm.external_write_mode(file=sys.stderr):
+            with self._files.external_write_mode(file=sys.stderr):
                 click.echo(line, err=err)
 
     def _end_tiles(self) -> None:
