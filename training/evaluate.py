@@ -65,19 +65,23 @@ def matched(found: NDArray[np.float64], wanted: NDArray[np.float64], distance: f
     return int((gaps.min(axis=1) <= distance).sum())
 
 
-def share_found(sought: Array, where: Array, spacing: float) -> tuple[int, int]:
+def share_found(sought: Array, where: Array, spacing: float, prominence: float) -> tuple[int, int]:
     """Count the clear spots of one image, off its border, and how many of them the other image shows at all.
 
-    Clear and faint differ (prominence 0.10 and 0.03), so that a spot at the threshold is not lost to rounding.
-    ``spacing`` is the distance of nearest columns in pixels; spots match within 0.3 of it.
+    Spots match within 0.3 of ``spacing``, the distance of nearest columns in pixels. To be shown at all takes a
+    prominence of 0.03, so that a spot at the threshold is not lost to rounding.
     """
-    clear, faint = (find_spots(image, 0.1 * spacing, height) for image, height in ((sought, 0.10), (where, 0.03)))
+    clear, faint = (find_spots(image, 0.1 * spacing, height) for image, height in ((sought, prominence), (where, 0.03)))
     inner = clear[((clear > 0.5 * spacing) & (clear < len(sought) - 1 - 0.5 * spacing)).all(axis=1)]
     return matched(inner, faint, max(1.5, 0.3 * spacing)), len(inner)
 
 
 def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, size: int = 256) -> dict[str, list[float]]:
-    """Precision and recall of the columns of each plane lattice, restored against clean: ``{lattice: [p, r]}``."""
+    """Precision and recall of the columns of each plane lattice, restored against clean: ``{lattice: [p, r]}``.
+
+    Columns count if they stand out of the saddle to their neighbours by as much as the noise, ``level`` (at 0.2 about
+    the dip at which Rayleigh calls two points resolved).
+    """
     result = {}
     for place, kind in enumerate(BRAVAIS):
         precise, recalled = np.zeros(2), np.zeros(2)
@@ -87,7 +91,7 @@ def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, siz
             restored = restore(distort(truth.image, family, level, seed))
             gaps = np.linalg.norm(truth.positions[:, None] - truth.positions[None], axis=-1)
             spacing = float(np.median(np.sort(gaps, axis=1)[:, 1]))
-            precise += share_found(restored, truth.image, spacing)
-            recalled += share_found(truth.image, restored, spacing)
+            precise += share_found(restored, truth.image, spacing, level)
+            recalled += share_found(truth.image, restored, spacing, level)
         result[kind] = [float(hits / max(total, 1)) for hits, total in (precise, recalled)]
     return result
