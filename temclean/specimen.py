@@ -135,15 +135,24 @@ def flat(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
 
 
-def crystal_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw atoms as a micrograph shows them: behind a mask, on a support, under uneven light, bright or dark."""
-    kind = rng.choice(["graphene", "lattice", "spots", "amorphous"], p=[0.3, 0.45, 0.13, 0.12])
+def any_atoms(rng: np.random.Generator, size: int, pixel_size: float) -> tuple[str, atoms.Atoms, atoms.Atoms]:
+    """Draw atoms of some kind: which kind, the atoms, and the Gaussians that they are made of."""
+    kind = str(rng.choice(["graphene", "lattice", "spots", "amorphous"], p=[0.3, 0.45, 0.13, 0.12]))
     if kind == "graphene":
-        drawn, parts = atoms.graphene(rng, size, pixel_size, height=round(float(rng.uniform(1.0, 3.5)), 1))
-    else:
-        drawn = parts = {"lattice": atoms.lattice, "spots": atoms.spots, "amorphous": atoms.amorphous}[str(kind)](
-            rng, size, pixel_size
-        )
+        return kind, *atoms.graphene(rng, size, pixel_size, height=round(float(rng.uniform(1.0, 3.5)), 1))
+    drawn = {"lattice": atoms.lattice, "spots": atoms.spots, "amorphous": atoms.amorphous}[kind](rng, size, pixel_size)
+    return kind, drawn, drawn
+
+
+def bright_atoms(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw atoms of any kind, bright on an even background."""
+    _, drawn, parts = any_atoms(rng, size, pixel_size)
+    return finish(atoms.gaussians(parts, size), pixel_size, drawn)
+
+
+def atoms_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw atoms as a micrograph shows them: behind a mask, on a support, under uneven light, bright or dark."""
+    kind, drawn, parts = any_atoms(rng, size, pixel_size)
     image = atoms.gaussians(parts, size)
     if rng.random() < 0.3:
         image = image * (1.0 - rng.uniform(0.2, 0.7) * shapes.field(rng, size, int(rng.integers(1, 4))))
@@ -175,7 +184,7 @@ def shape_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Speci
 
 def scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     """Draw anything: three times in four atoms, else shapes. What the shipped models were trained on."""
-    return (crystal_scene if rng.random() < 0.75 else shape_scene)(rng, size, pixel_size)
+    return (atoms_scene if rng.random() < 0.75 else shape_scene)(rng, size, pixel_size)
 
 
 SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
@@ -188,5 +197,6 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "grains": grains,
     "edges": edges,
     "flat": flat,
+    "atoms": bright_atoms,
     "scene": scene,
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from temclean import noise
-from temclean.specimen import Specimen, scene
+from temclean.specimen import SPECIMENS
 
 Array = NDArray[np.float32]
 
@@ -25,6 +25,7 @@ class DataOptions:
     Attributes
     ----------
     families : noise families, one drawn for each crop.
+    specimen : what is drawn, a key of :data:`temclean.specimen.SPECIMENS`.
     levels : lowest and highest noise level C, drawn evenly.
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
     crop : side of a crop in pixels.
@@ -40,6 +41,7 @@ class DataOptions:
     """
 
     families: tuple[str, ...]
+    specimen: str = "scene"
     levels: tuple[float, float] = (0.03, 0.42)
     pixel_sizes: tuple[float, float] = (0.03, 0.4)
     crop: int = 128
@@ -59,7 +61,7 @@ def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.rando
         "sp": noise.SaltPepper(level),
         "gsp": noise.GaussianSaltPepper(level, clip=clip),
         "bbg": noise.BackgroundBrightness(
-            level, patches=int(rng.integers(1, 9)), smooth=bool(rng.random() < 0.6), clip=clip
+            level, patches=int(rng.choice([1, 2, 3, 4, 6])), smooth=bool(rng.random() < 0.6), clip=clip
         ),
     }
     noisy: Array = noise.apply(image, kinds[family], seed)
@@ -84,12 +86,10 @@ class Pairs:
         self.due = 0.0
 
     def draw_scene(self) -> Array:
-        """Draw one clean scene; background brightness only makes sense for bright atoms, so dark ones are inverted."""
+        """Draw one clean scene."""
         smallest, largest = np.log(self.options.pixel_sizes)
         pixel_size = float(np.exp(self.rng.uniform(smallest, largest)))
-        specimen: Specimen = scene(self.rng, self.options.scene, pixel_size)
-        inverted = specimen.polarity < 0 and self.options.families == ("bbg",)
-        return 1.0 - specimen.image if inverted else specimen.image
+        return SPECIMENS[self.options.specimen](self.rng, self.options.scene, pixel_size).image
 
     def crop(self) -> Array:
         """Cut a random crop from a random scene, mirrored and turned at random."""

@@ -47,10 +47,12 @@ RECIPES = {
     "g": Recipe(DataOptions(families=("g",))),
     "sp": Recipe(DataOptions(families=("sp",))),
     "gsp": Recipe(DataOptions(families=("gsp",))),
-    "bbg": Recipe(DataOptions(families=("bbg",), crop=192, batch=8, scene=384, bank=256), heaviest=1.0),
+    "bbg": Recipe(
+        DataOptions(families=("bbg",), specimen="atoms", crop=192, batch=8, scene=384, bank=256), heaviest=1.0
+    ),
 }
-"""``base`` sees three families at once and is the start of the others. What ``bbg`` hides of an even image is lost for
-good, so there it does not weigh more."""
+"""``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
+alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""
 
 
 def weighted_error(restored: Tensor, clean: Tensor, heaviest: float) -> Tensor:
