@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference_metrics import reference_css, reference_mae, reference_ms_ssim, reference_psnr, reference_ssim
+from reference import reference_css, reference_mae, reference_ms_ssim, reference_psnr, reference_ssim
 
 from temclean import metrics
 from temclean.errors import ImageError, ParameterError

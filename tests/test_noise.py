@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from reference_noise import (
+from reference import (
     background_reference,
     gaussian_reference,
     philox4x32,

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import reference_tiles as reference
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

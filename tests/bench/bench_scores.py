@@ -42,11 +42,9 @@ def main() -> None:
             peers = [max(score(each)["all"] for each in strengths) for strengths in filters(level).values()]
             ours = score(partial(temclean.denoise, model=family, device="cpu"))
             other = ours["atoms" if family == "bbg" else "scene"]
-            print(
-                f"{family:5} {level:5.2f}  {noisy:.4f}    {peers[0]:.4f}  {peers[1]:.4f}  {peers[2]:.4f}    {ours['all']:.4f}"
-                f"   ({ours['graphene']:.4f}, {other:.4f})",
-                flush=True,
-            )
+            classical = "  ".join(f"{value:.4f}" for value in peers)
+            parts = f"({ours['graphene']:.4f}, {other:.4f})"
+            print(f"{family:5} {level:5.2f}  {noisy:.4f}    {classical}    {ours['all']:.4f}   {parts}", flush=True)
 
 
 if __name__ == "__main__":

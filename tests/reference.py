@@ -1,4 +1,4 @@
-"""Slow NumPy twins of the noise kernels: the same random words, turned into noise by other routes."""
+"""Plain NumPy twins of the kernels: slow, easy to believe, and by other routes than the kernels take."""
 
 import math
 
@@ -135,3 +135,113 @@ def _proposed(mean, word0, word1):
     possible = (k >= 0) & ((us >= 0.013) | (v <= us))
     ratio = np.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / us**2 + b))
     return k, quick | (possible & (ratio <= k * np.log(mean) - mean - log_factorial(k)))
+
+
+def gather(image, tops, lefts, tile, offset=0.0, scale=1.0):
+    """Cut tiles after padding the image by reflection on all sides as far as any tile reaches."""
+    height, width = image.shape
+    before = max(0, -min(tops)), max(0, -min(lefts))
+    after = max(0, max(tops) + tile[0] - height), max(0, max(lefts) + tile[1] - width)
+    padded = np.pad(image.astype(np.float64), list(zip(before, after, strict=True)), mode="reflect")
+    cut = [
+        padded[top + before[0] :, left + before[1] :][: tile[0], : tile[1]]
+        for top, left in zip(tops, lefts, strict=True)
+    ]
+    return ((np.array(cut) - offset) * scale).astype(np.float32)
+
+
+def weights(axis):
+    """Return one row of weights a tile, over the whole axis; they add up to one at every pixel."""
+    table = np.zeros((len(axis.starts), axis.length))
+    begins, ends = [0, *(r[0] for r in axis.ramps), axis.length], [0, *(r[1] for r in axis.ramps), axis.length]
+    for k in range(len(axis.starts)):
+        table[k, ends[k] : begins[k + 1]] = 1
+        for begin, end, rising in ((begins[k], ends[k], True), (begins[k + 1], ends[k + 1], False)):
+            ramp = np.arange(1, end - begin + 1) / (end - begin + 1)
+            table[k, begin:end] = ramp if rising else 1 - ramp
+    return table
+
+
+def blend(tiles, plan, dtype=np.float32, offset=0.0, scale=1.0):
+    """Add up the tiles, each times the outer product of its weights, then scale, round and clip."""
+    total = np.zeros(plan.shape)
+    rows, columns = weights(plan.rows), weights(plan.columns)
+    for k, tile in enumerate(tiles):
+        r, c = divmod(k, len(plan.columns.starts))
+        top, left = plan.rows.starts[r], plan.columns.starts[c]
+        part = total[top : top + plan.tile[0], left : left + plan.tile[1]]
+        inside = tile[: part.shape[0], : part.shape[1]].astype(np.float64)
+        weight = np.outer(rows[r, top : top + plan.tile[0]], columns[c, left : left + plan.tile[1]])
+        part += weight * inside
+    total = offset + scale * total
+    if np.dtype(dtype).kind in "iu":
+        info = np.iinfo(dtype)
+        total = np.rint(total).clip(info.min, info.max)
+    return total.astype(dtype)
+
+
+def roll(image, down, right):
+    return np.roll(image, (down, right), (0, 1))
+
+
+WEIGHTS = 0.0448, 0.2856, 0.3001, 0.2363, 0.1333
+
+
+def reference_mae(x, y):
+    """Mean of |x - y|."""
+    return np.abs(np.asarray(x, np.float64) - np.asarray(y, np.float64)).mean()
+
+
+def reference_psnr(x, y, data_range):
+    """10 log10(L^2 / mean squared error)."""
+    return 10 * np.log10(data_range**2 / ((np.asarray(x, np.float64) - np.asarray(y, np.float64)) ** 2).mean())
+
+
+def gaussian_means(image):
+    """Weigh every whole 11 x 11 window by a Gaussian of sigma 1.5."""
+    offsets = np.arange(-5, 6)
+    window = np.exp(-(offsets[:, None] ** 2 + offsets[None, :] ** 2) / (2 * 1.5**2))
+    windows = np.lib.stride_tricks.sliding_window_view(image, (11, 11))
+    return np.einsum("ijkl,kl->ij", windows, window / window.sum())
+
+
+def similarity_factors(x, y, data_range):
+    """Mean of luminance x contrast-structure, and of contrast-structure alone."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    m1, m2 = gaussian_means(x), gaussian_means(y)
+    v1, v2 = gaussian_means(x * x) - m1**2, gaussian_means(y * y) - m2**2
+    v12 = gaussian_means(x * y) - m1 * m2
+    structure = (2 * v12 + c2) / (v1 + v2 + c2)
+    return ((2 * m1 * m2 + c1) / (m1**2 + m2**2 + c1) * structure).mean(), structure.mean()
+
+
+def reference_ssim(x, y, data_range):
+    """Wang et al. (2004)."""
+    return similarity_factors(x, y, data_range)[0]
+
+
+def halved(image):
+    """Means of 2 x 2 pixels, an odd last row or column repeated."""
+    image = np.asarray(image, np.float64)
+    image = np.pad(image, [(0, side % 2) for side in image.shape], mode="symmetric")
+    return image.reshape(image.shape[0] // 2, 2, image.shape[1] // 2, 2).mean((1, 3))
+
+
+def reference_ms_ssim(x, y, data_range):
+    """Wang et al. (2003): luminance at the coarsest of five scales only."""
+    factors = []
+    for _ in range(4):
+        factors.append(similarity_factors(x, y, data_range)[1])
+        x, y = halved(x), halved(y)
+    factors.append(similarity_factors(x, y, data_range)[0])
+    return np.prod(np.maximum(factors, 0) ** np.array(WEIGHTS))
+
+
+def reference_css(x, y, data_range):
+    """Noise2Atom, equation 10, with constants that follow the data range."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    covariance = ((x - x.mean()) * (y - y.mean())).mean()
+    light = (2 * x.mean() * y.mean() + c1) / (x.mean() ** 2 + y.mean() ** 2 + c1)
+    return light * (2 * covariance + c2) / (x.var() + y.var() + c2)
