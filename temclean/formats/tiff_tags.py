@@ -159,7 +159,7 @@ def _imagej(tiff: "TiffFile", page: "TiffPage") -> _Found:
 def _resolution(page: "TiffPage", plain: bool = False) -> _Found:
     """Return the size of a pixel by tags 282, 283 and 296, in metres, or in the unit that another tag names."""
     across, down = page.tags.valueof(282), page.tags.valueof(283)
-    if not (isinstance(across, tuple) and isinstance(down, tuple) and across[0] and down[0]):
+    if not (_is_ratio(across) and _is_ratio(down) and across[0] and down[0]):
         return None
     columns, rows = across[1] / across[0], down[1] / down[0]
     if plain:
@@ -191,8 +191,7 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
         kind = "plain" if description.strip() and not page.is_imagej else "none"
     across, down = page.tags.valueof(282), page.tags.valueof(283)
     resolution = None
-    known = page.tags.valueof(296, 2) in {1, 2, 3}
-    if known and isinstance(across, tuple) and isinstance(down, tuple) and len(across) == len(down) == 2:
+    if page.tags.valueof(296, 2) in {1, 2, 3} and _is_ratio(across) and _is_ratio(down):
         resolution = (across, down, page.tags.valueof(296, 2))
     tags = []
     for tag in page.tags:
@@ -214,6 +213,10 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
         shape=shape,
         dtype=np.dtype(page.dtype),
     )
+
+
+def _is_ratio(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and value[1] != 0
 
 
 def _raw(tiff: "TiffFile", page: "TiffPage", code: int) -> bytes:
