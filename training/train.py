@@ -102,7 +102,7 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         elapsed = hours + (time.monotonic() - began) / 3600.0
         record = {
             "command": "temclean " + " ".join(sys.argv[1:]),
-            "commit": commit(),
+            "commit": revision,
             "hours": round(elapsed, 3),
             "images": step * recipe.data.batch,
             "crop": recipe.data.crop,
@@ -114,7 +114,7 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         torch.save({**state, "recipe": options, "record": record, "origin": origin}, out.with_suffix(".part"))
         out.with_suffix(".part").replace(out)
 
-    began = time.monotonic()
+    revision, began = commit(), time.monotonic()
     total = torch.zeros((), device=device)
     pairs = iter(Pairs(recipe.data, seed + first))
     for step in range(first, recipe.steps):
