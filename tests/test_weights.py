@@ -20,7 +20,7 @@ BARS = {
     ("gsp", 0.3): 0.94,
     ("bbg", 0.2): 0.91,
 }
-"""Least mean MS-SSIM, by model and noise level. The goal for ``bbg`` is 0.94, which it has not been trained enough for."""
+"""Least mean MS-SSIM, by model and noise level. The goal for ``bbg`` is 0.94: it has not been trained enough."""
 
 
 @pytest.fixture(scope="module")
