@@ -94,7 +94,7 @@ def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
     result = CliRunner().invoke(train.main, ["g", "--crop", "100"])
     assert result.exit_code == 2
-    assert "multiple of 32" in result.stderr
+    assert "multiple of 32" in result.output
 
 
 @pytest.fixture(scope="module")
