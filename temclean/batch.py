@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -148,8 +148,7 @@ def run(
             opened = opening.popleft().result()
             open_next()
             if isinstance(opened, Result):
-                writing.append(Future())
-                writing[-1].set_result(opened)
+                writing.append(_finished(opened))
                 yield from written(AHEAD)
                 continue
             # Before and after what takes long or much memory, nothing is left waiting.
@@ -171,11 +170,11 @@ def run(
 def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Result:
     """Open the input of a job, and read it if it is small; fail now where its result could not be written."""
     began = time.perf_counter()
-    foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
-    if foreseen.status != "planned" or job.target is None:
-        return foreseen
     closing = ExitStack()
     try:
+        foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
+        if foreseen.status != "planned" or job.target is None:
+            return foreseen
         folder = job.target.parent
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
@@ -201,12 +200,17 @@ def _denoise(
 ) -> Future[Result]:
     """Run the network over the frames in this thread while another writes them."""
     pixels, scaling = opened.pixels, opened.scaling
+    try:
+        cut = pipeline.plan((pixels.shape[-2], pixels.shape[-1]), session.model, tile)
+    except Exception as error:
+        opened.closing.close()
+        return _finished(_failed(opened.job, error, opened.image.warnings))
     provenance = {
         "temclean": __version__,
         "model": session.model.name,
         "model_sha256": session.model.sha256,
         "device": session.device,
-        "tile": tile or 0,
+        "tile": "x".join(map(str, cut.tile)),
         "scaling_low": scaling.low,
         "scaling_high": scaling.high,
         "input": opened.job.source.name,
@@ -216,7 +220,7 @@ def _denoise(
     try:
         advance = progress.advance if progress else None
         if progress:
-            progress.begin(opened.job, pipeline.tile_count(pixels.shape, session, tile=tile))
+            progress.begin(opened.job, len(pixels) * len(cut))
         for frame in pipeline.denoise_frames(pixels, session, tile=tile, scaling=scaling, progress=advance):
             relay.put(frame)
         relay.close()
@@ -250,6 +254,12 @@ def _write(opened: _Opened, relay: Relay, session: Session, provenance: dict[str
     )
 
 
+def _finished(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
+
+
 def _failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
     return Result(str(job.source), None, "failed", describe(error, job.source), tuple(warnings))
 
@@ -281,7 +291,8 @@ def _clear_leftovers(jobs: Iterable[Job]) -> None:
         for path in folder.glob(".*.part"):
             name = path.name[1:].rsplit(".", 2)[0]
             if name in targets:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # then it is in use, and not left
+                    path.unlink()
 
 
 def _is_result_of(job: Job, model: Model) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from temclean import batch, io, jobs, pipeline
+from temclean import batch, io, jobs, pipeline, tiling
 from temclean.errors import ParameterError
 from temclean.inputs import expand
 from temclean.relay import ReadAhead, Relay, RelayClosedError
@@ -137,7 +137,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
     monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=1.0))
-    monkeypatch.setattr(pipeline, "tile_count", lambda *_, **__: 1, raising=False)
+    monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
 def run(paths: list[Path], out: Path | None = None, **options: Any) -> list[batch.Result]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from temclean import __version__, cli, io, models, pipeline
+from temclean import __version__, cli, io, models, pipeline, tiling
 from temclean.errors import DeviceError, MissingExtraError, ModelError
 
 Run = Callable[..., Any]
@@ -49,7 +49,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "open_session", open_session)
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
     monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=1.0))
-    monkeypatch.setattr(pipeline, "tile_count", lambda *_, **__: 1, raising=False)
+    monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
 def test_version(run: Run) -> None:
@@ -188,11 +188,11 @@ class TestDenoise:
 SLOW = """
 import sys, time
 from types import SimpleNamespace
-from temclean import cli, models, pipeline
+from temclean import cli, models, pipeline, tiling
 models.load = lambda name: SimpleNamespace(name=name, sha256="5e55")
 models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None)
 pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=1.0)
-pipeline.tile_count = lambda *_, **__: 10
+pipeline.plan = lambda shape, *_: tiling.plan(shape, 1)
 def frames(pixels, session, **_):
     for index in range(len(pixels)):
         time.sleep(0.01)
