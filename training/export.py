@@ -73,6 +73,12 @@ def to_onnx(network: ResidualUNet) -> onnx.ModelProto:
     for value in (*model.graph.input, *model.graph.output):
         for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
             value.type.tensor_type.shape.dim[axis].dim_param = name
+    # The exporter leaves stack traces, which name files of the machine it ran on.
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    for value in (*model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
     onnx.checker.check_model(model, full_check=True)
     return model
 
