@@ -35,6 +35,7 @@ class DataOptions:
     renewal : scenes drawn anew for each batch.
     clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
     wider : share of crops that are normalised as if they were part of a larger image.
+    dense : share of scenes that are bright lattices of 0.14 Å a pixel or more, whose columns are the first to be lost.
 
     Impulses are drawn at 0 and 1 exactly, and their share is above the percentiles of the normalisation; so crops with
     impulses are always cut, and never normalised more widely.
@@ -51,6 +52,7 @@ class DataOptions:
     renewal: float = 0.5
     clip: float = 0.75
     wider: float = 0.25
+    dense: float = 0.0
 
 
 def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
@@ -88,8 +90,10 @@ class Pairs:
     def draw_scene(self) -> Array:
         """Draw one clean scene."""
         smallest, largest = np.log(self.options.pixel_sizes)
-        pixel_size = float(np.exp(self.rng.uniform(smallest, largest)))
-        return SPECIMENS[self.options.specimen](self.rng, self.options.scene, pixel_size).image
+        dense = self.options.dense > 0.0 and self.rng.random() < self.options.dense
+        pixel_size = float(np.exp(self.rng.uniform(np.log(0.14) if dense else smallest, largest)))
+        specimen = "lattice" if dense else self.options.specimen
+        return SPECIMENS[specimen](self.rng, self.options.scene, pixel_size).image
 
     def crop(self) -> Array:
         """Cut a random crop from a random scene, mirrored and turned at random."""

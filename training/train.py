@@ -46,7 +46,7 @@ RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
     "g": Recipe(DataOptions(families=("g",))),
     "sp": Recipe(DataOptions(families=("sp",))),
-    "gsp": Recipe(DataOptions(families=("gsp",))),
+    "gsp": Recipe(DataOptions(families=("gsp",), dense=0.3)),
     "bbg": Recipe(
         DataOptions(families=("bbg",), specimen="atoms", crop=192, batch=8, scene=384, bank=256), heaviest=1.0
     ),
