@@ -12,7 +12,10 @@ from libc.math cimport fabs, floor, sqrt
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from _dispatch cimport cloned_void
-from _philox cimport box_muller, centred_uniform, fine_uniform, philox, philox_block, uniform
+from _philox cimport (
+    BLOCK, STREAM_COUNT, STREAM_COUNT_AGAIN, STREAM_IMPULSE, STREAM_NORMAL, STREAM_PATCH, box_muller, centred_uniform,
+    fine_uniform, normal_block, philox, philox_block, uniform,
+)
 from _poisson cimport below_probability, exp_of_negative
 
 cdef extern from *:
@@ -23,30 +26,17 @@ cdef extern from *:
     """
 
 cdef enum:
-    BLOCK = 256  # pixels that share one call of philox_block
     LARGE_MEAN = 16  # Poisson means from here on are drawn by rejection (which needs 10), those below by inversion
-
-cdef enum:
-    STREAM_NORMAL = 0
-    STREAM_IMPULSE = 1
-    STREAM_PATCH = 2
-    STREAM_COUNT = 3
-    STREAM_COUNT_AGAIN = 4
 
 
 cdef cloned_void gaussian_block(
     const floating* x, floating* out, Py_ssize_t size, uint64_t start, double level, bint clip, uint64_t seed
 ) noexcept nogil:
-    cdef uint32_t words[BLOCK]
     cdef float normals[BLOCK]
     cdef floating scale = <floating> level
     cdef floating value
     cdef Py_ssize_t i
-    philox_block(seed, start // 4, STREAM_NORMAL, words, BLOCK // 4)
-    for i in range(BLOCK // 4):
-        box_muller(words[i], words[64 + i], &normals[i], &normals[64 + i])
-    for i in range(BLOCK // 4):
-        box_muller(words[128 + i], words[192 + i], &normals[128 + i], &normals[192 + i])
+    normal_block(seed, start // 4, STREAM_NORMAL, normals)
     if clip:
         for i in range(size):
             value = x[i] + scale * normals[i]

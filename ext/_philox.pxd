@@ -7,6 +7,22 @@ from libc.math cimport sqrtf
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cdef enum:
+    BLOCK = 256  # pixels that share one call of philox_block
+
+cdef enum:
+    STREAM_NORMAL = 0
+    STREAM_IMPULSE = 1
+    STREAM_PATCH = 2
+    STREAM_COUNT = 3
+    STREAM_COUNT_AGAIN = 4
+    STREAM_WALK = 5
+    STREAM_WANDER = 6
+    STREAM_LINE = 7
+    STREAM_CLUSTER = 8
+    STREAM_DARK = 9
+    STREAM_HOT = 10
+
 
 cdef inline void philox_round(uint32_t* c, uint32_t k0, uint32_t k1) noexcept nogil:
     cdef uint64_t product0 = <uint64_t> 0xD2511F53u * c[0]
@@ -98,3 +114,14 @@ cdef inline void box_muller(uint32_t word0, uint32_t word1, float* normal0, floa
     c = -c if word1 & 2 else c
     normal0[0] = s if word1 & 1 else c
     normal1[0] = c if word1 & 1 else s
+
+
+cdef inline void normal_block(uint64_t seed, uint64_t first, uint32_t stream, float* normals) noexcept nogil:
+    """Draw BLOCK normals from the BLOCK / 4 counters from ``first`` on."""
+    cdef uint32_t words[BLOCK]
+    cdef Py_ssize_t i
+    philox_block(seed, first, stream, words, BLOCK // 4)
+    for i in range(BLOCK // 4):
+        box_muller(words[i], words[64 + i], &normals[i], &normals[64 + i])
+    for i in range(BLOCK // 4):
+        box_muller(words[128 + i], words[192 + i], &normals[128 + i], &normals[192 + i])

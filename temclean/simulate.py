@@ -16,8 +16,8 @@ from temclean.errors import FileError, ImageError, ParameterError, TemcleanError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-LEVELS = {"g": 0.2, "sp": 0.2, "gsp": 0.2, "bbg": 0.2, "poisson": 20.0}
-"""Level of a family where none is given: C, or for Poisson the electrons a pixel at intensity 1."""
+LEVELS = {"g": 0.2, "sp": 0.2, "gsp": 0.2, "bbg": 0.2, "poisson": 20.0, "shot": 20.0}
+"""Level where none is given and the family itself has none: C, or for Poisson the electrons a pixel at intensity 1."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,14 @@ def noise_of(family: str, level: float | None = None, parameters: dict[str, Any]
         raise ParameterError(f"unknown noise family {family!r}; choose one of {', '.join(noise.FAMILIES)}")
     kind = noise.FAMILIES[family]
     first, *others = (field.name for field in fields(kind))
+    level = LEVELS.get(family) if level is None else level
+    if fields(kind)[0].type is int and level is not None and level == int(level):
+        level = int(level)
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in (parameters or {}).items()}
     if unknown := set(given) - set(others):
         raise ParameterError(f"{family} has no parameter {min(unknown)!r}; it has {', '.join(others) or 'none'}")
     try:
-        return kind(**{first: LEVELS[family] if level is None else level, **given})
+        return kind(**({} if level is None else {first: level}), **given)
     except TypeError as error:
         raise ParameterError(f"a parameter of {family} is of the wrong type: {error}") from error
 

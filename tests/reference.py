@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 BLOCK = 256
-NORMAL, IMPULSE, PATCH, COUNT, COUNT_AGAIN = range(5)
+NORMAL, IMPULSE, PATCH, COUNT, COUNT_AGAIN, WALK, WANDER, LINE, CLUSTER, DARK, HOT = range(11)
 PHILOX_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 PHILOX_WEYL = 0x9E3779B9, 0xBB67AE85
 
@@ -54,8 +54,8 @@ def box_muller_reference(word0, word1):
     return np.where(swap, sine, cosine), np.where(swap, cosine, sine)
 
 
-def normals_reference(pixels, seed):
-    words = words_in_blocks(seed, NORMAL, pixels, BLOCK // 4)
+def normals_reference(pixels, seed, stream=NORMAL):
+    words = words_in_blocks(seed, stream, pixels, BLOCK // 4)
     first = box_muller_reference(words[:, 0], words[:, 1])
     second = box_muller_reference(words[:, 2], words[:, 3])
     return np.stack([*first, *second], axis=1).reshape(-1)[:pixels]
@@ -135,6 +135,80 @@ def _proposed(mean, word0, word1):
     possible = (k >= 0) & ((us >= 0.013) | (v <= us))
     ratio = np.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / us**2 + b))
     return k, quick | (possible & (ratio <= k * np.log(mean) - mean - log_factorial(k)))
+
+
+def series_reference(normals, spread, phi):
+    """AR(1) series along the last axis from standard normals (Lobato 2024, eq. 41), as a sum of powers of phi."""
+    first = normals[..., :1] / math.sqrt(1 - phi**2)
+    steps = np.concatenate([first, normals[..., 1:]], axis=-1) * spread
+    lag = np.subtract.outer(np.arange(steps.shape[-1]), np.arange(steps.shape[-1]))
+    return steps @ np.where(lag >= 0, phi ** np.maximum(lag, 0), 0).T
+
+
+def jitter_reference(image, x, y, line, x_phi, y_phi, line_phi, seed):
+    """Displace and resample: the mirrored image and Keys' kernel, written out."""
+    rows, columns = image.shape
+    down = series_reference(normals_reference(rows, seed, WALK), y, y_phi)
+    whole = series_reference(normals_reference(rows, seed ^ 1, WALK), line, line_phi)
+    padded = -(-columns // BLOCK) * BLOCK
+    normals = normals_reference(rows * padded, seed, WANDER).reshape(rows, padded)[:, :columns]
+    across = series_reference(normals, x, x_phi) + whole[:, None]
+    margin = 64
+    wide = np.pad(image, margin, "reflect").astype(np.float64)
+    at_row = np.arange(rows) + margin + down
+    at_column = np.arange(columns) + margin + across
+    result = np.zeros(image.shape)
+    for i in range(-1, 3):
+        row = np.floor(at_row).astype(int) + i
+        for j in range(-1, 3):
+            column = np.floor(at_column).astype(int) + j
+            result += _keys(row - at_row)[:, None] * _keys(column - at_column) * wide[row[:, None], column]
+    return np.maximum(result, 0) if image.min() >= 0 else result
+
+
+def _keys(distance):
+    d = np.abs(distance)
+    return np.where(d <= 1, (1.5 * d - 2.5) * d * d + 1, ((-0.5 * d + 2.5) * d - 4) * d + 2)
+
+
+def lines_reference(image, count, low, high, seed):
+    """Replace stretches of rows, one after the other (Lobato 2024, eq. 51)."""
+    result = image.astype(np.float64)
+    rows, columns = image.shape
+    for c in words_at(seed, LINE, np.arange(count)).T:
+        row, first, length, factor = ((c >> 1) + 0.5) / 2**31 * np.array([rows, columns, columns, high - low])
+        stretch = slice(int(first), int(first) + 1 + int(length))
+        result[int(row), stretch] = result[int(row), stretch].mean() * (low + factor)
+    return result
+
+
+def clusters_reference(image, count, steps, low, high, seed):
+    """Multiply what random walks visit (Lobato 2024, eqs. 37 and 38)."""
+    result = image.astype(np.float64)
+    for number in range(count):
+        row, column, factor, length = ((words_at(seed, CLUSTER, number)[:, 0] >> 1) + 0.5) / 2**31
+        place = [int(row * image.shape[0]), int(column * image.shape[1])]
+        visited = {tuple(place)}
+        for step in range(int(length * (steps + 1))):
+            word = words_at(seed, CLUSTER, number, 1 + step // 64)[step % 64 // 16, 0]
+            way = int(word) >> (2 * (step % 16)) & 3
+            axis, move = way // 2, way % 2 * 2 - 1
+            place[axis] = min(max(place[axis] + move, 0), image.shape[axis] - 1)
+            visited.add(tuple(place))
+        for pixel in visited:
+            result[pixel] *= low + (high - low) * factor
+    return result
+
+
+def dark_reference(shape, mean, spread, hot, seed):
+    """Draw the dark current of each pixel (Lobato 2024, eq. 32)."""
+    pixels = math.prod(shape)
+    sigma = math.sqrt(math.log(1 + (spread / mean) ** 2))
+    current = np.exp(math.log(mean) - sigma**2 / 2 + sigma * normals_reference(pixels, seed, DARK))
+    words = words_in_blocks(seed, HOT, pixels, BLOCK // 2)
+    which, where = (words[:, 2 * half : 2 * half + 2].reshape(-1)[:pixels] for half in (0, 1))
+    uniform = ((where >> 1) + 0.5) / 2**31
+    return np.where(which < hot * 2**32, mean + (5 + 3 * uniform) * spread, current).reshape(shape)
 
 
 def gather(image, tops, lefts, tile, offset=0.0, scale=1.0):

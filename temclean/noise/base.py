@@ -1,0 +1,109 @@
+"""What a noise family is, and how one is applied to an image."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from temclean import _noise
+from temclean.errors import ImageError, ParameterError
+
+Pixels = NDArray[np.float32] | NDArray[np.float64]
+
+LARGEST_LEVEL = 1e30
+"""Largest standard deviation of Gaussian noise that float32 holds with room for its tails."""
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """A noise family with its parameters."""
+
+    @abstractmethod
+    def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        """Write the noisy pixels into ``out``, which may be ``pixels``; both are contiguous and alike."""
+
+
+def apply(image: ArrayLike, noise: Noise, seed: int, *, out: Pixels | None = None, threads: int = 1) -> Pixels:
+    """Add noise to an image.
+
+    Each pixel's noise depends on the seed, the pixel's place and its intensity, on nothing else: not on the number of
+    threads, nor on the processor. A float64 image gets the same normal numbers (of 24 bits) as a float32 one.
+
+    Parameters
+    ----------
+    image : array (H, W), intensities in [0, 1]; float64 stays float64, everything else becomes float32.
+    noise : a family with its parameters.
+    seed : whole number from 0 to 2**64 - 1.
+    out : array to write the result into, which may be ``image`` itself.
+    threads : number of threads, at least 1.
+
+    Returns
+    -------
+    The noisy image (H, W): ``out`` if given, else a new array.
+
+    Raises
+    ------
+    ImageError : the image is not two-dimensional, real and finite (and, for Poisson noise, nowhere negative).
+    ParameterError : a parameter is out of range, or ``out`` does not fit the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from temclean.noise import SaltPepper
+    >>> apply(np.full((2, 3), 0.25), SaltPepper(level=1), seed=1)
+    array([[1., 1., 1.],
+           [1., 1., 1.]])
+    """
+    return rendered(noise._render, image, seed, out, threads)
+
+
+def rendered(
+    render: Callable[[Pixels, Pixels, int, int], None], image: ArrayLike, seed: int, out: Pixels | None, threads: int
+) -> Pixels:
+    """Bring image and out into the shape that kernels take, render, and return out."""
+    pixels = _pixels(image)
+    seed = whole("seed", seed, 0, 2**64 - 1)
+    threads = whole("threads", threads, 1, 2**15)
+    if out is None:
+        out = np.empty_like(pixels)
+    elif out.shape != pixels.shape or out.dtype.newbyteorder("=") != pixels.dtype or not out.flags.writeable:
+        raise ParameterError(
+            f"out is a {'' if out.flags.writeable else 'read-only '}{out.dtype} array of shape {out.shape}; "
+            f"this image needs a writeable {pixels.dtype} array of shape {pixels.shape}"
+        )
+    direct = out.flags.c_contiguous and out.dtype.isnative
+    if direct and (pixels.ctypes.data == out.ctypes.data or not np.may_share_memory(pixels, out)):
+        render(pixels, out, seed, threads)
+    else:
+        result = np.empty_like(pixels)
+        render(pixels, result, seed, threads)
+        out[...] = result
+    return out
+
+
+def _pixels(image: ArrayLike) -> Pixels:
+    pixels = np.asarray(image)
+    if pixels.ndim != 2 or pixels.size == 0:
+        raise ImageError(f"the image has shape {pixels.shape}; give one 2-D image, or a stack frame by frame")
+    if pixels.dtype.kind not in "buif":
+        raise ImageError(f"the image is of type {pixels.dtype}; give real numbers")
+    double = pixels.dtype.kind == "f" and pixels.dtype.itemsize >= 8
+    pixels = np.ascontiguousarray(pixels, np.float64 if double else np.float32)
+    unusable = _noise.faults(pixels.reshape(-1))[0]
+    if unusable:
+        raise ImageError(f"the image has {unusable} pixels that are NaN or infinite; replace them first")
+    return pixels
+
+
+def check(name: str, value: float, lowest: float, highest: float) -> None:
+    if not isinstance(value, Real) or not lowest <= value <= highest:
+        raise ParameterError(f"{name} is {value!r}; give a number from {lowest:g} to {highest:g}")
+
+
+def whole(name: str, value: int, lowest: int, highest: int) -> int:
+    if not isinstance(value, Integral) or not lowest <= value <= highest:
+        raise ParameterError(f"{name} is {value!r}; give a whole number from {lowest} to {highest}")
+    return int(value)

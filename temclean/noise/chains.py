@@ -1,0 +1,278 @@
+"""Noise of whole microscopes: chains of steps, and the priors that their parameters are drawn from (Lobato 2024).
+
+The paper says of few parameters how they are distributed. Where it is silent the ranges are ours, chosen so that drawn
+images cover the real ones that they were compared with (``tests/bench/draw_simulated.py``): :data:`TEM`, :data:`STEM`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from temclean import _noise
+from temclean.errors import ImageError
+from temclean.noise.base import Noise, Pixels, check
+from temclean.noise.camera import (
+    BlackPixels,
+    DarkCurrent,
+    FixedPattern,
+    Flicker,
+    Quantisation,
+    Reset,
+    Saturation,
+    Thermal,
+    Zingers,
+)
+from temclean.noise.families import LARGEST_COUNT, SMALLEST_COUNT, Poisson
+from temclean.noise.scan import Detector, FastScan, Jitter, RowLines
+
+GOLDEN = 0x9E3779B97F4A7C15
+"""2**64 over the golden ratio: multiples of it are far apart as seeds."""
+
+DRAW = 41
+"""Keeps the stream that draws parameters apart from others of the same seed."""
+
+
+@dataclass(frozen=True)
+class Chain(Noise):
+    """Apply steps one after the other, each with a seed of its own that follows from the chain's.
+
+    Attributes
+    ----------
+    steps : the steps, the first first.
+    """
+
+    steps: tuple[Noise, ...]
+
+    def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        current = pixels
+        for number, step in enumerate(self.steps, 1):
+            step._render(current, out, (seed + number * GOLDEN) % 2**64, threads)
+            current = out
+        if current is not out:
+            np.copyto(out, pixels)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What priors measure in.
+
+    Attributes
+    ----------
+    mean : mean intensity of the clean image.
+    counts : electrons a pixel at intensity 1.
+    pixel_size : Å a pixel.
+    pixels : pixels of the image.
+    """
+
+    mean: float
+    counts: float
+    pixel_size: float
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a parameter lies.
+
+    Attributes
+    ----------
+    low, high : its least and its greatest value.
+    law : ``uniform``, ``log`` (uniform on a logarithmic scale), or ``dose``: in half of the draws low and the rest an
+        exponential number of scale 0.5 along the range, cut at its end (the paper), in the other half ``log`` (ours).
+    unit : what a value of 1 is: ``1``, the image's ``mean`` intensity, an electron a pixel over that (``dose``), the
+        ``electrons`` of the mean pixel, an ``angstrom`` in pixels, or ``per megapixel``, drawn as a Poisson number.
+    """
+
+    low: float
+    high: float
+    law: Literal["uniform", "log", "dose"] = "uniform"
+    unit: Literal["1", "mean", "dose", "electrons", "angstrom", "per megapixel"] = "1"
+
+    def draw(self, rng: np.random.Generator, scale: Scale) -> float:
+        """Draw a value, in the unit of the noise's own field."""
+        along = -0.5 * math.log1p(-float(rng.random()) * (1.0 - math.exp(-2.0)))
+        value = self.low + (self.high - self.low) * along
+        if self.law == "uniform":
+            value = float(rng.uniform(self.low, self.high))
+        elif self.law == "log" or rng.random() < 0.5:
+            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        if self.unit == "per megapixel":
+            return int(rng.poisson(value * scale.pixels / 1e6))
+        return (
+            value
+            * {
+                "1": 1.0,
+                "mean": scale.mean,
+                "dose": 1.0 / scale.mean,
+                "electrons": scale.counts * scale.mean,
+                "angstrom": 1.0 / scale.pixel_size,
+            }[self.unit]
+        )
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How often a step occurs and where its parameters lie.
+
+    Attributes
+    ----------
+    kind : the step.
+    present : probability that it occurs.
+    ranges : of its fields by name; the others keep their defaults, and ``counts`` is the chain's.
+    either : two fields: the first alone is not 0 in a quarter of the draws, the second alone in another quarter.
+    """
+
+    kind: type[Noise]
+    present: float
+    ranges: Mapping[str, Range]
+    either: tuple[str, ...] = ()
+
+    def draw(self, rng: np.random.Generator, scale: Scale) -> Noise | None:
+        """Draw the step, or None where it does not occur."""
+        if rng.random() >= self.present:
+            return None
+        values = {name: spread.draw(rng, scale) for name, spread in self.ranges.items()}
+        if self.either and (which := int(rng.integers(4))) < len(self.either):
+            values[self.either[1 - which]] = 0.0
+        if "counts" in self.kind.__dataclass_fields__:
+            values["counts"] = scale.counts
+        return self.kind(**values)
+
+
+DOSE = Range(0.5, 750.0, "dose", "dose")
+"""Electrons a pixel, the mean of the image (Lobato 2024, at eq. 30)."""
+
+SPOTS = Range(3.0, 3000.0, "log", "per megapixel")
+
+CONVERTER = Range(2.0**5, 2.0**16, "log")
+
+TEM = (
+    Prior(Poisson, 1.0, {}),
+    Prior(FixedPattern, 0.5, {"level": Range(0.002, 0.05, "log")}),
+    Prior(
+        DarkCurrent,
+        0.5,
+        {
+            "mean": Range(0.005, 0.3, "log", "electrons"),
+            "spread": Range(0.0005, 0.005, "log", "electrons"),
+            "hot": Range(1e-5, 1e-3, "log"),
+        },
+    ),
+    Prior(Thermal, 0.6, {"level": Range(0.002, 0.15, "log", "mean")}),
+    Prior(Flicker, 0.4, {"level": Range(0.002, 0.05, "log", "mean")}),
+    Prior(Reset, 0.4, {"level": Range(0.002, 0.06, "log", "mean")}),
+    Prior(BlackPixels, 0.3, {"count": SPOTS, "high": Range(0.1, 0.9)}),
+    Prior(Zingers, 0.3, {"count": SPOTS, "high": Range(1.6, 8.0)}),
+    Prior(Saturation, 0.15, {"ceiling": Range(1.2, 2.5, unit="mean")}),
+    Prior(Quantisation, 0.9, {"steps": CONVERTER}),
+)
+"""The camera's chain, in the paper's order; of the ranges only :data:`DOSE` is the paper's."""
+
+STEM = (
+    Prior(
+        Jitter,
+        0.9,
+        {
+            "x": Range(0.0025, 0.8, unit="angstrom"),
+            "y": Range(0.0025, 0.8, unit="angstrom"),
+            "x_phi": Range(0.0, 0.7),
+            "y_phi": Range(0.0, 0.7),
+            "line": Range(0.0025, 0.4, "log", "angstrom"),
+            "line_phi": Range(0.0, 0.95),
+        },
+        either=("x", "y"),
+    ),
+    Prior(
+        Detector,
+        1.0,
+        {
+            "photons": Range(30.0, 300.0, "log"),
+            "efficiency": Range(0.05, 0.4),
+            "gain": Range(3.0, 10.0),
+            "photon_spread": Range(0.05, 0.6),
+        },
+    ),
+    Prior(
+        FastScan,
+        0.5,
+        {
+            "detector": Range(0.2, 8.0, "log"),
+            "decay": Range(0.1, 4.0, "log"),
+            "period": Range(6.0, 60.0, "log"),
+            "phase": Range(0.4, 1.6),
+        },
+    ),
+    Prior(RowLines, 0.2, {"count": Range(3.0, 300.0, "log", "per megapixel")}),
+    Prior(BlackPixels, 0.2, {"count": SPOTS, "high": Range(0.1, 0.9)}),
+    Prior(Zingers, 0.2, {"count": SPOTS, "high": Range(1.6, 8.0)}),
+    Prior(Saturation, 0.15, {"ceiling": Range(1.2, 2.5, unit="mean")}),
+    Prior(Quantisation, 0.9, {"steps": CONVERTER}),
+)
+"""The scanning microscope's chain, in the paper's order. The paper's are how often jitter occurs, its x, y, x_phi and
+y_phi, and the factor of row lines."""
+
+SEM = tuple(prior for prior in STEM if prior.kind is not BlackPixels)
+"""The same without black pixels, which in SEM are pores."""
+
+
+@dataclass(frozen=True)
+class Microscope(Noise):
+    """A chain whose steps are drawn anew for each seed.
+
+    Attributes
+    ----------
+    counts : electrons a pixel at intensity 1; None draws :data:`DOSE`.
+    pixel_size : Å a pixel, the measure of jitter; None is 1 Å, or what a program knows of the image.
+    """
+
+    counts: float | None = None
+    pixel_size: float | None = None
+
+    priors: ClassVar[tuple[Prior, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.counts is not None:
+            check("counts", self.counts, SMALLEST_COUNT, LARGEST_COUNT)
+        if self.pixel_size is not None:
+            check("pixel_size", self.pixel_size, 1e-3, 1e9)
+
+    def draw(self, image: Pixels, seed: int) -> Chain:
+        """Return the steps that ``apply`` takes for an image (H, W) and a seed."""
+        negative = _noise.faults(image.reshape(-1))[1]
+        if negative:
+            raise ImageError(f"the image has {negative} negative pixels, which are no electrons; lift it to 0")
+        rng = np.random.Generator(np.random.PCG64([seed, DRAW]))
+        mean = float(image.mean()) or 1.0
+        scale = Scale(mean, 1.0, self.pixel_size or 1.0, image.size)
+        drawn = DOSE.draw(rng, scale)
+        counts = min(max(drawn, SMALLEST_COUNT), LARGEST_COUNT) if self.counts is None else self.counts
+        scale = replace(scale, counts=counts)
+        steps = (prior.draw(rng, scale) for prior in self.priors)
+        return Chain(tuple(step for step in steps if step is not None))
+
+    def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        self.draw(pixels, seed)._render(pixels, out, seed, threads)
+
+
+@dataclass(frozen=True)
+class Tem(Microscope):
+    """A camera's noise, drawn from :data:`TEM`. Its blur belongs to the clean image: see :mod:`temclean.mtf`."""
+
+    priors = TEM
+
+
+@dataclass(frozen=True)
+class Stem(Microscope):
+    """A scanning transmission microscope's noise, drawn from :data:`STEM`."""
+
+    priors = STEM
+
+
+@dataclass(frozen=True)
+class Sem(Microscope):
+    """A scanning microscope's noise, drawn from :data:`SEM`."""
+
+    priors = SEM
