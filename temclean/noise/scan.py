@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from temclean import _scan
 from temclean.errors import ParameterError
@@ -136,14 +137,14 @@ class FastScan(Noise):
                 "cancel; choose a phase nearer to pi / 2"
             )
 
-    def _readout(self, reach: int) -> np.ndarray:
+    def _readout(self, reach: int) -> NDArray[np.float64]:
         since = np.arange(reach, dtype=np.float64)
-        if self.decay == 0:
-            return (since == 0).astype(np.float64)
-        reply: np.ndarray = np.exp(-since / self.decay) * np.sin(2 * np.pi * since / self.period + self.phase)
+        reply: NDArray[np.float64] = (since == 0).astype(np.float64)
+        if self.decay:
+            reply = np.exp(-since / self.decay) * np.sin(2 * np.pi * since / self.period + self.phase)
         return reply
 
-    def taps(self, width: int) -> np.ndarray:
+    def taps(self, width: int) -> NDArray[np.float64]:
         """Return what a pixel leaves in itself and in those after it, float64 (K,), K up to ``width``; they sum to 1.
 
         Taps after which less than 0.2% of the whole is left are cut off.
@@ -157,7 +158,7 @@ class FastScan(Noise):
         both = np.convolve(decay / decay.sum(), readout / readout.sum())[:reach]
         left = np.cumsum(np.abs(both)[::-1])[::-1]
         both = both[: max(1, min(width, int(np.count_nonzero(left > 0.002 * left[0]))))]
-        taps: np.ndarray = both / both.sum()
+        taps: NDArray[np.float64] = both / both.sum()
         return taps
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
