@@ -46,6 +46,7 @@ STEPS = {
     ),
     "thermal": (noise.Thermal(0.3), lambda x, s: gaussian_reference(x, 0.3, s, clip=False)),
     "reset": (noise.Reset(0.3), lambda x, s: x + 0.3 * normals_reference(len(x), s, WALK)[:, None]),
+    "column-pattern": (noise.ColumnPattern(0.3), lambda x, s: x + 0.3 * normals_reference(x.shape[1], s, WALK)),
     "black-pixels": (noise.BlackPixels(5, 90), lambda x, s: clusters_reference(x, 5, 90, 0.0, 0.5, s)),
     "zingers": (noise.Zingers(5, 9), lambda x, s: clusters_reference(x, 5, 9, 1.5, 5.0, s)),
     "saturation": (noise.Saturation(0.6), lambda x, _: np.where(x > 0.6, 0.6, x)),

@@ -10,6 +10,7 @@
 from temclean.noise.base import LARGEST_LEVEL, Noise, Pixels, apply
 from temclean.noise.camera import (
     BlackPixels,
+    ColumnPattern,
     DarkCurrent,
     FixedPattern,
     Flicker,
@@ -49,6 +50,7 @@ FAMILIES: dict[str, type[Noise]] = {
     "thermal": Thermal,
     "flicker": Flicker,
     "reset": Reset,
+    "column-pattern": ColumnPattern,
     "black-pixels": BlackPixels,
     "zingers": Zingers,
     "saturation": Saturation,
@@ -73,6 +75,7 @@ __all__ = [
     "BackgroundBrightness",
     "BlackPixels",
     "Chain",
+    "ColumnPattern",
     "DarkCurrent",
     "Detector",
     "FastScan",

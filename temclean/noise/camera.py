@@ -148,6 +148,28 @@ class Reset(Noise):
 
 
 @dataclass(frozen=True)
+class ColumnPattern(Noise):
+    r"""Add one number to all pixels of a column, :math:`p' = p + n_{column}`, n ~ N(0, s).
+
+    Not in the paper: a CMOS camera's columns have amplifiers of their own, and a real dark frame shows them.
+
+    Attributes
+    ----------
+    level : s, in units of intensity.
+    """
+
+    level: float = 0.02
+
+    def __post_init__(self) -> None:
+        check("level", self.level, 0, LARGEST_LEVEL)
+
+    def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        columns = np.empty(pixels.shape[1])
+        _scan.walk(columns, self.level, 0.0, seed)
+        np.add(pixels, columns.astype(pixels.dtype), out=out)
+
+
+@dataclass(frozen=True)
 class BlackPixels(Noise):
     """Darken clusters of pixels, each grown by a random walk (eqs. 37 and 52).
 

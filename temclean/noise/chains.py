@@ -16,6 +16,7 @@ from temclean.errors import ImageError
 from temclean.noise.base import Noise, Pixels, check
 from temclean.noise.camera import (
     BlackPixels,
+    ColumnPattern,
     DarkCurrent,
     FixedPattern,
     Flicker,
@@ -164,12 +165,14 @@ TEM = (
     Prior(Thermal, 0.6, {"level": Range(0.002, 0.15, "log", "mean")}),
     Prior(Flicker, 0.4, {"level": Range(0.002, 0.05, "log", "mean")}),
     Prior(Reset, 0.4, {"level": Range(0.002, 0.06, "log", "mean")}),
+    Prior(ColumnPattern, 0.3, {"level": Range(0.002, 0.06, "log", "mean")}),
     Prior(BlackPixels, 0.3, {"count": SPOTS, "high": Range(0.1, 0.9)}),
     Prior(Zingers, 0.3, {"count": SPOTS, "high": Range(1.6, 8.0)}),
     Prior(Saturation, 0.15, {"ceiling": Range(1.2, 2.5, unit="mean")}),
     Prior(Quantisation, 0.9, {"steps": CONVERTER}),
 )
-"""The camera's chain, in the paper's order; of the ranges only :data:`DOSE` is the paper's."""
+"""The camera's chain, in the paper's order; of the ranges only :data:`DOSE` is the paper's. The pattern of columns is
+ours."""
 
 STEM = (
     Prior(
