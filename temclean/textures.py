@@ -12,8 +12,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import shapes
-
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Slices = tuple[slice, slice]
@@ -75,9 +73,41 @@ def coverage(distance_px: Image, softness_px: float = 1.0) -> Image:
     return share
 
 
-def plane(rng: np.random.Generator, y: Image, x: Image, reach_px: float) -> Image:
-    """Draw a positive plane: a level in [0.1, 1], tilted so that it stays above 0 within a reach of the origin."""
-    level, tilt, angle = rng.uniform(0.1, 1.0), rng.uniform(0.0, 0.9), rng.uniform(0.0, 2.0 * np.pi)
+def gather(rng: np.random.Generator, centres: Floats, radius: Floats) -> Floats:
+    """Move half of the particles beside others that stay, so that pairs, chains and heaps form; ours."""
+    moved = np.flatnonzero(rng.random(len(centres)) < 0.5)
+    beside = rng.integers(0, np.maximum(moved, 1))
+    angle = rng.uniform(0.0, 2.0 * np.pi, len(moved))
+    apart = (radius[moved] + radius[beside]) * rng.uniform(0.5, 1.1, len(moved))
+    gathered = centres.copy()
+    gathered[moved] = centres[beside] + apart[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    return gathered
+
+
+def waves(rng: np.random.Generator, size: int, longest_px: float, decay: float) -> tuple[Image, float]:
+    r"""Draw a random field of mean 0 and variance 1 that looks alike in all directions, and its rms slope a pixel.
+
+    A sum of 80 plane waves, their lengths log-uniform from ``longest_px`` to 4 px and their heights proportional to
+    length to the power ``decay``: the larger that is, the smoother the field. As
+    :math:`\cos(a + b) = \cos a \cos b - \sin a \sin b`, it is one matrix product.
+    """
+    count = 80
+    length = np.exp(rng.uniform(np.log(min(4.0, longest_px)), np.log(longest_px), count))
+    height = length**decay
+    height *= np.sqrt(2.0 / (height**2).sum())
+    angle, phase = rng.uniform(0.0, 2.0 * np.pi, (2, count))
+    number = 2.0 * np.pi / length
+    grid = np.arange(size)
+    rows = np.outer(grid, number * np.sin(angle)) + phase
+    columns = np.outer(number * np.cos(angle), grid)
+    left = np.concatenate([height * np.cos(rows), -height * np.sin(rows)], axis=1).astype(np.float32)
+    right = np.concatenate([np.cos(columns), np.sin(columns)]).astype(np.float32)
+    return left @ right, float(np.sqrt(0.5 * ((height * number) ** 2).sum()))
+
+
+def plane(rng: np.random.Generator, y: Image, x: Image, reach_px: float, least: float = 0.1) -> Image:
+    """Draw a positive plane: a level in [least, 1], tilted so that it stays above 0 within a reach of the origin."""
+    level, tilt, angle = rng.uniform(least, 1.0), rng.uniform(0.0, 0.9), rng.uniform(0.0, 2.0 * np.pi)
     slope = level * tilt / max(reach_px, 1.0)
     return np.float32(slope * np.sin(angle)) * y + (np.float32(slope * np.cos(angle)) * x + np.float32(level))
 
@@ -154,18 +184,23 @@ def sharp_particles(rng: np.random.Generator, size: int) -> Image:
     """Draw 15 to 40 sharp particles, polygons or ellipses, each under a positive plane of its own.
 
     Ours: radii from 1.5 px to a sixth of the image. In some images every particle hides what it lies on (0.4), has a
-    bright rim as secondary electrons give it (0.3), or is brightest in its middle as a thick body is (0.3).
+    bright rim as secondary electrons give it (0.3), is brightest in its middle as a thick body is (0.3), or touches
+    others (0.3).
     """
     count = int(rng.integers(15, 41))
     centres = points(rng, count, size, rng.uniform(1.0, 20.0))
-    hides, rimmed, domed = rng.random(3) < (0.4, 0.3, 0.3)
+    radius_px = radii(rng, count, size / 6)
+    hides, rimmed, domed, gathered = rng.random(4) < (0.4, 0.3, 0.3, 0.3)
+    if gathered:
+        centres = gather(rng, centres, radius_px)
+    least = rng.uniform(0.1, 1.0)
     rim = np.float32(rng.uniform(0.3, 1.5) if rimmed else 0.0)
     rim_share = rng.uniform(0.05, 0.3)
     image = np.zeros((size, size), np.float32)
-    for centre, radius in zip(centres, radii(rng, count, size / 6), strict=True):
+    for centre, radius in zip(centres, radius_px, strict=True):
         place, y, x = window(centre, radius + 1.0, size)
         distance = random_outline(rng, y, x, radius)
-        weight, body = coverage(distance), plane(rng, y, x, radius + 1.0)
+        weight, body = coverage(distance), plane(rng, y, x, radius + 1.0, least)
         if domed:
             body *= np.sqrt(np.clip(distance / np.float32(radius), 0.05, 1.0))
         if rimmed:
@@ -227,6 +262,21 @@ def grains(rng: np.random.Generator, size: int) -> Image:
     count = int(rng.integers(15, 176))
     seeds = points(rng, count, size, rng.uniform(1.0, 20.0))
     owner, neighbour, distance = cells(seeds, size, reach_px=3.0)
+    image = grain_levels(rng, seeds, owner, neighbour, distance)
+    if rng.random() < 0.5:
+        width, ratio = rng.uniform(1.0, 5.0), rng.uniform(0.5, 1.5)
+        pixels = np.bincount(owner.ravel(), minlength=count)
+        means = np.bincount(owner.ravel(), image.ravel(), count) / np.maximum(pixels, 1)
+        border = (ratio * means).astype(np.float32).take(owner)
+        image += coverage(np.float32(width / 2) - distance) * (border - image)
+    return np.maximum(image, 0.0)
+
+
+def grain_levels(
+    rng: np.random.Generator, seeds: Floats, owner: NDArray[np.intp], neighbour: NDArray[np.intp], distance: Image
+) -> Image:
+    """Draw a positive plane for each grain, and mix the two that share a pixel."""
+    size, count = len(owner), len(seeds)
     angle, tilt = rng.uniform(0.0, 2.0 * np.pi, count), rng.uniform(0.0, rng.uniform(0.0, 0.9), count)
     level = rng.uniform(rng.uniform(0.0, 0.9), 1.0, count)
     slope = level * tilt / max(size / np.sqrt(count), 1.0)
@@ -236,16 +286,12 @@ def grains(rng: np.random.Generator, size: int) -> Image:
     grid = np.arange(size, dtype=np.float32)
 
     def shade(cell: NDArray[np.intp]) -> Image:
-        return parts[0].take(cell) + parts[1].take(cell) * grid[:, None] + parts[2].take(cell) * grid
+        shaded: Image = parts[0].take(cell) + parts[1].take(cell) * grid[:, None] + parts[2].take(cell) * grid
+        return shaded
 
     mixed = coverage(distance)
-    image: Image = mixed * shade(owner) + (1.0 - mixed) * shade(neighbour)
-    if rng.random() < 0.5:
-        width, ratio = rng.uniform(1.0, 5.0), rng.uniform(0.5, 1.5)
-        means = np.bincount(owner.ravel(), image.ravel(), count) / np.maximum(np.bincount(owner.ravel(), None, count), 1)
-        border = (ratio * means).astype(np.float32).take(owner)
-        image += coverage(np.float32(width / 2) - distance) * (border - image)
-    return np.maximum(image, 0.0)
+    image: Image = mixed * shade(owner) + (np.float32(1.0) - mixed) * shade(neighbour)
+    return image
 
 
 def bands(rng: np.random.Generator, size: int) -> Image:
@@ -260,7 +306,8 @@ def bands(rng: np.random.Generator, size: int) -> Image:
         u, v = turn(y, x, rng.uniform(0.0, 2.0 * np.pi))
         if rng.random() < 0.3:
             period, height = size * log_uniform(rng, 0.2, 2.0), size * log_uniform(rng, 0.003, 0.05)
-            v = v + np.float32(height) * np.sin(np.float32(2.0 * np.pi / period) * u + np.float32(rng.uniform(0.0, 6.3)))
+            phase = np.float32(2.0 * np.pi / period) * u + np.float32(rng.uniform(0.0, 2.0 * np.pi))
+            v = v + np.float32(height) * np.sin(phase)
         profile = band_profile(rng, size)
         step = ((v + np.float32(size)) * np.float32((len(profile) - 1) / (2 * size))).astype(np.int32)
         image += profile.take(step, mode="clip") * plane(rng, y, x, 0.75 * size)
@@ -339,8 +386,8 @@ def cracks(rng: np.random.Generator, size: int) -> Image:
 def line(image: Image, start: Floats, end: Floats, width: float, level: float, softness: float = 1.0) -> None:
     """Draw a straight line with round ends over an image, where it is darker."""
     middle, half = (start + end) / 2, (end - start) / 2
-    place, y, x = window(middle, max(np.abs(half)) + width / 2 + softness, len(image))
-    along = (np.float32(half[0]) * y + np.float32(half[1]) * x) / np.float32(max(half @ half, 1e-6))
+    place, y, x = window(middle, float(np.abs(half).max()) + width / 2 + softness, len(image))
+    along = (np.float32(half[0]) * y + np.float32(half[1]) * x) / np.float32(max(float(half @ half), 1e-6))
     np.clip(along, -1.0, 1.0, out=along)
     away = np.hypot(y - along * np.float32(half[0]), x - along * np.float32(half[1]))
     inside = coverage(np.float32(width / 2) - away, softness)
@@ -350,16 +397,16 @@ def line(image: Image, start: Floats, end: Floats, width: float, level: float, s
 def patches(rng: np.random.Generator, size: int) -> Image:
     """Draw regions with winding edges: islands, holes, films and contamination, each under a positive plane.
 
-    Not in the paper: parts of real images that no other texture resembles. A region is where a smooth random field of
-    two scales exceeds a threshold; its edge is sharp or soft.
+    Not in the paper: parts of real images that no other texture resembles. A region is where a random field exceeds a
+    threshold; its edge is smooth or ragged, sharp or soft; at times the edge alone is drawn, as wisps and folds.
     """
     image = np.zeros((size, size), np.float32)
     _, y, x = window(np.full(2, (size - 1) / 2), size, size)
     for _ in range(rng.integers(1, 4)):
-        coarse = int(log_uniform(rng, 2.0, 12.0))
-        height = shapes.field(rng, size, coarse) + rng.uniform(0.0, 0.3) * shapes.field(rng, size, 5 * coarse)
-        slope = np.float32(4.0 * coarse / size)
-        depth = (height - np.float32(np.quantile(height[::4, ::4], rng.uniform(0.2, 0.9)))) / slope
+        height, slope = waves(rng, size, log_uniform(rng, 0.1, 1.5) * size, rng.uniform(1.2, 3.0))
+        depth = (height - np.quantile(height[::4, ::4], rng.uniform(0.2, 0.9)).astype(np.float32)) / np.float32(slope)
+        if rng.random() < 0.2:
+            depth = np.float32(log_uniform(rng, 1.0, 10.0)) - np.abs(depth)
         softness = log_uniform(rng, 1.0, max(0.1 * size, 1.0)) if rng.random() < 0.5 else 1.0
         image += coverage(depth, softness) * (plane(rng, y, x, 0.75 * size) - image)
     return np.maximum(image, 0.0)
@@ -369,14 +416,14 @@ def mixture(rng: np.random.Generator, size: int) -> Image:
     """Superpose a random set of one to four textures, as the paper does, each at a height of its own.
 
     Ours: the chances of each; cracks as often taken from what is there as added to it; a floor that is at most as
-    high as the rest (0.7).
+    high as the rest (0.7); a surface that is rough by up to a tenth rms (0.25).
     """
     count = int(rng.choice([1, 2, 3, 4], p=[0.35, 0.35, 0.2, 0.1]))
     names = rng.choice(list(CHANCES), count, replace=False, p=list(CHANCES.values()))
     image = np.zeros((size, size), np.float32)
     torn = None
-    for name in sorted(names):
-        layer = TEXTURES[str(name)](rng, size)
+    for name in names.tolist():
+        layer = TEXTURES[name](rng, size)
         layer *= np.float32(log_uniform(rng, 0.1, 1.0) / max(float(layer.max()), 1e-6))
         if name == "cracks" and rng.random() < 0.5:
             torn = layer
@@ -384,6 +431,9 @@ def mixture(rng: np.random.Generator, size: int) -> Image:
             image += layer
     if rng.random() < 0.7:
         image += np.float32(rng.random() * max(float(image.max()), 0.1))
+    if rng.random() < 0.25:
+        rough, _ = waves(rng, size, log_uniform(rng, 12.0, 0.2 * size), rng.uniform(0.0, 1.5))
+        image *= np.maximum(1.0 + np.float32(log_uniform(rng, 0.01, 0.1)) * rough, 0.0)
     if torn is not None:
         image = np.maximum(image, np.float32(0.1)) * (1.0 - torn)
     return image
