@@ -138,14 +138,18 @@ def soft_particles(rng: np.random.Generator, size: int) -> Image:
     heights = rng.uniform(rng.uniform(0.1, 1.0), 1.0, count)
     image = np.zeros((size, size), np.float32)
     for index, radius in enumerate(radii(rng, count, size / 12)):
-        ratio = ratios[index]
-        place, y, x = window(centres[index], PROFILE_REACH * radius * max(1.0, ratio), size)
-        u, v = turn(y, x, angles[index])
-        steps = (PROFILE_STEPS - 1) / PROFILE_REACH / radius
-        u, v = u * np.float32(steps), v * np.float32(steps / ratio)
-        step = np.sqrt(u * u + v * v).astype(np.int32)
-        image[place] += np.float32(heights[index]) * profiles[index % len(profiles)].take(step, mode="clip")
+        profile = np.float32(heights[index]) * profiles[index % len(profiles)]
+        add_soft(image, profile, centres[index], radius, ratios[index] * radius, angles[index])
     return image
+
+
+def add_soft(image: Image, profile: Image, centre: Floats, along_px: float, across_px: float, angle: float) -> None:
+    """Add a soft particle to an image: a profile over r / r_m, with an r_m of its own along each axis."""
+    place, y, x = window(centre, PROFILE_REACH * max(along_px, across_px), len(image))
+    u, v = turn(y, x, angle)
+    steps = (PROFILE_STEPS - 1) / PROFILE_REACH
+    u, v = u * np.float32(steps / along_px), v * np.float32(steps / across_px)
+    image[place] += profile.take(np.sqrt(u * u + v * v).astype(np.int32), mode="clip")
 
 
 def polygon(y: Image, x: Image, corners: Floats) -> Image:
