@@ -84,15 +84,17 @@ def gather(rng: np.random.Generator, centres: Floats, radius: Floats) -> Floats:
     return gathered
 
 
-def waves(rng: np.random.Generator, size: int, longest_px: float, decay: float) -> tuple[Image, float]:
+def waves(
+    rng: np.random.Generator, size: int, longest_px: float, shortest_px: float, decay: float
+) -> tuple[Image, float]:
     r"""Draw a random field of mean 0 and variance 1 that looks alike in all directions, and its rms slope a pixel.
 
-    A sum of 80 plane waves, their lengths log-uniform from ``longest_px`` to 4 px and their heights proportional to
+    A sum of 80 plane waves, their lengths log-uniform between the two given and their heights proportional to
     length to the power ``decay``: the larger that is, the smoother the field. As
     :math:`\cos(a + b) = \cos a \cos b - \sin a \sin b`, it is one matrix product.
     """
     count = 80
-    length = np.exp(rng.uniform(np.log(min(4.0, longest_px)), np.log(longest_px), count))
+    length = np.exp(rng.uniform(np.log(min(shortest_px, longest_px)), np.log(longest_px), count))
     height = length**decay
     height *= np.sqrt(2.0 / (height**2).sum())
     angle, phase = rng.uniform(0.0, 2.0 * np.pi, (2, count))
@@ -337,16 +339,16 @@ def band_profile(rng: np.random.Generator, size: int) -> Image:
 
 
 def boxes(rng: np.random.Generator, size: int) -> Image:
-    """Draw 1 to 40 rectangles, each under a positive plane of its own, some of them hollow.
+    """Draw 3 to 40 rectangles, each under a positive plane of its own, some of them hollow.
 
-    All ours: sides from 2 px to 0.6 of the image, as rods, plates, devices and the squares that a scan leaves are; in
+    All ours: sides from 1 px to 0.8 of the image, as rods, plates, devices and the squares that a scan leaves are; in
     half of the images all lie the same way; in half each hides what it lies on.
     """
-    count = int(log_uniform(rng, 1.0, 41.0))
+    count = int(log_uniform(rng, 3.0, 41.0))
     aligned, hides, hollow = rng.random(3) < (0.5, 0.5, 0.2)
     common, stretch = rng.uniform(0.0, np.pi), rng.uniform(0.0, np.log(8.0))
     image = np.zeros((size, size), np.float32)
-    for half in radii(rng, count, 0.3 * size):
+    for half in radii(rng, count, 0.4 * size):
         other = max(half * np.exp(-rng.uniform(0.0, stretch)), 0.5)
         place, y, x = window(rng.uniform(-0.5, size - 0.5, 2), np.hypot(half, other) + 1.0, size)
         angle = common + rng.integers(2) * np.pi / 2 if aligned else rng.uniform(0.0, np.pi)
@@ -360,18 +362,18 @@ def boxes(rng: np.random.Generator, size: int) -> Image:
 
 
 def cracks(rng: np.random.Generator, size: int) -> Image:
-    """Draw 1 to 6 cracks with their branches, bright on nothing (a mixture also takes them from what lies below).
+    """Draw 2 to 8 cracks with their branches, bright on nothing (a mixture also takes them from what lies below).
 
-    All ours: random walks, jagged or gently bent, 0.1 to 1.2 of the image long, 1 to 10 px wide at their root and
+    All ours: random walks, jagged or gently bent, 0.3 to 1.5 of the image long, 1 to 10 px wide at their root and
     tapering to their tips, branching up to three times; or, where they do not taper, threads and folds.
     """
     image = np.zeros((size, size), np.float32)
     bend, tapers = log_uniform(rng, 0.05, 0.7), rng.random() < 0.7
     stride = max(size * rng.uniform(0.02, 0.06), 2.0)
     branching = rng.uniform(0.0, 0.1)
-    for _ in range(rng.integers(1, 7)):
+    for _ in range(rng.integers(2, 9)):
         level, softness = rng.uniform(0.2, 1.0), rng.uniform(1.0, 3.0)
-        root, length = rng.uniform(0.0, 1.0, 2) * size, log_uniform(rng, 0.1, 1.2) * size
+        root, length = rng.uniform(0.0, 1.0, 2) * size, log_uniform(rng, 0.3, 1.5) * size
         waiting = [(root, rng.uniform(0.0, 2.0 * np.pi), log_uniform(rng, 1.0, 10.0), length)]
         branches = 0
         while waiting:
@@ -407,7 +409,8 @@ def patches(rng: np.random.Generator, size: int) -> Image:
     image = np.zeros((size, size), np.float32)
     _, y, x = window(np.full(2, (size - 1) / 2), size, size)
     for _ in range(rng.integers(1, 4)):
-        height, slope = waves(rng, size, log_uniform(rng, 0.1, 1.5) * size, rng.uniform(1.2, 3.0))
+        longest = log_uniform(rng, 0.15, 2.0) * size
+        height, slope = waves(rng, size, longest, log_uniform(rng, 4.0, max(0.5 * longest, 4.0)), rng.uniform(0.7, 2.0))
         depth = (height - np.quantile(height[::4, ::4], rng.uniform(0.2, 0.9)).astype(np.float32)) / np.float32(slope)
         if rng.random() < 0.2:
             depth = np.float32(log_uniform(rng, 1.0, 10.0)) - np.abs(depth)
@@ -420,7 +423,7 @@ def mixture(rng: np.random.Generator, size: int) -> Image:
     """Superpose a random set of one to four textures, as the paper does, each at a height of its own.
 
     Ours: the chances of each; cracks as often taken from what is there as added to it; a floor that is at most as
-    high as the rest (0.7); a surface that is rough by up to a tenth rms (0.25).
+    high as the rest (0.7); a surface that is rough by up to a twentieth rms (0.25).
     """
     count = int(rng.choice([1, 2, 3, 4], p=[0.35, 0.35, 0.2, 0.1]))
     names = rng.choice(list(CHANCES), count, replace=False, p=list(CHANCES.values()))
@@ -436,8 +439,8 @@ def mixture(rng: np.random.Generator, size: int) -> Image:
     if rng.random() < 0.7:
         image += np.float32(rng.random() * max(float(image.max()), 0.1))
     if rng.random() < 0.25:
-        rough, _ = waves(rng, size, log_uniform(rng, 12.0, 0.2 * size), rng.uniform(0.0, 1.5))
-        image *= np.maximum(1.0 + np.float32(log_uniform(rng, 0.01, 0.1)) * rough, 0.0)
+        rough, _ = waves(rng, size, log_uniform(rng, 12.0, 0.2 * size), 6.0, rng.uniform(0.5, 1.5))
+        image *= np.maximum(1.0 + np.float32(log_uniform(rng, 0.01, 0.05)) * rough, 0.0)
     if torn is not None:
         image = np.maximum(image, np.float32(0.1)) * (1.0 - torn)
     return image

@@ -174,7 +174,7 @@ def test_waves_have_unit_variance_and_the_slope_they_tell() -> None:
     variances, ratios = [], []
     for decay in (0.5, 1.0, 2.0):
         for _ in range(10):
-            field, slope = textures.waves(rng, 256, 64.0, decay)
+            field, slope = textures.waves(rng, 256, 64.0, 4.0, decay)
             variances.append(field.var())
             measured = np.sqrt(np.mean(np.square(np.gradient(field, axis=0)) + np.square(np.gradient(field, axis=1))))
             ratios.append(measured / slope)
