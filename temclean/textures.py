@@ -1,0 +1,469 @@
+"""Scenes of low resolution: soft and sharp particles, grains, bands, boxes, cracks, and mixtures of them.
+
+The undistorted images without atoms of Lobato, Friedrich and Van Aert 2024, "Deep convolutional neural networks to
+restore single-shot electron microscopy images". Every function of :data:`TEXTURES` takes a generator and a size and
+returns a float32 array (size, size), nowhere below 0 and somewhere above, of no particular scale. Lengths are in
+pixels, positions are rows of (y, x) with the centre of the first pixel at (0, 0). What the paper leaves open is ours
+and said to be so.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Slices = tuple[slice, slice]
+
+SMALLEST_PX = 1.5
+"""Radius of the smallest particle."""
+
+PROFILE_REACH = 6.0
+"""Where a soft particle ends, in units of its radius r_m."""
+
+PROFILE_STEPS = 16384
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number of which the logarithm is uniform from that of ``low`` to that of ``high``."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(max(low, high)))))
+
+
+def radii(rng: np.random.Generator, count: int, largest_px: float) -> Floats:
+    """Draw radii (count,) between two limits that are drawn too: alike at times, at times many small and few large."""
+    low, high = np.sort(rng.uniform(np.log(SMALLEST_PX), np.log(max(SMALLEST_PX, largest_px)), 2))
+    drawn: Floats = np.exp(low + (high - low) * rng.random(count) ** rng.uniform(1.0, 4.0))
+    return drawn
+
+
+def points(rng: np.random.Generator, count: int, size: int, least_px: float) -> Floats:
+    """Draw points (count, 2) at least ``least_px`` apart, or nearer where the image has no room for so many.
+
+    The paper's specimen "individual points", whose least distance is 1 to 20 pixels.
+    """
+    least_px = min(least_px, 0.5 * size / np.sqrt(count))
+    tried = rng.uniform(-0.5, size - 0.5, (4 * count, 2))
+    y, x = tried.T
+    near = (y[:, None] - y) ** 2 + (x[:, None] - x) ** 2 < least_px**2
+    free = np.ones(len(tried), bool)
+    for index in range(len(tried)):
+        if free[index]:
+            free[index + 1 :] &= ~near[index, index + 1 :]
+    return np.concatenate([tried[free], tried[~free]])[:count]
+
+
+def window(centre: NDArray[np.floating], reach_px: float, size: int) -> tuple[Slices, Image, Image]:
+    """Return the part of the image within a reach of a centre, and its y (h, 1) and x (1, w) from there."""
+    (top, left), (bottom, right) = np.clip([centre - reach_px, centre + reach_px + 2.0], 0, size).astype(int)
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(centre[0])
+    x = np.arange(left, right, dtype=np.float32)[None] - np.float32(centre[1])
+    return (slice(top, bottom), slice(left, right)), y, x
+
+
+def turn(y: Image, x: Image, angle: float) -> tuple[Image, Image]:
+    """Return coordinates along and across a direction, ``angle`` radians from x to y."""
+    cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return cosine * x + sine * y, cosine * y - sine * x
+
+
+def coverage(distance_px: Image, softness_px: float = 1.0) -> Image:
+    """Turn a distance from an edge, positive inside, into the share of each pixel that is inside."""
+    share: Image = np.clip(np.float32(0.5) + distance_px / np.float32(softness_px), 0.0, 1.0)
+    return share
+
+
+def gather(rng: np.random.Generator, centres: Floats, radius: Floats) -> Floats:
+    """Move half of the particles beside others that stay, so that pairs, chains and heaps form; ours."""
+    moved = np.flatnonzero(rng.random(len(centres)) < 0.5)
+    beside = rng.integers(0, np.maximum(moved, 1))
+    angle = rng.uniform(0.0, 2.0 * np.pi, len(moved))
+    apart = (radius[moved] + radius[beside]) * rng.uniform(0.5, 1.1, len(moved))
+    gathered = centres.copy()
+    gathered[moved] = centres[beside] + apart[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    return gathered
+
+
+def waves(
+    rng: np.random.Generator, size: int, longest_px: float, shortest_px: float, decay: float
+) -> tuple[Image, float]:
+    r"""Draw a random field of mean 0 and variance 1 that looks alike in all directions, and its rms slope a pixel.
+
+    A sum of 80 plane waves, their lengths log-uniform between the two given and their heights proportional to
+    length to the power ``decay``: the larger that is, the smoother the field. As
+    :math:`\cos(a + b) = \cos a \cos b - \sin a \sin b`, it is one matrix product.
+    """
+    count = 80
+    length = np.exp(rng.uniform(np.log(min(shortest_px, longest_px)), np.log(longest_px), count))
+    height = length**decay
+    height *= np.sqrt(2.0 / (height**2).sum())
+    angle, phase = rng.uniform(0.0, 2.0 * np.pi, (2, count))
+    number = 2.0 * np.pi / length
+    grid = np.arange(size)
+    rows = np.outer(grid, number * np.sin(angle)) + phase
+    columns = np.outer(number * np.cos(angle), grid)
+    left = np.concatenate([height * np.cos(rows), -height * np.sin(rows)], axis=1).astype(np.float32)
+    right = np.concatenate([np.cos(columns), np.sin(columns)]).astype(np.float32)
+    return left @ right, float(np.sqrt(0.5 * ((height * number) ** 2).sum()))
+
+
+def plane(rng: np.random.Generator, y: Image, x: Image, reach_px: float, least: float = 0.1) -> Image:
+    """Draw a positive plane: a level in [least, 1], tilted so that it stays above 0 within a reach of the origin."""
+    level, tilt, angle = rng.uniform(least, 1.0), rng.uniform(0.0, 0.9), rng.uniform(0.0, 2.0 * np.pi)
+    slope = level * tilt / max(reach_px, 1.0)
+    return np.float32(slope * np.sin(angle)) * y + (np.float32(slope * np.cos(angle)) * x + np.float32(level))
+
+
+def soft_profile(rng: np.random.Generator) -> Image:
+    r"""Draw a radial profile (PROFILE_STEPS,) over r / r_m from 0 to PROFILE_REACH, where it comes to 0 (eq. 17).
+
+    .. math:: f(r) = h_1 e^{-r^2 / 2 r_m^2} + h_2 e^{-r / r_m} + h_3 / (1 + (r / r_m)^{2n})
+
+    with h in [0.5, 1] and n in [4, 16].
+    """
+    r = np.linspace(0.0, PROFILE_REACH, PROFILE_STEPS)
+    h1, h2, h3 = rng.uniform(0.5, 1.0, 3)
+    value = h1 * np.exp(-0.5 * r**2) + h2 * np.exp(-r) + h3 / (1.0 + r ** (2.0 * rng.uniform(4.0, 16.0)))
+    profile: Image = (value - value[-1]).astype(np.float32)
+    return profile
+
+
+def soft_particles(rng: np.random.Generator, size: int) -> Image:
+    """Draw 15 to 85 soft particles: eq. 17 with a ratio of axes in [0.8, 1.2], each turned at random.
+
+    Ours: r_m from 1.5 px to a twelfth of the image, one to four profiles an image, heights in [0.1, 1].
+    """
+    count = int(rng.integers(15, 86))
+    centres = points(rng, count, size, rng.uniform(1.0, 20.0))
+    profiles = [soft_profile(rng) for _ in range(rng.integers(1, 5))]
+    ratios, angles = rng.uniform(0.8, 1.2, count), rng.uniform(0.0, np.pi, count)
+    heights = rng.uniform(rng.uniform(0.1, 1.0), 1.0, count)
+    image = np.zeros((size, size), np.float32)
+    for index, radius in enumerate(radii(rng, count, size / 12)):
+        profile = np.float32(heights[index]) * profiles[index % len(profiles)]
+        add_soft(image, profile, centres[index], radius, ratios[index] * radius, angles[index])
+    return image
+
+
+def add_soft(image: Image, profile: Image, centre: Floats, along_px: float, across_px: float, angle: float) -> None:
+    """Add a soft particle to an image: a profile over r / r_m, with an r_m of its own along each axis."""
+    place, y, x = window(centre, PROFILE_REACH * max(along_px, across_px), len(image))
+    u, v = turn(y, x, angle)
+    steps = (PROFILE_STEPS - 1) / PROFILE_REACH
+    u, v = u * np.float32(steps / along_px), v * np.float32(steps / across_px)
+    image[place] += profile.take(np.sqrt(u * u + v * v).astype(np.int32), mode="clip")
+
+
+def polygon(y: Image, x: Image, corners: Floats) -> Image:
+    """Return the distance inside the nearest edge of a convex polygon, corners (N, 2) in order of their angle."""
+    edges = np.roll(corners, -1, axis=0) - corners
+    normals = edges[:, ::-1] * [[1.0, -1.0]] / np.linalg.norm(edges, axis=1, keepdims=True)
+    offsets = (normals * corners).sum(axis=1)
+    normals *= -np.sign(offsets)[:, None]
+    distance = np.full(np.broadcast_shapes(y.shape, x.shape), np.inf, np.float32)
+    for (across, along), offset in zip(normals.astype(np.float32), np.abs(offsets).astype(np.float32), strict=True):
+        np.minimum(distance, across * y + (along * x + offset), out=distance)
+    return distance
+
+
+def ellipse(y: Image, x: Image, along_px: float, across_px: float, angle: float) -> Image:
+    """Return the distance inside an ellipse, right to first order at its edge."""
+    u, v = turn(y, x, angle)
+    u, v = u / np.float32(along_px), v / np.float32(across_px)
+    rho = np.sqrt(u * u + v * v)
+    slope = np.hypot(u / np.float32(along_px), v / np.float32(across_px)) + np.float32(1e-6)
+    distance: Image = (np.float32(1.0) - rho) * rho / slope
+    return distance
+
+
+def random_outline(rng: np.random.Generator, y: Image, x: Image, radius: float) -> Image:
+    """Draw a polygon of 3 to 5 corners or an ellipse, 0.5 each, within a radius, as the distance inside it."""
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+    if rng.random() < 0.5:
+        return ellipse(y, x, radius, max(radius * rng.uniform(0.4, 1.0), 0.5), angle)
+    count = int(rng.integers(3, 6))
+    angles = angle + 2.0 * np.pi / count * (np.arange(count) + rng.uniform(-0.22, 0.22, count))
+    return polygon(y, x, radius * np.stack([np.sin(angles), np.cos(angles)], axis=1))
+
+
+def sharp_particles(rng: np.random.Generator, size: int) -> Image:
+    """Draw 15 to 40 sharp particles, polygons or ellipses, each under a positive plane of its own.
+
+    Ours: radii from 1.5 px to a sixth of the image. In some images every particle hides what it lies on (0.4), has a
+    bright rim as secondary electrons give it (0.3), is brightest in its middle as a thick body is (0.3), or touches
+    others (0.3).
+    """
+    count = int(rng.integers(15, 41))
+    centres = points(rng, count, size, rng.uniform(1.0, 20.0))
+    radius_px = radii(rng, count, size / 6)
+    hides, rimmed, domed, gathered = rng.random(4) < (0.4, 0.3, 0.3, 0.3)
+    if gathered:
+        centres = gather(rng, centres, radius_px)
+    least = rng.uniform(0.1, 1.0)
+    rim = np.float32(rng.uniform(0.3, 1.5) if rimmed else 0.0)
+    rim_share = rng.uniform(0.05, 0.3)
+    image = np.zeros((size, size), np.float32)
+    for centre, radius in zip(centres, radius_px, strict=True):
+        place, y, x = window(centre, radius + 1.0, size)
+        distance = random_outline(rng, y, x, radius)
+        weight, body = coverage(distance), plane(rng, y, x, radius + 1.0, least)
+        if domed:
+            body *= np.sqrt(np.clip(distance / np.float32(radius), 0.05, 1.0))
+        if rimmed:
+            body *= 1.0 + rim * np.exp(np.minimum(-distance / np.float32(max(rim_share * radius, 1.0)), 0.0))
+        image[place] += weight * (body - image[place] if hides else body)
+    return np.maximum(image, 0.0)
+
+
+def cells(seeds: Floats, size: int, reach_px: float = 1.0) -> tuple[NDArray[np.intp], NDArray[np.intp], Image]:
+    """Tell for each pixel the Voronoi cell that it is in, the nearest cell beside, and how far their border is.
+
+    Parameters
+    ----------
+    seeds : (N, 2), N >= 2, rows of (y, x) in pixels.
+    reach_px : the neighbour and the distance are right where the distance is up to this; else the distance is too
+        large, or infinite.
+
+    Returns
+    -------
+    owner, neighbour : integer arrays (size, size), rows of ``seeds``.
+    distance : float32 array (size, size), pixels.
+
+    The distance of r from the border of cells i and j is (|r - j|^2 - |r - i|^2) / (2 |i - j|).
+    """
+    owner, neighbour = np.empty((2, size, size), np.intp)
+    distance = np.empty((size, size), np.float32)
+    tile = 32
+    for top in range(0, size, tile):
+        for left in range(0, size, tile):
+            place = slice(top, top + tile), slice(left, left + tile)
+            middle = np.array([top, left]) + (tile - 1) / 2
+            away = np.hypot(*(seeds - middle).T)
+            near = np.flatnonzero(away <= np.sort(away)[:2].max() + 1.5 * tile + 2.0 * reach_px)
+            y = np.arange(top, min(top + tile, size), dtype=np.float32)[:, None]
+            x = np.arange(left, min(left + tile, size), dtype=np.float32)
+            first, second, gap = nearest_two(seeds[near], y, x)
+            owner[place], neighbour[place], distance[place] = near[first], near[second], gap
+    return owner, neighbour, distance
+
+
+def nearest_two(seeds: Floats, y: Image, x: Image) -> tuple[NDArray[np.intp], NDArray[np.intp], Image]:
+    """Return the owner, the nearest cell beside and the distance of their border, over a few seeds."""
+    rows, columns = seeds.astype(np.float32).T[:, :, None, None]
+    squared = (y - rows) ** 2 + (x - columns) ** 2
+    owner = squared.argmin(axis=0)
+    apart = 2.0 * np.hypot(*(seeds[:, None] - seeds).transpose(2, 0, 1)).astype(np.float32)
+    np.fill_diagonal(apart, np.nan)
+    gap = (squared - squared.min(axis=0)) / np.maximum(apart, 1e-6)[:, owner]
+    np.nan_to_num(gap, copy=False, nan=np.inf)
+    neighbour = gap.argmin(axis=0)
+    return owner, neighbour, gap.min(axis=0)
+
+
+def grains(rng: np.random.Generator, size: int) -> Image:
+    """Draw 15 to 175 Voronoi grains, each under a positive plane; p = 0.5: with borders of 0.5 to 1.5 their mean.
+
+    Ours: borders 1 to 5 pixels wide, of the same ratio to each grain throughout an image.
+    """
+    count = int(rng.integers(15, 176))
+    seeds = points(rng, count, size, rng.uniform(1.0, 20.0))
+    owner, neighbour, distance = cells(seeds, size, reach_px=3.0)
+    image = grain_levels(rng, seeds, owner, neighbour, distance)
+    if rng.random() < 0.5:
+        width, ratio = rng.uniform(1.0, 5.0), rng.uniform(0.5, 1.5)
+        pixels = np.bincount(owner.ravel(), minlength=count)
+        means = np.bincount(owner.ravel(), image.ravel(), count) / np.maximum(pixels, 1)
+        border = (ratio * means).astype(np.float32).take(owner)
+        image += coverage(np.float32(width / 2) - distance) * (border - image)
+    return np.maximum(image, 0.0)
+
+
+def grain_levels(
+    rng: np.random.Generator, seeds: Floats, owner: NDArray[np.intp], neighbour: NDArray[np.intp], distance: Image
+) -> Image:
+    """Draw a positive plane for each grain, and mix the two that share a pixel."""
+    size, count = len(owner), len(seeds)
+    angle, tilt = rng.uniform(0.0, 2.0 * np.pi, count), rng.uniform(0.0, rng.uniform(0.0, 0.9), count)
+    level = rng.uniform(rng.uniform(0.0, 0.9), 1.0, count)
+    slope = level * tilt / max(size / np.sqrt(count), 1.0)
+    by_row, by_column = slope * np.sin(angle), slope * np.cos(angle)
+    start = level - by_row * seeds[:, 0] - by_column * seeds[:, 1]
+    parts = np.stack([start, by_row, by_column]).astype(np.float32)
+    grid = np.arange(size, dtype=np.float32)
+
+    def shade(cell: NDArray[np.intp]) -> Image:
+        shaded: Image = parts[0].take(cell) + parts[1].take(cell) * grid[:, None] + parts[2].take(cell) * grid
+        return shaded
+
+    mixed = coverage(distance)
+    image: Image = mixed * shade(owner) + (np.float32(1.0) - mixed) * shade(neighbour)
+    return image
+
+
+def bands(rng: np.random.Generator, size: int) -> Image:
+    """Draw one to three families of parallel bands, straight or wavy.
+
+    All ours: 1 to 15 bands a family, 1 px to half the image wide, as layers, lamellae, fringes and folds are; borders
+    sharp or soft; each band of a level in [0.1, 1] on nothing, under one plane a family.
+    """
+    image = np.zeros((size, size), np.float32)
+    _, y, x = window(np.full(2, (size - 1) / 2), size, size)
+    for _ in range(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1])):
+        u, v = turn(y, x, rng.uniform(0.0, 2.0 * np.pi))
+        if rng.random() < 0.3:
+            period, height = size * log_uniform(rng, 0.2, 2.0), size * log_uniform(rng, 0.003, 0.05)
+            phase = np.float32(2.0 * np.pi / period) * u + np.float32(rng.uniform(0.0, 2.0 * np.pi))
+            v = v + np.float32(height) * np.sin(phase)
+        profile = band_profile(rng, size)
+        step = ((v + np.float32(size)) * np.float32((len(profile) - 1) / (2 * size))).astype(np.int32)
+        image += profile.take(step, mode="clip") * plane(rng, y, x, 0.75 * size)
+    return image
+
+
+def band_profile(rng: np.random.Generator, size: int) -> Image:
+    """Draw levels across bands, from -size to size in steps of an eighth of a pixel."""
+    place = np.arange(-size, size, 0.125, dtype=np.float32)
+    count = int(rng.integers(1, 16))
+    largest = min(0.5 * size, 1.5 * size / count)
+    low, high = np.sort([log_uniform(rng, 1.0, largest), log_uniform(rng, 1.0, largest)])
+    softness = log_uniform(rng, 1.0, max(0.1 * size, 1.0)) if rng.random() < 0.4 else 1.0
+    pitch = high * rng.uniform(1.2, 3.0) if rng.random() < 0.3 else 0.0
+    start = rng.uniform(-0.45, 0.45) * size
+    profile = np.zeros(len(place), np.float32)
+    for index in range(count):
+        middle = start + (index - count // 2) * pitch if pitch else rng.uniform(-0.45, 0.45) * size
+        width = high if pitch else log_uniform(rng, low, high)
+        inside = coverage(np.float32(width / 2) - np.abs(place - np.float32(middle)), min(softness, width))
+        profile += inside * (np.float32(rng.uniform(0.1, 1.0)) - profile)
+    return profile
+
+
+def boxes(rng: np.random.Generator, size: int) -> Image:
+    """Draw 3 to 40 rectangles, each under a positive plane of its own, some of them hollow.
+
+    All ours: sides from 1 px to 0.8 of the image, as rods, plates, devices and the squares that a scan leaves are; in
+    half of the images all lie the same way; in half each hides what it lies on.
+    """
+    count = int(log_uniform(rng, 3.0, 41.0))
+    aligned, hides, hollow = rng.random(3) < (0.5, 0.5, 0.2)
+    common, stretch = rng.uniform(0.0, np.pi), rng.uniform(0.0, np.log(8.0))
+    image = np.zeros((size, size), np.float32)
+    for half in radii(rng, count, 0.4 * size):
+        other = max(half * np.exp(-rng.uniform(0.0, stretch)), 0.5)
+        place, y, x = window(rng.uniform(-0.5, size - 0.5, 2), np.hypot(half, other) + 1.0, size)
+        angle = common + rng.integers(2) * np.pi / 2 if aligned else rng.uniform(0.0, np.pi)
+        u, v = turn(y, x, angle)
+        depth = np.minimum(np.float32(half) - np.abs(u), np.float32(other) - np.abs(v))
+        weight, body = coverage(depth), plane(rng, y, x, 1.5 * half + 1.0)
+        if hollow:
+            weight = weight * (1.0 - coverage(depth - np.float32(max(0.3 * other, 1.0))))
+        image[place] += weight * (body - image[place] if hides else body)
+    return np.maximum(image, 0.0)
+
+
+def cracks(rng: np.random.Generator, size: int) -> Image:
+    """Draw 2 to 8 cracks with their branches, bright on nothing (a mixture also takes them from what lies below).
+
+    All ours: random walks, jagged or gently bent, 0.3 to 1.5 of the image long, 1 to 10 px wide at their root and
+    tapering to their tips, branching up to three times; or, where they do not taper, threads and folds.
+    """
+    image = np.zeros((size, size), np.float32)
+    bend, tapers = log_uniform(rng, 0.05, 0.7), rng.random() < 0.7
+    stride = max(size * rng.uniform(0.02, 0.06), 2.0)
+    branching = rng.uniform(0.0, 0.1)
+    for _ in range(rng.integers(2, 9)):
+        level, softness = rng.uniform(0.2, 1.0), rng.uniform(1.0, 3.0)
+        root, length = rng.uniform(0.0, 1.0, 2) * size, log_uniform(rng, 0.3, 1.5) * size
+        waiting = [(root, rng.uniform(0.0, 2.0 * np.pi), log_uniform(rng, 1.0, 10.0), length)]
+        branches = 0
+        while waiting:
+            place, heading, width, left = waiting.pop()
+            for done in range(steps := max(int(left / stride), 1)):
+                ahead = place + stride * np.array([np.sin(heading), np.cos(heading)])
+                now = width * (1.0 - done / steps if tapers else 1.0)
+                line(image, place, ahead, now, level, softness)
+                if branches < 3 and rng.random() < branching:
+                    waiting.append((ahead, heading + rng.choice([-1, 1]) * rng.uniform(0.4, 1.2), 0.7 * now, left / 2))
+                    branches += 1
+                place, heading = ahead, heading + rng.normal(0.0, bend)
+    return image
+
+
+def line(image: Image, start: Floats, end: Floats, width: float, level: float, softness: float = 1.0) -> None:
+    """Draw a straight line with round ends over an image, where it is darker."""
+    middle, half = (start + end) / 2, (end - start) / 2
+    place, y, x = window(middle, float(np.abs(half).max()) + width / 2 + softness, len(image))
+    along = (np.float32(half[0]) * y + np.float32(half[1]) * x) / np.float32(max(float(half @ half), 1e-6))
+    np.clip(along, -1.0, 1.0, out=along)
+    away = np.hypot(y - along * np.float32(half[0]), x - along * np.float32(half[1]))
+    inside = coverage(np.float32(width / 2) - away, softness)
+    np.maximum(image[place], np.float32(level) * inside, out=image[place])
+
+
+def patches(rng: np.random.Generator, size: int) -> Image:
+    """Draw regions with winding edges: islands, holes, films and contamination, each under a positive plane.
+
+    Not in the paper: parts of real images that no other texture resembles. A region is where a random field exceeds a
+    threshold; its edge is smooth or ragged, sharp or soft; at times the edge alone is drawn, as wisps and folds.
+    """
+    image = np.zeros((size, size), np.float32)
+    _, y, x = window(np.full(2, (size - 1) / 2), size, size)
+    for _ in range(rng.integers(1, 4)):
+        longest = log_uniform(rng, 0.15, 2.0) * size
+        height, slope = waves(rng, size, longest, log_uniform(rng, 4.0, max(0.5 * longest, 4.0)), rng.uniform(0.7, 2.0))
+        depth = (height - np.quantile(height[::4, ::4], rng.uniform(0.2, 0.9)).astype(np.float32)) / np.float32(slope)
+        if rng.random() < 0.2:
+            depth = np.float32(log_uniform(rng, 1.0, 10.0)) - np.abs(depth)
+        softness = log_uniform(rng, 1.0, max(0.1 * size, 1.0)) if rng.random() < 0.5 else 1.0
+        image += coverage(depth, softness) * (plane(rng, y, x, 0.75 * size) - image)
+    return np.maximum(image, 0.0)
+
+
+def mixture(rng: np.random.Generator, size: int) -> Image:
+    """Superpose a random set of one to four textures, as the paper does, each at a height of its own.
+
+    Ours: the chances of each; cracks as often taken from what is there as added to it; a floor that is at most as
+    high as the rest (0.7); a surface that is rough by up to a twentieth rms (0.25).
+    """
+    count = int(rng.choice([1, 2, 3, 4], p=[0.35, 0.35, 0.2, 0.1]))
+    names = rng.choice(list(CHANCES), count, replace=False, p=list(CHANCES.values()))
+    image = np.zeros((size, size), np.float32)
+    torn = None
+    for name in names.tolist():
+        layer = TEXTURES[name](rng, size)
+        layer *= np.float32(log_uniform(rng, 0.1, 1.0) / max(float(layer.max()), 1e-6))
+        if name == "cracks" and rng.random() < 0.5:
+            torn = layer
+        else:
+            image += layer
+    if rng.random() < 0.7:
+        image += np.float32(rng.random() * max(float(image.max()), 0.1))
+    if rng.random() < 0.25:
+        rough, _ = waves(rng, size, log_uniform(rng, 12.0, 0.2 * size), 6.0, rng.uniform(0.5, 1.5))
+        image *= np.maximum(1.0 + np.float32(log_uniform(rng, 0.01, 0.05)) * rough, 0.0)
+    if torn is not None:
+        image = np.maximum(image, np.float32(0.1)) * (1.0 - torn)
+    return image
+
+
+TEXTURES: dict[str, Callable[[np.random.Generator, int], Image]] = {
+    "soft_particles": soft_particles,
+    "sharp_particles": sharp_particles,
+    "grains": grains,
+    "bands": bands,
+    "boxes": boxes,
+    "cracks": cracks,
+    "patches": patches,
+    "mixture": mixture,
+}
+
+CHANCES = {
+    "soft_particles": 0.2,
+    "sharp_particles": 0.2,
+    "grains": 0.15,
+    "bands": 0.12,
+    "boxes": 0.11,
+    "cracks": 0.1,
+    "patches": 0.12,
+}
+"""How probable each texture is to be the first of a mixture."""
