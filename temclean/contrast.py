@@ -60,14 +60,12 @@ def background(rng: np.random.Generator, y: Floats) -> Floats:
         angle = rng.uniform(0.0, 2.0 * np.pi)
         plane = np.cos(angle) * rows + np.sin(angle) * columns
         plane -= plane.min()
-        return height * plane / max(float(plane.max()), 1e-12)
+        ramp: Floats = height * plane / max(float(plane.max()), 1e-12)
+        return ramp
     sigma = rng.uniform(0.2, 0.6) * min(y.shape)
-    centre = rng.uniform(0.0, 1.0, 2) * y.shape
-    return (
-        height
-        * np.exp(-((rows - centre[0]) ** 2) / (2 * sigma**2))
-        * np.exp(-((columns - centre[1]) ** 2) / (2 * sigma**2))
-    )
+    top, left = rng.uniform(0.0, 1.0, 2) * y.shape
+    hill: Floats = height * np.exp(-((rows - top) ** 2 + (columns - left) ** 2) / (2 * sigma**2))
+    return hill
 
 
 def bounded(y: Floats, rng: np.random.Generator) -> Floats:
