@@ -6,7 +6,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build:  ## install in place, with everything that working on it takes
-	$(PYTHON) -m pip install -e '.[cpu,em,test,dev]'
+	$(PYTHON) -m pip install -e '.[cpu,em,crystal,test,dev]'
 
 test:  ## run the tests
 	$(PYTHON) -m pytest

@@ -41,6 +41,17 @@ def settings_of(context: click.Context, option: click.Parameter, values: tuple[s
     return settings
 
 
+def zone_of(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, int, int] | None:
+    """Read three whole numbers, such as 1,1,0."""
+    if value is None:
+        return None
+    try:
+        u, v, w = (int(part) for part in value.replace(",", " ").split())
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not three whole numbers such as 1,1,0") from None
+    return u, v, w
+
+
 class Training(click.Command):
     """``temclean train``, which lives where torch may be imported and is loaded when it is called."""
 
@@ -116,15 +127,24 @@ def denoise(
 
 @cli.command()
 @click.argument("clean", metavar="[CLEAN...]", nargs=-1)
-@click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg or poisson.")
+@click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg, poisson, tem, stem, sem, or a step.")
 @click.option(
     "--specimen",
     metavar="NAME",
     default="graphene",
     show_default=True,
-    help="What is drawn: graphene, lattice, square, spots, particles, scene, ...",
+    help="What is drawn: graphene, lattice, crystal, amorphous, points, grains, cracks, ..., or a .cif or .xyz file.",
 )
-@click.option("--level", metavar="C", type=float, help="Noise level; for poisson, counts a pixel [default: 0.2; 20].")
+@click.option("--zone", callback=zone_of, metavar="U,V,W", help="Zone axis of the file's crystal [default: 0,0,1].")
+@click.option(
+    "--thickness", type=float, metavar="A", help="Angstroms of the file's crystal along the beam [default: 50]."
+)
+@click.option(
+    "--level",
+    metavar="C",
+    type=float,
+    help="Noise level; for poisson, tem, stem and sem electrons a pixel at intensity 1.",
+)
 @click.option("--set", "settings", callback=settings_of, multiple=True, metavar="NAME=VALUE", help="Of the noise.")
 @click.option("-n", "--count", type=click.IntRange(min=1), default=1, show_default=True, help="Pairs to draw.")
 @click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, metavar="PX", help="Pixels a side.")
@@ -140,6 +160,8 @@ def simulate(
     clean: tuple[str, ...],
     family: str | None,
     specimen: str,
+    zone: tuple[int, int, int] | None,
+    thickness: float | None,
     level: float | None,
     settings: dict[str, Any],
     count: int,
@@ -157,20 +179,21 @@ def simulate(
     files, write STEM_noisy.tif: the noise is added to the image scaled to [0, 1] by its least and greatest value, and
     the result returned to the scale of the input, as float32.
     """
+    from temclean import manifest as book
     from temclean import simulate as pairs
     from temclean import tables
 
     if manifest is not None:
         if family or clean:
             raise click.UsageError("--from takes everything from the manifest; give no CLEAN and no --noise with it")
-        planned = pairs.load_manifest(manifest)
+        planned = book.load(manifest)
     elif family is None:
         raise click.UsageError("give --noise FAMILY, or --from MANIFEST")
     elif clean:
-        planned = pairs.own(clean, family, pairs.noise_of(family, level, settings), seed)
+        planned = pairs.own(clean, family, book.noise_of(family, level, settings), seed)
     else:
-        noise = pairs.noise_of(family, level, settings)
-        planned = pairs.drawn(specimen, count, size, pixel_size, family, noise, seed)
+        noise = book.noise_of(family, level, settings)
+        planned = pairs.drawn(specimen, count, size, pixel_size, family, noise, seed, zone=zone, thickness=thickness)
     return tables.print_outcomes(pairs.make(planned, out, overwrite=overwrite), as_json=as_json)
 
 

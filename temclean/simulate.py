@@ -1,9 +1,8 @@
 """Clean and noisy pairs in files, and the manifest from which the same pairs can be made again."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -11,102 +10,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import __version__, inputs, io, noise, specimen
+from temclean import inputs, io, manifest, mtf, noise, specimen
 from temclean.errors import FileError, ImageError, ParameterError, TemcleanError
+from temclean.manifest import Manifest, Outcome, Pair
 
-MANIFEST = "manifest.json"
-FORMAT = 1
-LEVELS = {"g": 0.2, "sp": 0.2, "gsp": 0.2, "bbg": 0.2, "poisson": 20.0, "shot": 20.0}
-"""Level where none is given and the family itself has none: C, or for Poisson the electrons a pixel at intensity 1."""
+Array = NDArray[np.float32]
+
+ANGSTROMS = {"pm": 0.01, "Å": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "mm": 1e7, "m": 1e10}
+"""Å in a unit of length."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """One clean image and its noisy twin.
+def drawn(
+    name: str,
+    count: int,
+    size: int,
+    pixel_size: float,
+    family: str,
+    kind: noise.Noise,
+    seed: int,
+    *,
+    zone: tuple[int, int, int] | None = None,
+    thickness: float | None = None,
+) -> Manifest:
+    """Plan ``count`` pairs of a built-in specimen or of a file of atoms; all their seeds follow from ``seed``.
 
-    Attributes
-    ----------
-    clean : the clean image: a name beside the manifest if it was drawn, else the user's file, as seen from there.
-    noisy : the noisy image, a name beside the manifest.
-    noise_seed : seed of the noise; frame ``i`` of a stack takes ``noise_seed + i``.
-    specimen, size, pixel_size, specimen_seed : what was drawn, pixels a side, Å a pixel; None of the user's files.
-    low, high : intensities of the user's image that are 0 and 1 to the noise.
-    sha256 : of the user's file.
+    Zone axis and thickness (Å) are of files of atoms alone.
     """
-
-    clean: str
-    noisy: str
-    noise_seed: int
-    specimen: str | None = None
-    size: int | None = None
-    pixel_size: float | None = None
-    specimen_seed: int | None = None
-    low: float | None = None
-    high: float | None = None
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """Pairs and the noise that they share.
-
-    Attributes
-    ----------
-    folder : from where the names of the user's files are seen.
-    problems : names that stand for no file, and why; not saved.
-    """
-
-    family: str
-    noise: noise.Noise
-    pairs: tuple[Pair, ...]
-    folder: Path
-    problems: tuple["Outcome", ...] = ()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one pair."""
-
-    clean: str
-    noisy: str | None = None
-    error: str | None = None
-
-
-def noise_of(family: str, level: float | None = None, parameters: dict[str, Any] | None = None) -> noise.Noise:
-    """Return the noise of a family at a level, with other parameters by the names of its fields.
-
-    Raises
-    ------
-    ParameterError
-        If the family or a parameter is unknown, or a value out of range.
-
-    Examples
-    --------
-    >>> noise_of("bbg", 0.1, {"smooth": False})
-    BackgroundBrightness(level=0.1, height=0.2, patches=8, smooth=False, clip=True)
-    """
-    if family not in noise.FAMILIES:
-        raise ParameterError(f"unknown noise family {family!r}; choose one of {', '.join(noise.FAMILIES)}")
-    kind = noise.FAMILIES[family]
-    first, *others = (field.name for field in fields(kind))
-    level = LEVELS.get(family) if level is None else level
-    if fields(kind)[0].type is int and level is not None and level == int(level):
-        level = int(level)
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in (parameters or {}).items()}
-    if unknown := set(given) - set(others):
-        raise ParameterError(f"{family} has no parameter {min(unknown)!r}; it has {', '.join(others) or 'none'}")
-    try:
-        return kind(**({} if level is None else {first: level}), **given)
-    except TypeError as error:
-        raise ParameterError(f"a parameter of {family} is of the wrong type: {error}") from error
-
-
-def drawn(name: str, count: int, size: int, pixel_size: float, family: str, kind: noise.Noise, seed: int) -> Manifest:
-    """Plan ``count`` pairs of a built-in specimen; all their seeds follow from ``seed``."""
-    if name not in specimen.SPECIMENS:
-        raise ParameterError(f"unknown specimen {name!r}; choose one of {', '.join(specimen.SPECIMENS)}")
+    structure = Path(name).suffix != "" or Path(name).is_file()
+    if name not in specimen.SPECIMENS and not structure:
+        known = ", ".join(specimen.SPECIMENS)
+        raise ParameterError(f"unknown specimen {name!r}; choose one of {known}, or a file such as SrTiO3.cif")
+    if not structure and (zone is not None or thickness is not None):
+        raise ParameterError(
+            f"specimen {name!r} has no zone axis and no thickness; give these with a file such as a .cif"
+        )
+    shown = _seen_from(Path(), Path(name)) if structure else name
     pairs = [
-        Pair(f"{index:04}_clean.tif", f"{index:04}_noisy.tif", noise_seed, name, size, pixel_size, specimen_seed)
+        Pair(
+            f"{index:04}_clean.tif",
+            f"{index:04}_noisy.tif",
+            noise_seed,
+            shown,
+            size,
+            pixel_size,
+            specimen_seed,
+            zone=zone,
+            thickness=thickness,
+            sha256=_digest(Path(name)) if structure else None,
+        )
         for index, (noise_seed, specimen_seed) in enumerate(_seeds(seed, count))
     ]
     return Manifest(family, kind, tuple(pairs), Path())
@@ -129,7 +80,7 @@ def own(names: Sequence[str], family: str, kind: noise.Noise, seed: int) -> Mani
     return Manifest(family, kind, tuple(pairs.values()), Path(), tuple(problems))
 
 
-def make(manifest: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[Outcome]:
+def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[Outcome]:
     """Write the pairs and, after the last one, the manifest into a folder.
 
     The noise is added to intensities in [0, 1]. A drawn image is made so. The user's own image is brought there by the
@@ -147,92 +98,124 @@ def make(manifest: Manifest, folder: Path, *, overwrite: bool = False) -> Iterat
         If the manifest is in the way or cannot be written. What is wrong with one pair is in its outcome.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if not overwrite and (folder / MANIFEST).exists():
-        raise FileError(f"{folder / MANIFEST} exists; give another -o, or --overwrite to replace it")
-    yield from manifest.problems
+    if not overwrite and (folder / manifest.MANIFEST).exists():
+        raise FileError(f"{folder / manifest.MANIFEST} exists; give another -o, or --overwrite to replace it")
+    yield from plan.problems
     pairs = []
-    for pair in manifest.pairs:
-        clean = (folder if pair.specimen else manifest.folder) / pair.clean
+    for pair in plan.pairs:
+        clean = (folder if pair.specimen else plan.folder) / pair.clean
         try:
-            pairs.append(_make_pair(pair, manifest, folder, overwrite))
+            pairs.append(_make_pair(pair, plan, folder, overwrite))
         except (TemcleanError, OSError) as error:
             yield Outcome(str(clean), error=str(error).removeprefix(f"{clean}: "))
         else:
             yield Outcome(str(clean), str(folder / pair.noisy))
-    _save(replace(manifest, pairs=tuple(pairs)), folder)
+    manifest.save(replace(plan, pairs=tuple(pairs)), folder)
 
 
-def load_manifest(path: Path) -> Manifest:
-    """Read a manifest.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read or is no manifest of ``temclean simulate``.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise FileError(f"{path} has format {content['format']}; this temclean reads format {FORMAT}")
-        described = dict(content["noise"])
-        family = described.pop("family")
-        level = described.pop(fields(noise.FAMILIES[family])[0].name)
-        pairs = tuple(Pair(**pair) for pair in content["pairs"])
-        return Manifest(family, noise_of(family, level, described), pairs, path.parent)
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileError(f"{path} is no manifest of temclean simulate: {error}") from error
-
-
-def _save(manifest: Manifest, folder: Path) -> None:
-    pairs = [{name: value for name, value in asdict(pair).items() if value is not None} for pair in manifest.pairs]
-    described = {"family": manifest.family, **asdict(manifest.noise)}
-    content = {"format": FORMAT, "temclean": __version__, "noise": described, "pairs": pairs}
-    temporary = folder / f".{MANIFEST}.part"
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / MANIFEST)
-
-
-def _make_pair(pair: Pair, manifest: Manifest, folder: Path, overwrite: bool) -> Pair:
-    for name in [pair.clean, pair.noisy] if pair.specimen else [pair.noisy]:
+def _make_pair(pair: Pair, plan: Manifest, folder: Path, overwrite: bool) -> Pair:
+    table = pair.clean.replace("_clean.tif", "_columns.csv")
+    for name in [pair.clean, pair.noisy, table] if pair.specimen else [pair.noisy]:
         if Path(name).name != name:
             raise FileError(f"{name} is not a plain file name")
         if not overwrite and (folder / name).exists():
             raise FileError(f"{folder / name} exists; --overwrite replaces it")
     if pair.specimen:
-        return _draw(pair, manifest.noise, folder)
-    return _spoil(pair, manifest.noise, folder, manifest.folder / pair.clean)
+        return _draw(pair, plan, folder, table)
+    return _spoil(pair, plan.noise, folder, plan.folder / pair.clean)
 
 
-def _draw(pair: Pair, kind: noise.Noise, folder: Path) -> Pair:
-    if pair.specimen is None or pair.size is None or pair.pixel_size is None or pair.specimen_seed is None:
-        raise FileError(f"the manifest does not say how {pair.clean} was drawn")
-    clean = specimen.draw(pair.specimen, pair.size, pair.pixel_size, pair.specimen_seed).image
+def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
+    truth = _specimen_of(pair, plan.folder)
+    if pair.specimen not in specimen.SPECIMENS:
+        pair = replace(pair, specimen=_seen_from(folder, plan.folder / str(pair.specimen)))
+    clean, kind = truth.image, _calibrated(plan.noise, truth.pixel_size)
+    transfer: tuple[dict[str, Any], ...] = ()
+    if isinstance(kind, noise.Tem):
+        camera = mtf.draw(np.random.Generator(np.random.PCG64([pair.noise_seed, 1])))
+        clean = np.maximum(mtf.blur(clean, camera), np.float32(0.0))
+        transfer = ({"step": "mtf", **asdict(camera)},)
     noisy = noise.apply(clean, kind, pair.noise_seed, threads=os.cpu_count() or 1)
-    nanometres = pair.pixel_size / 10
+    nanometres = truth.pixel_size / 10
     for name, pixels in ((pair.clean, clean), (pair.noisy, noisy)):
         image = io.Image.from_array(pixels, pixel_size=(nanometres, nanometres), unit="nm")
         io.write(folder / name, image, [pixels])
-    return pair
+    if len(truth.positions):
+        _write_columns(folder / table, truth)
+        pair = replace(pair, columns=table)
+    return replace(pair, drawn=_described(kind, clean, pair.noise_seed, transfer))
+
+
+def _specimen_of(pair: Pair, folder: Path) -> specimen.Specimen:
+    if pair.specimen is None or pair.size is None or pair.pixel_size is None or pair.specimen_seed is None:
+        raise FileError(f"the manifest does not say how {pair.clean} was drawn")
+    if pair.specimen in specimen.SPECIMENS:
+        return specimen.draw(pair.specimen, pair.size, pair.pixel_size, pair.specimen_seed)
+    structure = folder / pair.specimen
+    if pair.sha256 != _digest(structure):
+        raise FileError(f"{structure} has changed since {pair.clean} was drawn from it: its SHA-256 differs")
+    u, v, w = pair.zone or (0, 0, 1)
+    return specimen.draw_file(structure, pair.size, pair.pixel_size, pair.specimen_seed, (u, v, w), pair.thickness)
+
+
+def _write_columns(path: Path, truth: specimen.Specimen) -> None:
+    """Write where columns are: x and y in pixels, the centre of the first one being (0, 0), and their brightness."""
+    rows = np.column_stack([truth.positions[:, ::-1], truth.brightness])
+    temporary = path.with_name(f".{path.name}.part")
+    np.savetxt(temporary, rows, fmt=["%.3f", "%.3f", "%.5g"], delimiter=",", header="x_px,y_px,brightness", comments="")
+    temporary.replace(path)
+
+
+def _calibrated(kind: noise.Noise, pixel_size: float | None) -> noise.Noise:
+    """Tell a microscope the image's own pixel size in Å, unless it was given one."""
+    if isinstance(kind, noise.Microscope) and kind.pixel_size is None and pixel_size is not None:
+        return replace(kind, pixel_size=pixel_size)
+    return kind
+
+
+def _described(
+    kind: noise.Noise, clean: Array, seed: int, transfer: tuple[dict[str, Any], ...] = ()
+) -> tuple[dict[str, Any], ...] | None:
+    """Return what a microscope draws for an image."""
+    if not isinstance(kind, noise.Microscope):
+        return None
+    names = {family: name for name, family in reversed(noise.FAMILIES.items())}
+    return transfer + tuple({"step": names[type(step)], **asdict(step)} for step in kind.draw(clean, seed).steps)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
 
 
 def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
-    with clean.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
+    digest = _digest(clean)
     if pair.sha256 not in (None, digest):
         raise FileError(f"{clean} has changed since {pair.noisy} was made of it: its SHA-256 differs")
     with io.read(clean) as image:
         low, high = _range(image)
+        pixel_size = _angstroms(image)
+        calibrated = _calibrated(kind, pixel_size)
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for index in range(len(image.pixels)):
                 frame = (image.pixels[index].astype(np.float64) - low) / (high - low)
-                noisy = noise.apply(frame, kind, pair.noise_seed + index, threads=os.cpu_count() or 1)
+                noisy = noise.apply(frame, calibrated, pair.noise_seed + index, threads=os.cpu_count() or 1)
                 yield (low + noisy * (high - low)).astype(np.float32)
 
         io.write(folder / pair.noisy, image, frames())
-    return replace(pair, clean=_seen_from(folder, clean), low=low, high=high, sha256=digest)
+    seen = _seen_from(folder, clean)
+    return replace(pair, clean=seen, low=low, high=high, sha256=digest, pixel_size=pixel_size)
+
+
+def _angstroms(image: io.Image) -> float | None:
+    """Return the pixel size along x in Å, or None if the file has none, or none that is a length."""
+    if image.pixel_size is None or image.unit not in ANGSTROMS:
+        return None
+    return image.pixel_size[1] * ANGSTROMS[image.unit]
 
 
 def _range(image: io.Image) -> tuple[float, float]:

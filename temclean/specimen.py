@@ -1,4 +1,4 @@
-"""Clean images to add noise to: disordered graphene, two-dimensional lattices, spots, amorphous films, shapes.
+"""Clean images to add noise to: graphene, lattices, crystals and films in three dimensions, textures, a file of atoms.
 
 ``draw("graphene", size=512, pixel_size=0.1, seed=1)`` returns a :class:`Specimen`: the image in [0, 1] and, for
 specimens made of atoms, where each of them truly is.
@@ -7,12 +7,15 @@ specimens made of atoms, where each of them truly is.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import atoms, shapes
+from temclean import atoms, contrast, crystals, shapes
 from temclean.errors import ParameterError
+from temclean.projection import Projected
+from temclean.textures import TEXTURES
 
 LARGEST_SIZE = 32768
 
@@ -67,6 +70,59 @@ def draw(name: str, size: int = 512, pixel_size: float = 0.1, seed: int = 0) -> 
     if seed < 0:
         raise ParameterError(f"seed {seed} is negative; choose a whole number from 0 up")
     return SPECIMENS[name](np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
+
+
+def draw_file(
+    path: str | Path,
+    size: int = 512,
+    pixel_size: float = 0.1,
+    seed: int = 0,
+    zone: tuple[int, int, int] = (0, 0, 1),
+    thickness: float | None = None,
+) -> Specimen:
+    """Draw the atoms of a .cif or .xyz file, or of any other that ASE reads; see :func:`temclean.crystals.from_file`.
+
+    Parameters
+    ----------
+    path : the file.
+    size, pixel_size, seed : as for ``draw``; the seed shifts the crystal under the field of view.
+    zone : direction [u v w] of the beam.
+    thickness : Å along it; 50 by default.
+
+    Raises
+    ------
+    FileError : the file cannot be read or holds no atoms.
+    ParameterError : a number is out of range, there are too many atoms, or ASE is not installed.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return seen(crystals.from_file(path, rng, size, pixel_size, zone, thickness), pixel_size)
+
+
+def seen(drawn: Projected, pixel_size: float) -> Specimen:
+    """Return a projected specimen as one."""
+    return Specimen(drawn.image, pixel_size, drawn.positions, drawn.brightness, drawn.polarity)
+
+
+def projected(
+    rng: np.random.Generator,
+    size: int,
+    pixel_size: float,
+    kind: Callable[[np.random.Generator, int, float], Projected],
+) -> Specimen:
+    """Draw atoms in three dimensions, projected (Lobato 2024)."""
+    return seen(kind(rng, size, pixel_size), pixel_size)
+
+
+def texture(rng: np.random.Generator, size: int, pixel_size: float, kind: str) -> Specimen:
+    """Draw an image of low resolution (Lobato 2024); it has no atoms."""
+    image, polarity = contrast.finish(TEXTURES[kind](rng, size), rng)
+    return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
+
+
+def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw a crystal, an amorphous film or points, with probability 0.75, 0.1 and 0.15 (the paper gives none)."""
+    kind = [crystals.crystal, crystals.amorphous3d, crystals.points][rng.choice(3, p=[0.75, 0.1, 0.15])]
+    return projected(rng, size, pixel_size, kind)
 
 
 def scale(image: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -192,11 +248,14 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "lattice": lattice,
     **{kind: partial(lattice, kind=kind) for kind in atoms.BRAVAIS},
     "spots": spots,
-    "amorphous": amorphous,
-    "particles": particles,
-    "grains": grains,
     "edges": edges,
     "flat": flat,
     "atoms": bright_atoms,
     "scene": scene,
+    "crystal": partial(projected, kind=crystals.crystal),
+    "amorphous": partial(projected, kind=crystals.amorphous3d),
+    "points": partial(projected, kind=crystals.points),
+    "hr": high_resolution,
+    **{name.replace("_", "-"): partial(texture, kind=name) for name in TEXTURES if name != "mixture"},
+    "lr": partial(texture, kind="mixture"),
 }

@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from temclean.doctor import Finding
+    from temclean.manifest import Outcome
     from temclean.models import Model
     from temclean.scoring import Score
-    from temclean.simulate import Outcome
 
 SCORED_AT = "0.20"
 """Noise level of the score that the table of models shows."""

@@ -25,7 +25,8 @@ def test_the_manifest_makes_the_same_bytes(run: Run, tmp_path: Path, family: str
     assert done.code == 0
     assert len(done.out.splitlines()) == 2
     assert sorted(contents(first)) == [
-        "0000_clean.tif", "0000_noisy.tif", "0001_clean.tif", "0001_noisy.tif", "manifest.json",
+        "0000_clean.tif", "0000_columns.csv", "0000_noisy.tif", "0001_clean.tif", "0001_columns.csv", "0001_noisy.tif",
+        "manifest.json",
     ]  # fmt: skip
     assert run("simulate", "--from", first / "manifest.json", "-o", second).code == 0
     assert contents(first) == contents(second)

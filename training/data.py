@@ -1,16 +1,16 @@
-"""Pairs to train on, made on the fly from a seed: scenes from a bank, noise fresh for each crop."""
+"""Pairs to train on, made on the fly from a seed: scenes from a bank, intensities and noise fresh for each crop."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temclean import noise
-from temclean.specimen import SPECIMENS
+from temclean import mtf, noise, postprocess
+from temclean.specimen import SPECIMENS, Specimen
 
 Array = NDArray[np.float32]
 
@@ -30,15 +30,18 @@ class DataOptions:
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
     crop : side of a crop in pixels.
     batch : crops in a batch.
-    bank : scenes kept in memory.
+    bank : most scenes kept in memory.
+    first : scenes to begin with; while there is room, a new one is added, later it takes the place of another.
     scene : side of a scene in pixels.
-    renewal : scenes drawn anew for each batch.
+    renewal : scenes drawn for each batch.
     clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
     wider : share of crops that are normalised as if they were part of a larger image.
     dense : share of scenes that are bright lattices of 0.14 Å a pixel or more, whose columns are the first to be lost.
 
     Impulses are drawn at 0 and 1 exactly, and their share is above the percentiles of the normalisation; so crops with
-    impulses are always cut, and never normalised more widely.
+    impulses are always cut, and never normalised more widely. Whole microscopes (``tem``, ``stem``, ``sem``) draw their
+    own dose, so that levels and clip are nothing to them; what users do to images afterwards is done to their pairs,
+    and scenes of ``tem`` are blurred by a camera's transfer function before they enter the bank.
     """
 
     families: tuple[str, ...]
@@ -48,6 +51,7 @@ class DataOptions:
     crop: int = 128
     batch: int = 16
     bank: int = 384
+    first: int = 384
     scene: int = 288
     renewal: float = 0.5
     clip: float = 0.75
@@ -55,8 +59,11 @@ class DataOptions:
     dense: float = 0.0
 
 
+MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
+
+
 def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
-    """Add one draw of a noise family to a crop."""
+    """Add one draw of a simple noise family to a crop."""
     seed = int(rng.integers(2**63))
     kinds: dict[str, noise.Noise] = {
         "g": noise.Gaussian(level, clip=clip),
@@ -68,6 +75,16 @@ def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.rando
     }
     noisy: Array = noise.apply(image, kinds[family], seed)
     return noisy
+
+
+def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Make a pair of a crop as a microscope and its user would: (noisy, clean), the clean one altered as users do."""
+    if rng.random() < 0.3:
+        image = image + np.float32(rng.uniform(0.0, 2.0) * float(image.mean()))
+    kind = noise.FAMILIES[family](pixel_size=pixel_size)  # type: ignore[call-arg]
+    noisy = noise.apply(image, kind, int(rng.integers(2**63)))
+    clean, noisy = postprocess.draw_all(image, noisy, rng)
+    return noisy, clean
 
 
 def normalisation(noisy: Array, wider: bool, rng: np.random.Generator) -> tuple[float, float]:
@@ -84,34 +101,40 @@ class Pairs:
     def __init__(self, options: DataOptions, seed: int) -> None:
         self.options = options
         self.rng = np.random.Generator(np.random.PCG64(seed))
-        self.bank = [self.draw_scene() for _ in range(options.bank)]
+        self.bank = [self.draw_scene() for _ in range(min(options.first, options.bank))]
         self.due = 0.0
 
-    def draw_scene(self) -> Array:
+    def draw_scene(self) -> Specimen:
         """Draw one clean scene."""
-        smallest, largest = np.log(self.options.pixel_sizes)
-        dense = self.options.dense > 0.0 and self.rng.random() < self.options.dense
-        pixel_size = float(np.exp(self.rng.uniform(np.log(0.14) if dense else smallest, largest)))
-        specimen = "lattice" if dense else self.options.specimen
-        return SPECIMENS[specimen](self.rng, self.options.scene, pixel_size).image
-
-    def crop(self) -> Array:
-        """Cut a random crop from a random scene, mirrored and turned at random."""
         options, rng = self.options, self.rng
-        image = self.bank[rng.integers(len(self.bank))]
+        smallest, largest = np.log(options.pixel_sizes)
+        dense = options.dense > 0.0 and rng.random() < options.dense
+        pixel_size = float(np.exp(rng.uniform(np.log(0.14) if dense else smallest, largest)))
+        scene = SPECIMENS["lattice" if dense else options.specimen](rng, options.scene, pixel_size)
+        if "tem" in options.families:
+            scene = replace(scene, image=np.maximum(mtf.blur(scene.image, mtf.draw(rng)), 0.0))
+        return scene
+
+    def crop(self) -> tuple[Array, float]:
+        """Cut a random crop from a random scene, mirrored and turned at random; and its pixel size."""
+        options, rng = self.options, self.rng
+        scene = self.bank[rng.integers(len(self.bank))]
         top, left = rng.integers(0, options.scene - options.crop + 1, 2)
-        image = image[top : top + options.crop, left : left + options.crop]
+        image = scene.image[top : top + options.crop, left : left + options.crop]
         image = np.rot90(image, rng.integers(4))
-        return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image)
+        return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image), scene.pixel_size
 
     def pair(self) -> tuple[Array, Array]:
         """Make one normalised pair."""
         rng, options = self.rng, self.options
-        clean = self.crop()
+        clean, pixel_size = self.crop()
         family = options.families[rng.integers(len(options.families))]
         impulses = family in {"sp", "gsp"}
-        clip = impulses or bool(rng.random() < options.clip)
-        noisy = add_noise(clean, family, rng.uniform(*options.levels), clip, rng)
+        if family in MICROSCOPES:
+            noisy, clean = record(clean, family, pixel_size, rng)
+        else:
+            clip = impulses or bool(rng.random() < options.clip)
+            noisy = add_noise(clean, family, rng.uniform(*options.levels), clip, rng)
         low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
         return (noisy - low) / (high - low), (clean - low) / (high - low)
 
@@ -119,7 +142,10 @@ class Pairs:
         """Make one batch, and renew the bank a little."""
         self.due += self.options.renewal
         while self.due >= 1.0:
-            self.bank[self.rng.integers(len(self.bank))] = self.draw_scene()
+            if len(self.bank) < self.options.bank:
+                self.bank.append(self.draw_scene())
+            else:
+                self.bank[self.rng.integers(len(self.bank))] = self.draw_scene()
             self.due -= 1.0
         noisy, clean = zip(*(self.pair() for _ in range(self.options.batch)), strict=True)
         return torch.from_numpy(np.stack(noisy))[:, None], torch.from_numpy(np.stack(clean))[:, None]
