@@ -81,25 +81,30 @@ class Range:
     Attributes
     ----------
     low, high : its least and its greatest value.
-    law : ``uniform``, ``log`` (uniform on a logarithmic scale), or ``dose``: in half of the draws low and the rest an
-        exponential number of scale 0.5 along the range, cut at its end (the paper), in the other half ``log`` (ours).
+    law : ``uniform``, ``log`` (uniform on a logarithmic scale), ``dose`` (exponential from low on, of scale 0.5 along
+        the range, cut at its end), or, of the paper's laws that are mostly large, half the draws ``log`` too (ours):
+        ``uniform or log``, ``dose or log``.
     unit : what a value of 1 is: ``1``, the image's ``mean`` intensity, an electron a pixel over that (``dose``), the
         ``electrons`` of the mean pixel, an ``angstrom`` in pixels, or ``per megapixel``, drawn as a Poisson number.
     """
 
     low: float
     high: float
-    law: Literal["uniform", "log", "dose"] = "uniform"
+    law: Literal["uniform", "log", "dose", "uniform or log", "dose or log"] = "uniform"
     unit: Literal["1", "mean", "dose", "electrons", "angstrom", "per megapixel"] = "1"
 
     def draw(self, rng: np.random.Generator, scale: Scale) -> float:
         """Draw a value, in the unit of the noise's own field."""
-        along = -0.5 * math.log1p(-float(rng.random()) * (1.0 - math.exp(-2.0)))
-        value = self.low + (self.high - self.low) * along
-        if self.law == "uniform":
-            value = float(rng.uniform(self.low, self.high))
-        elif self.law == "log" or rng.random() < 0.5:
+        law = self.law
+        if " or " in law:
+            law = "log" if rng.random() < 0.5 else law.partition(" or ")[0]  # type: ignore[assignment]
+        if law == "log":
             value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        elif law == "dose":
+            along = -0.5 * math.log1p(-float(rng.random()) * (1.0 - math.exp(-2.0)))
+            value = self.low + (self.high - self.low) * along
+        else:
+            value = float(rng.uniform(self.low, self.high))
         if self.unit == "per megapixel":
             return int(rng.poisson(value * scale.pixels / 1e6))
         return (
@@ -143,7 +148,7 @@ class Prior:
         return self.kind(**values)
 
 
-DOSE = Range(0.5, 750.0, "dose", "dose")
+DOSE = Range(0.5, 750.0, "dose or log", "dose")
 """Electrons a pixel, the mean of the image (Lobato 2024, at eq. 30)."""
 
 SPOTS = Range(3.0, 3000.0, "log", "per megapixel")
@@ -165,7 +170,7 @@ TEM = (
     Prior(Thermal, 0.6, {"level": Range(0.002, 0.15, "log", "mean")}),
     Prior(Flicker, 0.4, {"level": Range(0.002, 0.05, "log", "mean")}),
     Prior(Reset, 0.4, {"level": Range(0.002, 0.06, "log", "mean")}),
-    Prior(ColumnPattern, 0.3, {"level": Range(0.002, 0.06, "log", "mean")}),
+    Prior(ColumnPattern, 0.3, {"level": Range(0.002, 0.2, "log", "mean")}),
     Prior(BlackPixels, 0.3, {"count": SPOTS, "high": Range(0.1, 0.9)}),
     Prior(Zingers, 0.3, {"count": SPOTS, "high": Range(1.6, 8.0)}),
     Prior(Saturation, 0.15, {"ceiling": Range(1.2, 2.5, unit="mean")}),
@@ -179,8 +184,8 @@ STEM = (
         Jitter,
         0.9,
         {
-            "x": Range(0.0025, 0.8, unit="angstrom"),
-            "y": Range(0.0025, 0.8, unit="angstrom"),
+            "x": Range(0.0025, 0.8, "uniform or log", "angstrom"),
+            "y": Range(0.0025, 0.8, "uniform or log", "angstrom"),
             "x_phi": Range(0.0, 0.7),
             "y_phi": Range(0.0, 0.7),
             "line": Range(0.0025, 0.4, "log", "angstrom"),
