@@ -81,7 +81,7 @@ def own(names: Sequence[str], family: str, kind: noise.Noise, seed: int) -> Mani
 
 
 def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[Outcome]:
-    """Write the pairs and, after the last one, the manifest into a folder.
+    """Write the pairs and, after the last one, the manifest of those that were made into a folder.
 
     The noise is added to intensities in [0, 1]. A drawn image is made so. The user's own image is brought there by the
     least and the greatest intensity of the whole file (not at all, if it is of floats within [0, 1] already) and back
@@ -110,7 +110,8 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
             yield Outcome(str(clean), error=str(error).removeprefix(f"{clean}: "))
         else:
             yield Outcome(str(clean), str(folder / pair.noisy))
-    manifest.save(replace(plan, pairs=tuple(pairs)), folder)
+    if pairs:
+        manifest.save(replace(plan, pairs=tuple(pairs)), folder)
 
 
 def _make_pair(pair: Pair, plan: Manifest, folder: Path, overwrite: bool) -> Pair:
