@@ -79,9 +79,9 @@ def split(
     count = len(plan) - first if count is None else count
     if first < 0 or count < 1 or first + count > len(plan):
         raise ParameterError(f"tiles {first} to {first + count - 1} are not among the plan's {len(plan)}")
-    numbers = np.arange(first, first + count)
-    tops = np.array(plan.rows.starts, dtype=np.intp)[numbers // len(plan.columns.starts)]
-    lefts = np.array(plan.columns.starts, dtype=np.intp)[numbers % len(plan.columns.starts)]
+    numbers, across = range(first, first + count), len(plan.columns.starts)
+    tops = np.array([plan.rows.starts[number // across] for number in numbers], dtype=np.intp)
+    lefts = np.array([plan.columns.starts[number % across] for number in numbers], dtype=np.intp)
     if count == 1 and not _readable(image):
         # One tile of a huge frame: convert what the tile sees, not the frame. It leaves the image only at the far side.
         top, left = int(tops[0]), int(lefts[0])
@@ -119,7 +119,7 @@ class Blender:
         widest = [max((end - begin for begin, end in axis.ramps), default=0) for axis in (plan.rows, plan.columns)]
         self._left = np.empty((plan.tile[0], max(1, widest[1])), dtype=np.float32)
         self._top = np.empty((max(1, widest[0]), plan.shape[1]), dtype=np.float32)
-        self._lines = np.empty((threads, plan.tile[1]), dtype=np.float32)
+        self._lines = np.empty((threads, plan.shape[1]), dtype=np.float32)
 
     def band(self, row: int) -> slice:
         """Return the image's rows that are finished once row ``row`` of the tiles has been added, and not before."""
@@ -140,8 +140,8 @@ class Blender:
         if not top <= self.band(self.done // across).start <= last <= top + len(out):
             raise ParameterError(f"out holds rows {top} to {top + len(out)} of the image, the tiles reach row {last}")
         _tiles.blend(
-            np.ascontiguousarray(tiles, dtype=np.float32), self.done, *self._tables, *self._weights, self._left, self._top,
-            self._lines, out, top, self._offset, self._scale, self._low, self._high, self._threads,
+            np.ascontiguousarray(tiles, dtype=np.float32), self.done, *self._tables, *self._weights, self._left,
+            self._top, self._lines, out, top, self._offset, self._scale, self._low, self._high, self._threads,
         )  # fmt: skip
         self.done += len(tiles)
 
