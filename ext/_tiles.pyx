@@ -123,7 +123,7 @@ def gather(
     cdef Py_ssize_t rows = out.shape[1], columns = out.shape[2]
     cdef Py_ssize_t below = image.strides[0] // <Py_ssize_t> sizeof(pixel)
     cdef Py_ssize_t stride = image.strides[1] // <Py_ssize_t> sizeof(pixel)
-    cdef bint past
+    cdef bint past = out.shape[0] * rows * columns * <Py_ssize_t> sizeof(float) > CACHE
     cdef Py_ssize_t first = 0, last, ahead, i, j, k
     cdef const pixel* row
     with nogil:
@@ -132,16 +132,13 @@ def gather(
             while last < out.shape[0] and tops[last] == tops[first]:
                 last = last + 1
             ahead = 1 + AHEAD // ((last - first) * columns)
-            past = last * rows * columns * <Py_ssize_t> sizeof(float) > CACHE
             with parallel(num_threads=threads):
                 for i in prange(rows, schedule="static"):
                     row = &image[reflect(tops[first] + i, height), 0]
                     for k in range(first, last):
                         for j in range(0, columns, 16):  # floats in a cache line
                             prefetch(row + ahead * below + lefts[k] + j)
-                        gather_line(
-                            row, stride, width, lefts[k], &out[k, i, 0], columns, offset, scale, past
-                        )
+                        gather_line(row, stride, width, lefts[k], &out[k, i, 0], columns, offset, scale, past)
                 streamed()
             first = last
 
