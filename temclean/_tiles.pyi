@@ -17,6 +17,8 @@ def blend(
     first: int,
     row_axis: NDArray[np.intp],
     column_axis: NDArray[np.intp],
+    row_weights: NDArray[np.float32],
+    column_weights: NDArray[np.float32],
     left: NDArray[np.float32],
     top: NDArray[np.float32],
     lines: NDArray[np.float32],

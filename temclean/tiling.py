@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from temclean import _tiles
 from temclean.errors import ImageError, ParameterError
-from temclean.layout import Plan, pair, plan
+from temclean.layout import Axis, Plan, pair, plan
 
 Floats = NDArray[np.float32]
 
@@ -79,9 +79,9 @@ def split(
     count = len(plan) - first if count is None else count
     if first < 0 or count < 1 or first + count > len(plan):
         raise ParameterError(f"tiles {first} to {first + count - 1} are not among the plan's {len(plan)}")
-    numbers = np.arange(first, first + count)
-    tops = np.array(plan.rows.starts, dtype=np.intp)[numbers // len(plan.columns.starts)]
-    lefts = np.array(plan.columns.starts, dtype=np.intp)[numbers % len(plan.columns.starts)]
+    numbers, across = range(first, first + count), len(plan.columns.starts)
+    tops = np.array([plan.rows.starts[number // across] for number in numbers], dtype=np.intp)
+    lefts = np.array([plan.columns.starts[number % across] for number in numbers], dtype=np.intp)
     if count == 1 and not _readable(image):
         # One tile of a huge frame: convert what the tile sees, not the frame. It leaves the image only at the far side.
         top, left = int(tops[0]), int(lefts[0])
@@ -115,10 +115,11 @@ class Blender:
         self._offset, self._scale, self._threads = offset, scale, threads
         self._low, self._high = limits(self.dtype)
         self._tables = plan.rows.table(), plan.columns.table()
+        self._weights = _weights(plan.rows), _weights(plan.columns)
         widest = [max((end - begin for begin, end in axis.ramps), default=0) for axis in (plan.rows, plan.columns)]
         self._left = np.empty((plan.tile[0], max(1, widest[1])), dtype=np.float32)
         self._top = np.empty((max(1, widest[0]), plan.shape[1]), dtype=np.float32)
-        self._lines = np.empty((threads, plan.tile[1]), dtype=np.float32)
+        self._lines = np.empty((threads, plan.shape[1]), dtype=np.float32)
 
     def band(self, row: int) -> slice:
         """Return the image's rows that are finished once row ``row`` of the tiles has been added, and not before."""
@@ -139,8 +140,8 @@ class Blender:
         if not top <= self.band(self.done // across).start <= last <= top + len(out):
             raise ParameterError(f"out holds rows {top} to {top + len(out)} of the image, the tiles reach row {last}")
         _tiles.blend(
-            np.ascontiguousarray(tiles, dtype=np.float32), self.done, *self._tables, self._left, self._top, self._lines,
-            out, top, self._offset, self._scale, self._low, self._high, self._threads,
+            np.ascontiguousarray(tiles, dtype=np.float32), self.done, *self._tables, *self._weights, self._left,
+            self._top, self._lines, out, top, self._offset, self._scale, self._low, self._high, self._threads,
         )  # fmt: skip
         self.done += len(tiles)
 
@@ -278,6 +279,14 @@ def _gather(
         raise ParameterError(f"out is {out.dtype} {out.shape}, the tiles are float32 {shape}")
     _tiles.gather(_native(_flat(image)), tops, lefts, out, *scaling, threads)
     return out
+
+
+def _weights(axis: Axis) -> Floats:
+    """Return the weight of the later tile at each pixel of a ramp, and one between the ramps."""
+    weights = np.ones(axis.length, dtype=np.float32)
+    for begin, end in axis.ramps:
+        weights[begin:end] = np.arange(1, end - begin + 1) / (end - begin + 1)
+    return weights
 
 
 def _flat(image: NDArray[Any]) -> NDArray[Any]:

@@ -162,6 +162,30 @@ def test_the_result_is_the_same_for_any_number_of_threads():
         np.testing.assert_array_equal(tiling.blend(tiles, plan, threads=threads), one)
 
 
+@pytest.mark.parametrize("misplaced", [0, 1])
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_what_is_written_past_the_caches_is_the_same(misplaced, scale):
+    image = random_image((1500, 1501))
+    plan = tiling.plan(image.shape, (250, 251), (30, 31))
+    across = len(plan.columns.starts)
+    once = tiling.split(image, plan)
+    parts = [tiling.split(image, plan, first=first, count=across) for first in range(0, len(plan), across)]
+    assert parts[0].nbytes < 2**23 < min(once.nbytes, image.nbytes)  # CACHE of the kernels
+    np.testing.assert_array_equal(once, np.concatenate(parts))
+    tiles = once * np.linspace(0.5, 1, len(plan), dtype=np.float32)[:, None, None]
+    blender, bands = tiling.Blender(plan, "f4", scale=scale), []
+    for row in range(len(plan.rows.starts)):
+        rows = blender.band(row)
+        bands.append(np.empty((rows.stop - rows.start, 1501), np.float32))
+        blender.add(tiles[row * across : (row + 1) * across], bands[-1], rows.start)
+    for step, threads in ((1, 1), (1, 2), (5, 1), (len(plan), 1), (len(plan), 3)):
+        out = np.full(image.size + misplaced, np.nan, np.float32)[misplaced:].reshape(image.shape)
+        blender = tiling.Blender(plan, "f4", scale=scale, threads=threads)
+        for first in range(0, len(plan), step):
+            blender.add(tiles[first : first + step], out)
+        np.testing.assert_array_equal(out, np.concatenate(bands))
+
+
 @pytest.mark.parametrize("dtype", [*TYPES, ">u2", ">f4"])
 @pytest.mark.parametrize(("down", "right"), [(0, 0), (8, 24), (-3, 5), (50, -91), (1000, 1)])
 def test_roll(dtype, down, right):
