@@ -22,7 +22,7 @@ FLOORS = [
     ["pipeline"],
     ["models", "tiling", "noise", "specimen", "metrics", "io", "postprocess"],
     ["formats", "scales", "scaling", "modelfile", "layout", "atoms", "shapes", "crystals", "textures", "mtf"],
-    ["pairs", "projection", "contrast"],
+    ["pairs", "projection", "contrast", "outlines"],
     ["profiles"],
     sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi")),
     ["errors", "data", "weights"],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, spatial
 
-from temclean import textures
+from temclean import outlines, textures
 
 
 @pytest.mark.parametrize("name", textures.TEXTURES)
@@ -71,18 +71,18 @@ def test_polygon_distance_is_that_of_its_edges(count: int) -> None:
     angles = np.sort(2 * np.pi / count * (np.arange(count) + rng.uniform(-0.2, 0.2, count)))
     corners = 12.0 * np.stack([np.sin(angles), np.cos(angles)], axis=1)
     y, x = np.arange(-15, 16, dtype=np.float32)[:, None], np.arange(-15, 16, dtype=np.float32)[None]
-    distance = textures.polygon(y, x, corners)
+    distance = outlines.polygon(y, x, corners)
     hull = spatial.ConvexHull(corners)
     places = np.stack(np.broadcast_arrays(y, x), axis=-1)
     expected = -(places @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=-1)
     np.testing.assert_allclose(distance, expected, atol=1e-4)
-    assert textures.coverage(distance).sum() == pytest.approx(hull.volume, rel=0.02)
+    assert outlines.coverage(distance).sum() == pytest.approx(hull.volume, rel=0.02)
 
 
 def test_ellipse_covers_its_area_and_has_an_edge_of_a_pixel() -> None:
     y, x = np.arange(-30, 31, dtype=np.float32)[:, None], np.arange(-30, 31, dtype=np.float32)[None]
-    distance = textures.ellipse(y, x, 20.0, 9.0, 0.7)
-    share = textures.coverage(distance)
+    distance = outlines.ellipse(y, x, 20.0, 9.0, 0.7)
+    share = outlines.coverage(distance)
     assert share.sum() == pytest.approx(np.pi * 20 * 9, rel=0.01)
     exact = ndimage.distance_transform_edt(distance > 0) - ndimage.distance_transform_edt(distance <= 0)
     assert np.abs(exact)[(share > 0) & (share < 1)].max() <= np.sqrt(2)
@@ -102,7 +102,7 @@ def test_every_plane_is_positive_within_its_reach() -> None:
 @pytest.mark.parametrize(("count", "size"), [(2, 50), (15, 97), (175, 128), (40, 32), (175, 9)])
 def test_cells_are_those_of_voronoi(count: int, size: int) -> None:
     seeds = np.random.default_rng(count).uniform(0, size, (count, 2))
-    owner, neighbour, distance = textures.cells(seeds, size, reach_px=3.0)
+    owner, neighbour, distance = outlines.cells(seeds, size, reach_px=3.0)
     places = np.stack(np.mgrid[:size, :size], axis=-1).reshape(-1, 2)
     away, nearest = spatial.KDTree(seeds).query(places, k=2)
     sure = np.diff(away, axis=1)[:, 0] > 1e-3
@@ -135,7 +135,7 @@ def test_borders_of_grains_come_half_the_time(monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_grain_is_a_plane() -> None:
     seeds = np.random.default_rng(1).uniform(0, 96, (20, 2))
-    owner, neighbour, distance = textures.cells(seeds, 96)
+    owner, neighbour, distance = outlines.cells(seeds, 96)
     image = textures.grain_levels(np.random.default_rng(2), seeds, owner, neighbour, distance)
     y, x = np.mgrid[:96, :96]
     for cell in range(20):
@@ -162,7 +162,7 @@ def test_band_profile_has_the_levels_and_widths_of_its_bands() -> None:
 @pytest.mark.parametrize("softness", [1.0, 3.0])
 def test_line_is_as_wide_as_told(softness: float) -> None:
     image = np.zeros((64, 64), np.float32)
-    textures.line(image, np.array([10.2, 32.4]), np.array([50.2, 32.4]), 5.0, 0.5, softness)
+    outlines.line(image, np.array([10.2, 32.4]), np.array([50.2, 32.4]), 5.0, 0.5, softness)
     np.testing.assert_allclose(image[20:40].sum(axis=1), 5.0 * 0.5, rtol=0.02)
     assert image.max() == 0.5
     assert image[:5].max() == 0.0
@@ -174,7 +174,7 @@ def test_waves_have_unit_variance_and_the_slope_they_tell() -> None:
     variances, ratios = [], []
     for decay in (0.5, 1.0, 2.0):
         for _ in range(10):
-            field, slope = textures.waves(rng, 256, 64.0, 4.0, decay)
+            field, slope = outlines.waves(rng, 256, 64.0, 4.0, decay)
             variances.append(field.var())
             measured = np.sqrt(np.mean(np.square(np.gradient(field, axis=0)) + np.square(np.gradient(field, axis=1))))
             ratios.append(measured / slope)
