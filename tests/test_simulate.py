@@ -126,3 +126,117 @@ def test_a_manifest_cannot_write_elsewhere(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a" / "evil.json").write_text(text.replace("0000_noisy.tif", "../escaped.tif"))
     assert run("simulate", "--from", tmp_path / "a" / "evil.json", "-o", tmp_path / "b").code == 1
     assert not (tmp_path / "escaped.tif").exists()
+
+
+STRONTIUM_TITANATE = """data_SrTiO3
+_cell_length_a 3.905
+_cell_length_b 3.905
+_cell_length_c 3.905
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P m -3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Sr Sr 0 0 0
+Ti Ti 0.5 0.5 0.5
+O O 0.5 0.5 0
+"""
+
+
+def columns_of(path: Path) -> np.ndarray:
+    assert path.read_text().splitlines()[0] == "x_px,y_px,brightness"
+    return np.loadtxt(path, delimiter=",", skiprows=1)
+
+
+def test_columns_are_where_the_table_says(run: Run, tmp_path: Path) -> None:
+    run("simulate", "--noise", "g", "--specimen", "square", "--pixel-size", 0.1, "--size", 200, "-o", tmp_path)
+    table = columns_of(tmp_path / "0000_columns.csv")
+    with io.read(tmp_path / "0000_clean.tif") as clean:
+        pixels = clean.pixels[0]
+    columns, rows = np.rint(table[:, :2]).astype(int).T
+    inner = (np.minimum(rows, columns) > 2) & (np.maximum(rows, columns) < 197)
+    assert inner.sum() > 20
+    assert pixels[rows[inner], columns[inner]].mean() > pixels.mean() + 0.2
+    assert table[:, 2].max() == pytest.approx(1.0)
+
+
+def test_a_file_of_atoms_is_drawn_along_its_zone(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("ase")
+    structure = tmp_path / "sto.cif"
+    structure.write_text(STRONTIUM_TITANATE)
+    first, second = tmp_path / "first", tmp_path / "elsewhere" / "second"
+    done = run("simulate", "--noise", "stem", "--specimen", structure, "--zone", "0,0,1", "--pixel-size", 0.1,
+               "--size", 160, "--seed", 3, "-o", first)  # fmt: skip
+    assert done.code == 0
+    table = columns_of(first / "0000_columns.csv")
+    strontium = table[table[:, 2] > 0.9]
+    gaps = np.linalg.norm(strontium[:, None, :2] - strontium[None, :, :2], axis=-1)
+    np.testing.assert_allclose(np.sort(gaps, axis=1)[:, 1], 39.05, atol=0.01)
+    assert run("simulate", "--from", first / "manifest.json", "-o", second).code == 0
+    for name in ("0000_clean.tif", "0000_noisy.tif", "0000_columns.csv"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    structure.write_text(STRONTIUM_TITANATE.replace("3.905", "3.95"))
+    changed = run("simulate", "--from", first / "manifest.json", "-o", tmp_path / "third")
+    assert changed.code == 1
+    assert "has changed" in changed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--noise", "stem", "--level", -5], 2, "counts is -5"),
+        (["--noise", "jitter", "--set", "x_phi=1"], 2, "x_phi is 1"),
+        (["--noise", "zingers", "--level", 2.5], 2, "count is 2.5"),
+        (["--noise", "g", "--specimen", "bad.cif"], 1, "bad.cif"),
+        (["--noise", "g", "--specimen", "absent.cif"], 1, "absent.cif"),
+        (["--noise", "g", "--specimen", "sto.cif", "--zone", "0,0,0"], 1, "zone"),
+        (["--noise", "g", "--specimen", "sto.cif", "--zone", "1,a,0"], 2, "three whole numbers"),
+        (["--noise", "g", "--specimen", "sto.cif", "--thickness", -3], 1, "thickness -3"),
+        (["--noise", "g", "--specimen", "sto.cif", "--pixel-size", 100, "--thickness", 1e8], 1, "atoms"),
+        (["--noise", "g", "--specimen", "graphene", "--zone", "1,1,1"], 2, "no zone axis"),
+    ],
+    ids=str,
+)
+def test_bad_parameters_get_one_line(
+    run: Run, tmp_path: Path, monkeypatch: Any, arguments: list[Any], code: int, words: str
+) -> None:
+    pytest.importorskip("ase")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.cif").write_text("not a crystal")
+    (tmp_path / "sto.cif").write_text(STRONTIUM_TITANATE)
+    done = run("simulate", *arguments, "--size", 32, "-o", "out")
+    assert done.code == code
+    assert words in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_the_clean_image_of_a_camera_has_its_blur(run: Run, tmp_path: Path) -> None:
+    for family in ("tem", "stem"):
+        run("simulate", "--noise", family, "--specimen", "boxes", "--size", 64, "--seed", 2, "-o", tmp_path / family)
+    manifest = json.loads((tmp_path / "tem" / "manifest.json").read_text())
+    steps = [step["step"] for step in manifest["pairs"][0]["drawn"]]
+    assert steps[:2] == ["mtf", "poisson"]
+    with (
+        io.read(tmp_path / "tem" / "0000_clean.tif") as blurred,
+        io.read(tmp_path / "stem" / "0000_clean.tif") as sharp,
+    ):
+        assert np.abs(np.diff(blurred.pixels[0])).max() < np.abs(np.diff(sharp.pixels[0])).max()
+        assert blurred.pixels[0].mean() == pytest.approx(sharp.pixels[0].mean(), rel=1e-3)
+
+
+def test_jitter_of_own_files_is_measured_in_their_pixels(run: Run, tmp_path: Path) -> None:
+    pixels = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    for unit, size in (("nm", 0.02), ("Å", 0.2)):
+        own = tmp_path / f"own_{size}.tif"
+        io.write(own, io.Image.from_array(pixels, size, unit), [pixels])
+        assert run("simulate", own, "--noise", "stem", "-o", tmp_path / unit).code == 0
+    sizes = [
+        json.loads((tmp_path / unit / "manifest.json").read_text())["pairs"][0]["pixel_size"] for unit in ("nm", "Å")
+    ]
+    assert sizes == pytest.approx([0.2, 0.2], rel=1e-4)
