@@ -204,7 +204,7 @@ def draw_cell(rng: np.random.Generator, group: int | None = None) -> Cell:
     """Draw a crystal of a space group (any if None): up to 16 elements on sites that the group repeats.
 
     The closest pair is 0.95 to 7 Å apart. Few elements and few sites of the asymmetric unit are likelier than many, and
-    there are at most 16 unless the pair would be too far apart [R]; three sites in ten are drawn to special positions.
+    there are at most 16 unless the pair would be too far apart [R]; half the sites are drawn to special positions.
     """
     while True:
         number = int(rng.integers(1, 231)) if group is None else group
@@ -233,7 +233,7 @@ def occupy(
         if placed >= wanted and closest <= FARTHEST:
             break
         drawn = rng.random(3)
-        pull = float(rng.uniform(1.0, 3.0)) if rng.random() < 0.3 else 1.0
+        pull = float(rng.uniform(1.0, 3.0)) if rng.random() < 0.5 else 1.0
         site = settle(drawn, group, lattice, pull * least) if pull > 1.0 else None
         site = settle(drawn, group, lattice, least) if site is None else site
         if site is None:
@@ -355,7 +355,7 @@ def scattered(rng: np.random.Generator, counts: Sequence[int], pitch: float, clo
 
 
 def atomic_weight(number: int) -> float:
-    """Estimate an atomic weight in g/mol from the valley of stability, Z = A / (1.98 + 0.0155 A^(2/3)), to 10%."""
+    """Estimate an atomic weight in g/mol from the valley of stability, Z = A / (1.98 + 0.0155 A^(2/3)), to 13%."""
     if number == 1:
         return 1.008
     weight = 2.0 * number
