@@ -206,9 +206,9 @@ def draw_cell(rng: np.random.Generator, group: int | None = None) -> Cell:
     The closest pair is 0.95 to 7 Å apart. Few elements and few sites of the asymmetric unit are likelier than many, and
     there are at most 16 unless the pair would be too far apart [R]; half the sites are drawn to special positions.
     """
+    number = int(rng.integers(1, 231)) if group is None else group
+    rotations, translations = operations(number)
     while True:
-        number = int(rng.integers(1, 231)) if group is None else group
-        rotations, translations = operations(number)
         vectors = draw_vectors(rng, number)
         lattice = Lattice.of(vectors)
         shifts = translations[(rotations == np.eye(3)).all(axis=(1, 2))][1:]

@@ -192,15 +192,43 @@ def test_within_is_the_convex_hull(size: int) -> None:
         np.testing.assert_array_equal(crystals.within(points, corners), expected)
 
 
-def test_wedges_cut_along_planes() -> None:
-    points = rng_of(0).uniform(0, 40, (4000, 3))
-    for seed in range(20):
-        kept = crystals.wedge(rng_of(seed), points, 40.0, 40.0)
-        if 0 < kept.sum() < len(points):
-            assert not crystals.within(points[~kept][:1], points[kept][:12]).any()
-            middle = (points[kept][:-1] + points[kept][1:]) / 2
-            again = crystals.wedge(rng_of(seed), middle, 40.0, 40.0)
-            assert again.all()
+def test_wedges_slope_by_5_to_45_degrees_at_either_surface() -> None:
+    side, height = np.arange(0.0, 40.0, 4.0), np.arange(0.0, 200.0, 0.05)
+    points = np.stack(np.meshgrid(side, side, height, indexing="ij"), -1)
+    angles, surfaces = [], []
+    for seed in range(40):
+        kept = crystals.wedge(rng_of(seed), points.reshape(-1, 3), 40.0, 200.0).reshape(points.shape[:3])
+        cuts = []
+        for top in (kept, kept[:, :, ::-1]):
+            lost = 0.05 * top.argmax(axis=2)
+            slope = np.hypot(*np.gradient(lost, 4.0))
+            inner = (lost > 8.0)[1:-1, 1:-1]  # where the neighbours are cut as well
+            if inner.any():
+                angles.append(np.degrees(np.arctan(np.median(slope[1:-1, 1:-1][inner]))))
+            cuts.append((lost > 0).any())
+        surfaces.append(cuts)
+    assert 4.5 < min(angles) < max(angles) < 45.5
+    counts = np.unique(surfaces, axis=0, return_counts=True)[1]
+    assert len(counts) >= 3, "top, bottom and both"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_shapes_keep_or_remove_one_convex_part(seed: int) -> None:
+    points = rng_of(1).uniform(0, 40 + 2 * crystals.REACH, (3000, 3))
+    chosen = crystals.shape(rng_of(seed), points, 40 + 2 * crystals.REACH, 40.0)
+    parts = [points[part] for part in (chosen, ~chosen) if part.sum() > 3]
+    assert any((Delaunay(part).find_simplex(points) >= 0).sum() == len(part) for part in parts)
+
+
+def test_points_keep_a_pixel_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr(crystals, "scene", lambda rng, atoms, *rest: drawn.append(atoms))
+    for seed in range(30):
+        crystals.points(rng_of(seed), 128, 0.3)
+    closest = [cKDTree(a.positions).query(a.positions, k=2)[0][:, 1].min() / 0.3 for a in drawn if len(a.numbers) > 1]
+    assert min(closest) >= 1.0 - 1e-6
+    assert len({len(atoms.numbers) for atoms in drawn}) > 20
+    assert all(len(set(atoms.numbers.tolist())) <= 3 for atoms in drawn)
 
 
 def test_defects_take_or_move_at_most_a_quarter() -> None:
