@@ -32,6 +32,9 @@ MOST_IN_SPECIMEN, MOST_IN_SUPPORT = 250_000, 150_000
 MOST_IN_FILM = 80_000
 """Atoms of an amorphous film at most: more look the same."""
 
+ROWS_AT_A_TIME = 1 << 20
+"""Rows of atoms that are cut to a box at a time, to bound the memory."""
+
 LARGEST_SIZE = 32768
 
 MOST_FROM_FILE = 4_000_000
@@ -78,9 +81,6 @@ class Cell:
     def density(self) -> float:
         """Atoms per Å^3."""
         return len(self.sites) / abs(float(np.linalg.det(self.vectors)))
-
-
-# The unit cell.
 
 
 def ase(name: str) -> ModuleType:
@@ -204,11 +204,11 @@ def draw_cell(rng: np.random.Generator, group: int | None = None) -> Cell:
     """Draw a crystal of a space group (any if None): up to 16 elements on sites that the group repeats.
 
     The closest pair is 0.95 to 7 Å apart. Few elements and few sites of the asymmetric unit are likelier than many, and
-    there are at most 16 unless the pair would be too far apart [R]; three sites in ten are drawn to special positions.
+    there are at most 16 unless the pair would be too far apart [R]; half the sites are drawn to special positions.
     """
+    number = int(rng.integers(1, 231)) if group is None else group
+    rotations, translations = operations(number)
     while True:
-        number = int(rng.integers(1, 231)) if group is None else group
-        rotations, translations = operations(number)
         vectors = draw_vectors(rng, number)
         lattice = Lattice.of(vectors)
         shifts = translations[(rotations == np.eye(3)).all(axis=(1, 2))][1:]
@@ -233,7 +233,7 @@ def occupy(
         if placed >= wanted and closest <= FARTHEST:
             break
         drawn = rng.random(3)
-        pull = float(rng.uniform(1.0, 3.0)) if rng.random() < 0.3 else 1.0
+        pull = float(rng.uniform(1.0, 3.0)) if rng.random() < 0.5 else 1.0
         site = settle(drawn, group, lattice, pull * least) if pull > 1.0 else None
         site = settle(drawn, group, lattice, least) if site is None else site
         if site is None:
@@ -250,9 +250,6 @@ def occupy(
         numbers = np.concatenate([numbers, np.full(len(images), element)])
         placed += 1
     return Cell(lattice.vectors, sites, numbers), float(closest)
-
-
-# Orientation, and filling a box.
 
 
 def frame(direction: Floats, along_x: Floats) -> Floats:
@@ -293,16 +290,35 @@ def fill(cell: Cell, vectors: Floats, low: Floats, high: Floats, origin: Floats)
     along = int(np.argmax(last - first))
     first[along] = last[along] = 0
     grid = np.stack(np.meshgrid(*(np.arange(f, t + 1) for f, t in zip(first, last, strict=True))), -1).reshape(-1, 3)
-    starts = (origin + cell.sites @ vectors)[:, None] + grid @ vectors
-    kind = np.repeat(cell.numbers, len(grid))
-    starts = starts.reshape(-1, 3)
-    step = np.where(np.abs(vectors[along]) < 1e-9, 1e-9, vectors[along])
-    ends = np.sort(np.stack([(low - starts) / step, (high - starts) / step]), axis=0)
+    share = max(1, ROWS_AT_A_TIME // len(grid))
+    parts = [
+        rows(
+            origin + cell.sites[k : k + share] @ vectors,
+            cell.numbers[k : k + share],
+            grid @ vectors,
+            vectors[along],
+            low,
+            high,
+        )
+        for k in range(0, len(cell.sites), share)
+    ]
+    return Atoms(np.concatenate([p.positions for p in parts]), np.concatenate([p.numbers for p in parts]))
+
+
+def rows(sites: Floats, numbers: Numbers, shifts: Floats, step: Floats, low: Floats, high: Floats) -> Atoms:
+    """Return the atoms inside a box of the rows site + shift + n step, for all whole n."""
+    starts = (sites[:, None] + shifts).reshape(-1, 3)
+    kind = np.repeat(numbers, len(shifts))
+    moving = np.abs(step) > 1e-9
+    level = ((starts >= low) & (starts < high))[:, ~moving].all(axis=1)
+    starts, kind = starts[level], kind[level]
+    ends = np.stack([(low - starts)[:, moving] / step[moving], (high - starts)[:, moving] / step[moving]])
+    ends.sort(axis=0)
     begin = np.ceil(ends[0].max(axis=1)).astype(np.int64)
     count = np.maximum(np.ceil(ends[1].min(axis=1)).astype(np.int64) - begin, 0)
     row = np.repeat(np.arange(len(starts)), count)
     index = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + begin[row]
-    return Atoms(starts[row] + index[:, None] * vectors[along], kind[row])
+    return Atoms(starts[row] + index[:, None] * step, kind[row])
 
 
 def draw_crystal(rng: np.random.Generator, width: float, depth: float, most: int) -> Atoms:
@@ -312,9 +328,6 @@ def draw_crystal(rng: np.random.Generator, width: float, depth: float, most: int
     depth = min(depth, most / (cell.density * width**2))
     high = np.array([width, width, depth])
     return fill(cell, vectors, np.zeros(3), high, rng.random(3) @ vectors)
-
-
-# Amorphous films and points.
 
 
 def scattered(rng: np.random.Generator, counts: Sequence[int], pitch: float, closest: float) -> Floats:
@@ -355,7 +368,7 @@ def scattered(rng: np.random.Generator, counts: Sequence[int], pitch: float, clo
 
 
 def atomic_weight(number: int) -> float:
-    """Estimate an atomic weight in g/mol from the valley of stability, Z = A / (1.98 + 0.0155 A^(2/3)), to 10%."""
+    """Estimate an atomic weight in g/mol from the valley of stability, Z = A / (1.98 + 0.0155 A^(2/3)), to 13%."""
     if number == 1:
         return 1.008
     weight = 2.0 * number
@@ -377,9 +390,6 @@ def draw_film(rng: np.random.Generator, width: float, depth: float, most: int) -
     counts = [int(np.ceil(width / pitch)), int(np.ceil(width / pitch)), max(1, round(depth / pitch))]
     points = scattered(rng, counts, pitch, closest)
     return Atoms(points, np.full(len(points), number))
-
-
-# What befalls a specimen.
 
 
 def wedge(rng: np.random.Generator, positions: Floats, width: float, depth: float) -> Mask:
@@ -470,9 +480,6 @@ def support(rng: np.random.Generator, width: float) -> Atoms:
     return weathered(rng, draw_film(rng, width, depth, MOST_IN_FILM), width, shaped=False)
 
 
-# Crystals from files.
-
-
 def read(path: Path) -> tuple[Cell, bool]:
     """Read atoms with ASE: their cell, and whether they repeat in it; without a cell, one of 1 Å with its origin."""
     if not path.is_file():
@@ -489,20 +496,18 @@ def read(path: Path) -> tuple[Cell, bool]:
             positions = np.array(atoms.get_positions(), np.float64)
             numbers = np.array(atoms.get_atomic_numbers(), np.int64)
             vectors = np.array(atoms.cell[:], np.float64)
+            repeats = bool(np.any(atoms.pbc))
     except Exception as error:  # ASE's readers raise whatever a damaged file leads to
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FileError(
-            f"{path}: not a structure that can be read ({reason[:120]}); give a valid .cif or .xyz file"
-        ) from error
+        reason = f" ({' '.join(str(error).split())[:120]})" if str(error) else ""
+        raise FileError(f"{path}: cannot be read as a crystal{reason}; give a valid .cif or .xyz file") from error
     if not len(numbers) or not np.isfinite(positions).all():
         raise FileError(f"{path}: holds no atoms with positions; give a structure with at least one")
     if numbers.min() < 1 or numbers.max() > 103:
         wrong = int(numbers.min() if numbers.min() < 1 else numbers.max())
         raise FileError(f"{path}: holds an atom of atomic number {wrong}; only 1 to 103 can be drawn")
-    periodic = abs(float(np.linalg.det(vectors))) > 1e-6
-    if not periodic:
+    if not repeats or abs(float(np.linalg.det(vectors))) < 1e-6:
         return Cell(np.eye(3), positions, numbers), False
-    return Cell(vectors, positions @ np.linalg.inv(vectors), numbers), True
+    return Cell(vectors, positions @ np.linalg.inv(vectors) % 1.0, numbers), True
 
 
 def from_file(
@@ -548,7 +553,9 @@ def from_file(
     vectors = cell.vectors @ frame(beam, sideways)
     atoms = stacked(path, cell, vectors, width, thickness or 50.0, rng) if periodic else alone(cell, vectors)
     flat = atoms.positions[:, 1::-1] / pixel_size + (size - 1) / 2
-    seen = projected(flat, atoms.numbers, profiles.typical(atoms.numbers.tolist()), size, pixel_size, len(flat))
+    seen = projected(
+        flat, atoms.numbers, profiles.typical(np.unique(atoms.numbers).tolist()), size, pixel_size, len(flat)
+    )
     top = max(float(seen.image.max()), 1e-30)
     return Projected(np.maximum(seen.image / np.float32(top), np.float32(0.0)), seen.positions, seen.brightness)
 
@@ -572,9 +579,6 @@ def alone(cell: Cell, vectors: Floats) -> Atoms:
     """Centre atoms that have no cell."""
     positions = cell.sites @ vectors
     return Atoms(positions - (positions.min(axis=0) + positions.max(axis=0)) / 2.0, cell.numbers)
-
-
-# The scenes.
 
 
 def checked(size: int, pixel_size: float) -> float:
@@ -637,7 +641,7 @@ def scene(
 ) -> Projected:
     """Project a specimen and its support (eqs. 16 to 22) and give the image its contrast (eqs. 23 to 26)."""
     numbers = np.concatenate([atoms.numbers, below.numbers])
-    drawn = profiles.draw(numbers.tolist(), rng)
+    drawn = profiles.draw(np.unique(numbers).tolist(), rng)
     flat = (np.concatenate([atoms.positions, below.positions])[:, :2] - REACH)[:, ::-1] / pixel_size - 0.5
     clean = resolved(
         projected(flat, numbers, drawn, size, pixel_size, len(atoms.numbers) if columns else 0), pixel_size

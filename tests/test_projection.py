@@ -48,6 +48,14 @@ def test_blur_reaches_what_is_asked_for() -> None:
     np.testing.assert_allclose(image, expected, atol=1e-3 * expected.max())
 
 
+def test_without_blur_the_sum_is_near() -> None:
+    drawn, positions, species = [Profile(1.0)], np.array([[9.3, 11.8], [14.0, 12.5]]), np.zeros(2, np.intp)
+    y, x = np.mgrid[:24, :24]
+    expected = sum(drawn[0](0.3 * np.hypot(y - cy, x - cx)) for cy, cx in positions)
+    image = projection.project(positions, species, drawn, (24, 24), 0.3, blur=0.0)
+    np.testing.assert_allclose(image, expected, atol=0.05 * expected.max())
+
+
 def test_the_sum_of_the_image_is_the_sum_of_the_integrals() -> None:
     rng = np.random.default_rng(1)
     drawn = list(profiles.draw([6, 14, 79], rng).values())
