@@ -263,6 +263,9 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "amorphous": partial(projected, kind=crystals.amorphous3d),
     "points": partial(projected, kind=crystals.points),
     "hr": high_resolution,
+    "particles": lambda rng, size, pixel_size: texture(
+        rng, size, pixel_size, "soft_particles" if rng.random() < 0.5 else "sharp_particles"
+    ),
     **{name.replace("_", "-"): partial(texture, kind=name) for name in TEXTURES if name != "mixture"},
     "lr": partial(texture, kind="mixture"),
 }

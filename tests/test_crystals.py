@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay, cKDTree
 
-from temclean import crystals, projection
-from temclean.errors import FileError, ParameterError
+from temclean import blocks, crystals, profiles, projection, unitcells
+from temclean.errors import FileError, MissingExtraError, ParameterError
 
 spacegroup = pytest.importorskip("ase.spacegroup")
 
@@ -40,7 +40,7 @@ def rng_of(seed: int) -> np.random.Generator:
 def test_orbits_are_those_of_ase(group: int) -> None:
     for site in ((0.13, 0.27, 0.41), (0.0, 0.0, 0.0), (0.25, 0.25, 0.25), (0.31, 0.31, 0.0)):
         expected, _ = spacegroup.Spacegroup(group).equivalent_sites([site])
-        found = crystals.orbit(np.array(site), group)
+        found = unitcells.orbit(np.array(site), group)
         assert len(found) == len(expected)
         gaps = (found[:, None] - expected[None] + 0.5) % 1.0 - 0.5
         assert np.linalg.norm(gaps, axis=-1).min(axis=1).max() < 1e-6
@@ -50,20 +50,20 @@ def test_orbits_are_those_of_ase(group: int) -> None:
 @pytest.mark.parametrize("group", range(1, 231, 10))
 def test_cells_keep_their_symmetry_and_distances(group: int) -> None:
     spglib = pytest.importorskip("spglib")
-    cell = crystals.draw_cell(rng_of(group), group)
+    cell = unitcells.draw_cell(rng_of(group), group)
     found = spglib.get_symmetry_dataset((cell.vectors, cell.sites, cell.numbers), symprec=1e-4)
-    rotations, _ = crystals.operations(group)
+    rotations, _ = unitcells.operations(group)
     volume = abs(np.linalg.det(cell.vectors))
     # Special positions can have a higher symmetry than the group that made them, never a lower one.
     assert len(found.rotations) % len(rotations) == 0
-    assert len(cell.sites) / volume <= crystals.DENSEST
+    assert len(cell.sites) / volume <= unitcells.DENSEST
     assert len(set(cell.numbers.tolist())) <= 16
 
     gaps = (cell.sites[:, None] - cell.sites[:1])[:, :, None] + BLOCK
     for site in cell.sites[1 :: max(1, len(cell.sites) // 4)]:
         gaps = np.concatenate([gaps, (cell.sites[:, None] - site[None, None])[:, :, None] + BLOCK])
     distances = np.linalg.norm(gaps @ cell.vectors, axis=-1)
-    assert distances[distances > 1e-6].min() >= crystals.CLOSEST
+    assert distances[distances > 1e-6].min() >= unitcells.CLOSEST
 
 
 @quiet_spglib
@@ -71,8 +71,8 @@ def test_general_positions_have_exactly_the_group_drawn() -> None:
     spglib = pytest.importorskip("spglib")
     rng = rng_of(4)
     for group in (2, 4, 14, 19, 33, 61, 96, 114, 148, 161, 198, 205, 220):
-        vectors = crystals.draw_vectors(rng, group)
-        sites = np.concatenate([crystals.orbit(rng.random(3), group) for _ in range(4)])
+        vectors = unitcells.draw_vectors(rng, group)
+        sites = np.concatenate([unitcells.orbit(rng.random(3), group) for _ in range(4)])
         numbers = np.repeat([6, 14, 32, 50], len(sites) // 4)
         assert spglib.get_symmetry_dataset((vectors, sites, numbers), symprec=1e-5).number == group
 
@@ -80,7 +80,7 @@ def test_general_positions_have_exactly_the_group_drawn() -> None:
 def test_lattices_stay_in_their_ranges() -> None:
     rng = rng_of(0)
     for group in list(range(1, 231, 3)) * 3:
-        vectors = crystals.draw_vectors(rng, group)
+        vectors = unitcells.draw_vectors(rng, group)
         lengths = np.linalg.norm(vectors, axis=1)
         cosines = (vectors @ vectors.T / np.outer(lengths, lengths))[[1, 0, 0], [2, 2, 1]]
         angles = np.degrees(np.arccos(cosines))
@@ -91,17 +91,17 @@ def test_lattices_stay_in_their_ranges() -> None:
 
 def test_the_closest_pair_is_neither_too_close_nor_too_far() -> None:
     for seed in range(40):
-        cell = crystals.draw_cell(rng_of(seed))
+        cell = unitcells.draw_cell(rng_of(seed))
         sites = (cell.sites[:, None] + np.array(list(itertools.product((-1, 0, 1), repeat=3)))).reshape(-1, 3)
         distance, _ = cKDTree(sites @ cell.vectors).query(cell.sites @ cell.vectors, k=2)
-        assert crystals.CLOSEST <= distance[:, 1].min() <= crystals.FARTHEST + 1e-9
+        assert unitcells.CLOSEST <= distance[:, 1].min() <= unitcells.FARTHEST + 1e-9
 
 
 def test_reduced_vectors_span_the_same_lattice_and_are_shortest() -> None:
     rng = rng_of(2)
     for _ in range(30):
-        vectors = crystals.draw_vectors(rng, 1)
-        short = crystals.reduced(vectors)
+        vectors = unitcells.draw_vectors(rng, 1)
+        short = unitcells.reduced(vectors)
         change = short @ np.linalg.inv(vectors)
         np.testing.assert_allclose(change, np.rint(change), atol=1e-8)
         assert abs(np.linalg.det(change)) == pytest.approx(1.0)
@@ -109,18 +109,18 @@ def test_reduced_vectors_span_the_same_lattice_and_are_shortest() -> None:
         assert np.linalg.norm(short, axis=1).min() == pytest.approx(lengths[0])
         site = rng.random((5, 3)) - 0.5
         expected = np.linalg.norm((site[:, None] + BLOCK) @ vectors, axis=-1).min(axis=1)
-        np.testing.assert_allclose(crystals.Lattice.of(vectors).distances(site), expected)
+        np.testing.assert_allclose(unitcells.Lattice.of(vectors).distances(site), expected)
 
 
 def test_fill_finds_every_atom_in_the_box() -> None:
     rng = rng_of(1)
     block = np.array(list(itertools.product(range(-16, 17), repeat=3)), float)
     for group in (1, 1, 5, 225):
-        vectors = crystals.draw_vectors(rng, group) / 3.0
-        vectors = vectors @ crystals.frame(*rng.standard_normal((2, 3)))
-        cell = crystals.Cell(vectors, rng.random((3, 3)), np.array([1, 2, 3]))
+        vectors = unitcells.draw_vectors(rng, group) / 3.0
+        vectors = vectors @ blocks.frame(*rng.standard_normal((2, 3)))
+        cell = unitcells.Cell(vectors, rng.random((3, 3)), np.array([1, 2, 3]))
         low, high, origin = np.array([-9.0, 0.0, 1.0]), np.array([4.0, 11.0, 7.5]), rng.random(3)
-        atoms = crystals.fill(cell, vectors, low, high, origin)
+        atoms = blocks.fill(cell, vectors, low, high, origin)
         every = (origin + (cell.sites[:, None] + block) @ vectors).reshape(-1, 3)
         numbers = np.repeat(cell.numbers, len(block))
         inside = ((every >= low) & (every < high)).all(axis=1)
@@ -131,11 +131,11 @@ def test_fill_finds_every_atom_in_the_box() -> None:
 
 
 def test_fill_counts_a_crystal_that_stands_square_in_its_box(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = crystals.Cell(2.0 * np.eye(3), np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]), np.array([11, 17]))
-    whole = crystals.fill(cell, cell.vectors, np.zeros(3), np.array([6.0, 8.0, 10.0]), np.zeros(3))
+    cell = unitcells.Cell(2.0 * np.eye(3), np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]), np.array([11, 17]))
+    whole = blocks.fill(cell, cell.vectors, np.zeros(3), np.array([6.0, 8.0, 10.0]), np.zeros(3))
     assert np.bincount(whole.numbers)[[11, 17]].tolist() == [60, 60]
-    monkeypatch.setattr(crystals, "ROWS_AT_A_TIME", 1)
-    apart = crystals.fill(cell, cell.vectors, np.zeros(3), np.array([6.0, 8.0, 10.0]), np.zeros(3))
+    monkeypatch.setattr(blocks, "ROWS_AT_A_TIME", 1)
+    apart = blocks.fill(cell, cell.vectors, np.zeros(3), np.array([6.0, 8.0, 10.0]), np.zeros(3))
     np.testing.assert_array_equal(whole.positions, apart.positions)
 
 
@@ -143,18 +143,18 @@ def test_orientations_are_rotations_most_of_them_near_a_zone_axis() -> None:
     rng = rng_of(6)
     near = 0
     for _ in range(300):
-        vectors = crystals.draw_vectors(rng, 221)
-        turned = crystals.orient(rng, vectors)
+        vectors = unitcells.draw_vectors(rng, 221)
+        turned = blocks.orient(rng, vectors)
         np.testing.assert_allclose(turned @ turned.T, vectors @ vectors.T, atol=1e-9)
         assert np.linalg.det(turned) == pytest.approx(np.linalg.det(vectors))
-        zones = np.array(crystals.ZONES) @ turned
+        zones = np.array(blocks.ZONES) @ turned
         near += np.degrees(np.arccos(np.abs(zones[:, 2] / np.linalg.norm(zones, axis=1)).max())) < 10.0
     assert near > 0.75 * 0.95 * 300 - 4 * np.sqrt(300 / 4)
 
 
 @pytest.mark.parametrize(("counts", "ratio"), [((20, 22, 18), 0.67), ((60, 50), 0.6)])
 def test_scattered_points_keep_their_distance_and_forget_their_grid(counts: tuple[int, ...], ratio: float) -> None:
-    points = crystals.scattered(rng_of(0), counts, 2.0, 2.0 * ratio)
+    points = blocks.scattered(rng_of(0), counts, 2.0, 2.0 * ratio)
     assert points.min() >= 0.0
     assert (points.max(axis=0) <= 2.0 * np.array(counts)).all()
     assert len(points) > 0.97 * np.prod(counts)
@@ -168,19 +168,19 @@ def test_atomic_weights_are_near_the_tabulated_ones() -> None:
     from ase.data import atomic_masses
 
     for number in range(1, 104):
-        assert crystals.atomic_weight(number) == pytest.approx(atomic_masses[number], rel=0.13)
+        assert blocks.atomic_weight(number) == pytest.approx(atomic_masses[number], rel=0.13)
 
 
 def test_films_have_the_density_and_distance_of_the_paper() -> None:
     for seed in range(10):
-        film = crystals.draw_film(rng_of(seed), 40.0, 30.0, 100_000)
+        film = blocks.draw_film(rng_of(seed), 40.0, 30.0, 100_000)
         number = int(film.numbers[0])
         inside = ((film.positions > 3) & (film.positions < np.array([37, 37, 27]))).all(axis=1)
-        density = inside.sum() * crystals.atomic_weight(number) / 0.60221 / (34 * 34 * 24)
+        density = inside.sum() * blocks.atomic_weight(number) / 0.60221 / (34 * 34 * 24)
         assert density < 7.4
         assert density > 1.8 or number <= 4
         distance, _ = cKDTree(film.positions).query(film.positions, k=2)
-        assert distance[:, 1].min() >= crystals.CLOSEST
+        assert distance[:, 1].min() >= unitcells.CLOSEST
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -189,7 +189,7 @@ def test_within_is_the_convex_hull(size: int) -> None:
     for count in (size + 1, 8, 20):
         corners, points = rng.standard_normal((count, size)), 1.5 * rng.standard_normal((500, size))
         expected = Delaunay(corners).find_simplex(points) >= 0
-        np.testing.assert_array_equal(crystals.within(points, corners), expected)
+        np.testing.assert_array_equal(blocks.within(points, corners), expected)
 
 
 def test_wedges_slope_by_5_to_45_degrees_at_either_surface() -> None:
@@ -197,7 +197,7 @@ def test_wedges_slope_by_5_to_45_degrees_at_either_surface() -> None:
     points = np.stack(np.meshgrid(side, side, height, indexing="ij"), -1)
     angles, surfaces = [], []
     for seed in range(40):
-        kept = crystals.wedge(rng_of(seed), points.reshape(-1, 3), 40.0, 200.0).reshape(points.shape[:3])
+        kept = blocks.wedge(rng_of(seed), points.reshape(-1, 3), 40.0, 200.0).reshape(points.shape[:3])
         cuts = []
         for top in (kept, kept[:, :, ::-1]):
             lost = 0.05 * top.argmax(axis=2)
@@ -214,8 +214,8 @@ def test_wedges_slope_by_5_to_45_degrees_at_either_surface() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_shapes_keep_or_remove_one_convex_part(seed: int) -> None:
-    points = rng_of(1).uniform(0, 40 + 2 * crystals.REACH, (3000, 3))
-    chosen = crystals.shape(rng_of(seed), points, 40 + 2 * crystals.REACH, 40.0)
+    points = rng_of(1).uniform(0, 40 + 2 * blocks.REACH, (3000, 3))
+    chosen = blocks.shape(rng_of(seed), points, 40 + 2 * blocks.REACH, 40.0)
     parts = [points[part] for part in (chosen, ~chosen) if part.sum() > 3]
     assert any((Delaunay(part).find_simplex(points) >= 0).sum() == len(part) for part in parts)
 
@@ -232,10 +232,10 @@ def test_points_keep_a_pixel_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_defects_take_or_move_at_most_a_quarter() -> None:
-    atoms = crystals.Atoms(rng_of(0).random((4000, 3)), np.full(4000, 29))
+    atoms = blocks.Atoms(rng_of(0).random((4000, 3)), np.full(4000, 29))
     moved, removed = [], []
     for seed in range(100):
-        left = crystals.defects(rng_of(seed), atoms)
+        left = blocks.defects(rng_of(seed), atoms)
         if len(left.numbers) == 4000:
             moved.append(left.positions - atoms.positions)
         else:
@@ -244,7 +244,7 @@ def test_defects_take_or_move_at_most_a_quarter() -> None:
     assert max(removed) <= 1000
     shifts = np.concatenate([shift[shift.any(axis=1)] for shift in moved])
     assert max(shift.any(axis=1).sum() for shift in moved) <= 1000
-    assert shifts.std() == pytest.approx(crystals.profiles.RMS_RADIUS[28], rel=0.02)
+    assert shifts.std() == pytest.approx(profiles.RMS_RADIUS[28], rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["crystal", "amorphous3d", "points"])
@@ -278,7 +278,7 @@ def test_scenes_never_hold_too_many_atoms(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_single_atoms_are_where_the_image_has_maxima(monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = crystals.Atoms(np.zeros((0, 3)), np.zeros(0, np.int64))
+    empty = blocks.Atoms(np.zeros((0, 3)), np.zeros(0, np.int64))
     monkeypatch.setattr(crystals, "support", lambda *_: empty)
     near = []
     for seed in range(30):
@@ -415,5 +415,11 @@ def test_without_ase_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setitem(sys.modules, "ase.io", None)
     path = tmp_path / "nacl.cif"
     path.write_text(NACL)
-    with pytest.raises(ParameterError, match=r"pip install 'temclean\[crystal\]'"):
+    with pytest.raises(MissingExtraError, match=r"temclean\[crystal\]"):
         crystals.from_file(path, rng_of(0), 32, 0.1)
+
+
+@pytest.mark.parametrize("draw", [crystals.crystal, crystals.amorphous3d, crystals.points])
+def test_a_field_that_no_atoms_could_fill_is_refused(draw) -> None:
+    with pytest.raises(ParameterError, match="5000 Å is too wide"):
+        draw(rng_of(0), 1000, 5.0)

@@ -22,8 +22,8 @@ FLOORS = [
     ["pipeline"],
     ["models", "tiling", "noise", "specimen", "metrics", "io", "postprocess"],
     ["formats", "scales", "scaling", "modelfile", "layout", "atoms", "shapes", "crystals", "textures", "mtf"],
-    ["pairs", "projection", "contrast", "outlines"],
-    ["profiles"],
+    ["pairs", "projection", "contrast", "outlines", "blocks"],
+    ["profiles", "unitcells"],
     sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi")),
     ["errors", "data", "weights"],
 ]

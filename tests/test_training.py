@@ -54,8 +54,18 @@ def test_reach_bounds_what_one_pixel_can_change() -> None:
     assert 0.8 * network.reach < furthest <= network.reach
 
 
-def test_pairs_come_again_from_their_seed() -> None:
-    first, again, other = (Pairs(SMALL, seed) for seed in (3, 3, 4))
+MICROSCOPES = [
+    replace(SMALL, families=(family,), specimen=what, bank=8, first=3)
+    for family in ("tem", "stem", "sem")
+    for what in ("hr", "lr")
+]
+
+
+@pytest.mark.parametrize("options", [SMALL, *MICROSCOPES], ids=lambda options: f"{options.families} {options.specimen}")
+def test_pairs_come_again_from_their_seed(options: DataOptions) -> None:
+    if options.specimen == "hr":
+        pytest.importorskip("ase", reason="the crystal extra is not installed")
+    first, again, other = (Pairs(options, seed) for seed in (3, 3, 4))
     for _ in range(3):
         noisy, clean = first.batch()
         noisy_again, clean_again = again.batch()
