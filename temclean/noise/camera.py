@@ -21,18 +21,23 @@ LONGEST_WALK = 256
 
 
 @dataclass(frozen=True)
-class FixedPattern(Noise):
+class Levelled(Noise):
+    """A step with a standard deviation, ``level``."""
+
+    level: float = 0.02
+
+    def __post_init__(self) -> None:
+        check("level", self.level, 0, LARGEST_LEVEL)
+
+
+@dataclass(frozen=True)
+class FixedPattern(Levelled):
     r"""Give each pixel a gain of its own, :math:`p' = p + p n`, n ~ N(0, s) (eq. 31).
 
     Attributes
     ----------
     level : s, relative to the gain.
     """
-
-    level: float = 0.02
-
-    def __post_init__(self) -> None:
-        check("level", self.level, 0, LARGEST_LEVEL)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         _camera.gain(pixels.reshape(-1), out.reshape(-1), self.level, seed, threads)
@@ -82,7 +87,7 @@ class DarkCurrent(Noise):
 
 
 @dataclass(frozen=True)
-class Thermal(Noise):
+class Thermal(Levelled):
     r"""Add the white noise of a warm conductor, :math:`p' = p + n`, n ~ N(0, s) (eq. 34).
 
     Attributes
@@ -90,28 +95,18 @@ class Thermal(Noise):
     level : s, in units of intensity.
     """
 
-    level: float = 0.02
-
-    def __post_init__(self) -> None:
-        check("level", self.level, 0, LARGEST_LEVEL)
-
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         _noise.gaussian(pixels.reshape(-1), out.reshape(-1), self.level, False, seed, threads)
 
 
 @dataclass(frozen=True)
-class Flicker(Noise):
+class Flicker(Levelled):
     r"""Add pink noise, :math:`p' = p + F(n / f)`, f being the spatial frequency and F the Fourier transform (eq. 35).
 
     Attributes
     ----------
     level : standard deviation of the pattern over an image, in units of intensity; the paper gives that of n instead.
     """
-
-    level: float = 0.02
-
-    def __post_init__(self) -> None:
-        check("level", self.level, 0, LARGEST_LEVEL)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         rows, columns = pixels.shape
@@ -128,18 +123,13 @@ class Flicker(Noise):
 
 
 @dataclass(frozen=True)
-class Reset(Noise):
+class Reset(Levelled):
     r"""Add one number to all pixels of a row, :math:`p' = p + n_{row}`, n ~ N(0, s) (eq. 36).
 
     Attributes
     ----------
     level : s, in units of intensity.
     """
-
-    level: float = 0.02
-
-    def __post_init__(self) -> None:
-        check("level", self.level, 0, LARGEST_LEVEL)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         rows = np.empty(len(pixels))
@@ -148,7 +138,7 @@ class Reset(Noise):
 
 
 @dataclass(frozen=True)
-class ColumnPattern(Noise):
+class ColumnPattern(Levelled):
     r"""Add one number to all pixels of a column, :math:`p' = p + n_{column}`, n ~ N(0, s).
 
     Not in the paper: a CMOS camera's columns have amplifiers of their own, and a real dark frame shows them.
@@ -158,11 +148,6 @@ class ColumnPattern(Noise):
     level : s, in units of intensity.
     """
 
-    level: float = 0.02
-
-    def __post_init__(self) -> None:
-        check("level", self.level, 0, LARGEST_LEVEL)
-
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         columns = np.empty(pixels.shape[1])
         _scan.walk(columns, self.level, 0.0, seed)
@@ -170,8 +155,8 @@ class ColumnPattern(Noise):
 
 
 @dataclass(frozen=True)
-class BlackPixels(Noise):
-    """Darken clusters of pixels, each grown by a random walk (eqs. 37 and 52).
+class Clusters(Noise):
+    """Multiply clusters of pixels, each grown by a random walk.
 
     Attributes
     ----------
@@ -183,11 +168,13 @@ class BlackPixels(Noise):
     count: int = 20
     steps: int = 4
     low: float = 0.0
-    high: float = 0.5
+    high: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_clusters(self.count, self.steps, self.low, self.high)
-        check("high", self.high, 0, 1)
+        whole("count", self.count, 0, 10**9)
+        whole("steps", self.steps, 0, LONGEST_WALK)
+        check("low", self.low, 0, self.high)
+        check("high", self.high, self.low, 1e6)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         np.copyto(out, pixels)
@@ -195,28 +182,26 @@ class BlackPixels(Noise):
 
 
 @dataclass(frozen=True)
-class Zingers(Noise):
-    """Brighten clusters of pixels, each grown by a random walk (eqs. 38 and 53).
+class BlackPixels(Clusters):
+    """Darken clusters of pixels (eqs. 37 and 52): factors of up to 1."""
 
-    Attributes
-    ----------
-    count : clusters.
-    steps : most steps of a walk, 0 to 256; their number is uniform from 0 on.
-    low, high : range of the factor that a cluster is multiplied by, 1 or more.
-    """
+    high: float = 0.5
 
-    count: int = 20
-    steps: int = 4
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check("high", self.high, 0, 1)
+
+
+@dataclass(frozen=True)
+class Zingers(Clusters):
+    """Brighten clusters of pixels (eqs. 38 and 53): factors of 1 or more."""
+
     low: float = 1.5
     high: float = 5.0
 
     def __post_init__(self) -> None:
-        _check_clusters(self.count, self.steps, self.low, self.high)
+        super().__post_init__()
         check("low", self.low, 1, 1e6)
-
-    def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
-        np.copyto(out, pixels)
-        _camera.clusters(out, self.count, self.steps, self.low, self.high, seed)
 
 
 @dataclass(frozen=True)
@@ -255,10 +240,3 @@ class Quantisation(Noise):
         np.multiply(pixels, self.steps, out=out)
         np.rint(out, out=out)
         np.multiply(out, 1.0 / self.steps, out=out)
-
-
-def _check_clusters(count: int, steps: int, low: float, high: float) -> None:
-    whole("count", count, 0, 10**9)
-    whole("steps", steps, 0, LONGEST_WALK)
-    check("low", low, 0, high)
-    check("high", high, low, 1e6)
