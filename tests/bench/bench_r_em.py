@@ -1,8 +1,8 @@
 """Inference beside r_em (Lobato 2024; PyPI's tk_r_em), in turns on one machine.
 
-    python tests/bench/bench_r_em.py PYTHON [MODEL] [--size PX]
+    python tests/bench/bench_r_em.py [PYTHON] [MODEL] [--size PX]
 
-PYTHON is that of an environment with ``tk_r_em``, ``tensorflow-cpu`` and ``tf_keras``, which wants other packages than
+Without PYTHON it says so and does nothing. PYTHON is that of an environment with ``tk_r_em``, ``tensorflow-cpu`` and ``tf_keras``, which wants other packages than
 temclean does. Each program loads its network once and then restores the same image again and again, by turns; each
 uses the threads that it likes. CPU seconds are sound on a machine that does other work too. Returns 1 if r_em takes
 less than 40 times as long.
@@ -38,10 +38,13 @@ for _ in sys.stdin:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("python")
+    parser.add_argument("python", nargs="?")
     parser.add_argument("model", nargs="?", default="g")
     parser.add_argument("--size", type=int, default=512)
     options = parser.parse_args()
+    if options.python is None:
+        print("r_em not measured: give the Python of an environment with tk_r_em, tensorflow-cpu and tf_keras")
+        return 0
     image = np.random.default_rng(0).poisson(50.0, (options.size, options.size)).astype(np.float32)
     path = Path(f"r_em_{os.getpid()}.npy")
     np.save(path, image)
