@@ -2,7 +2,8 @@
 
     python tests/bench/bench_r_em.py [PYTHON] [MODEL] [--size PX]
 
-Without PYTHON it says so and does nothing. PYTHON is that of an environment with ``tk_r_em``, ``tensorflow-cpu`` and ``tf_keras``, which wants other packages than
+Without PYTHON it says so and does nothing. PYTHON is that of an environment with
+ ``tk_r_em``, ``tensorflow-cpu`` and ``tf_keras``, which wants other packages than
 temclean does. Each program loads its network once and then restores the same image again and again, by turns; each
 uses the threads that it likes. CPU seconds are sound on a machine that does other work too. Returns 1 if r_em takes
 less than 40 times as long.
