@@ -62,19 +62,20 @@ class DataOptions:
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
 
 
-def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
-    """Add one draw of a simple noise family to a crop."""
+def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Add one draw of a simple noise family to a crop: (noisy, clean), the latter lit unevenly for ``bbg-keep``."""
     seed = int(rng.integers(2**63))
     kinds: dict[str, noise.Noise] = {
         "g": noise.Gaussian(level, clip=clip),
         "sp": noise.SaltPepper(level),
         "gsp": noise.GaussianSaltPepper(level, clip=clip),
-        "bbg": noise.BackgroundBrightness(
-            level, patches=int(rng.choice([1, 2, 3, 4, 6])), smooth=bool(rng.random() < 0.6), clip=clip
-        ),
     }
-    noisy: Array = noise.apply(image, kinds[family], seed)
-    return noisy
+    if family in kinds:
+        return noise.apply(image, kinds[family], seed), image
+    patches, smooth = int(rng.choice([1, 2, 3, 4, 6])), bool(rng.random() < 0.6)
+    background = noise.BackgroundBrightness(level, patches=patches, smooth=smooth, clip=clip)
+    clean = noise.background(image, background, seed) if family == "bbg-keep" else image
+    return noise.apply(image, background, seed), clean
 
 
 def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -134,7 +135,7 @@ class Pairs:
             noisy, clean = record(clean, family, pixel_size, rng)
         else:
             clip = impulses or bool(rng.random() < options.clip)
-            noisy = add_noise(clean, family, rng.uniform(*options.levels), clip, rng)
+            noisy, clean = add_noise(clean, family, rng.uniform(*options.levels), clip, rng)
         low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
         return (noisy - low) / (high - low), (clean - low) / (high - low)
 

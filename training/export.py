@@ -30,6 +30,7 @@ SUMMARIES = {
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",
     "bbg": "uneven background brightness and Gaussian noise; removes both",
+    "bbg-keep": "uneven background brightness and Gaussian noise; keeps the brightness of regions",
 }
 
 DATA = (

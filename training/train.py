@@ -50,6 +50,7 @@ RECIPES = {
     "bbg": Recipe(
         DataOptions(families=("bbg",), specimen="atoms", crop=192, batch=8, scene=384, bank=256), heaviest=1.0
     ),
+    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",))),
 }
 """``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""
