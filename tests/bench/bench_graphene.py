@@ -45,6 +45,11 @@ def spoiled(clean: np.ndarray, family: str, level: float, seed: int = 0) -> np.n
     return evaluate.distort(clean, family, level, SEED + seed)
 
 
+def similarity(clean: np.ndarray, run: evaluate.Restore, model: str, level: float) -> float:
+    wanted = evaluate.target(clean, model, level, SEED)
+    return metrics.ms_ssim(wanted, run(spoiled(clean, model, level)), data_range=1.0)
+
+
 def table(names: list[str], restore: dict) -> None:
     for pixel_size in PIXEL_SIZES:
         clean = truth(pixel_size).image
@@ -81,8 +86,7 @@ def peers(names: list[str]) -> None:
             rows = {"temclean": [partial(temclean.denoise, model=model, device="cpu")], **filters}
             for name, variants in rows.items():
                 best = [
-                    max(metrics.ms_ssim(clean, run(spoiled(clean, model, c)), data_range=1.0) for run in variants)
-                    for c in (0.1, 0.2, 0.3, 0.36)
+                    max(similarity(clean, run, model, level) for run in variants) for level in (0.1, 0.2, 0.3, 0.36)
                 ]
                 print(f"{pixel_size:5} {model:8} {name:9} " + " ".join(f"{value:.4f}" for value in best), flush=True)
             try:
@@ -90,8 +94,8 @@ def peers(names: list[str]) -> None:
             except ImportError:
                 continue
             best = [
-                metrics.ms_ssim(clean, bm3d(spoiled(clean, model, c), c).astype(np.float32), data_range=1.0)
-                for c in (0.1, 0.2, 0.3, 0.36)
+                similarity(clean, lambda noisy, c=level: bm3d(noisy, c).astype(np.float32), model, level)
+                for level in (0.1, 0.2, 0.3, 0.36)
             ]
             print(f"{pixel_size:5} {model:8} BM3D      " + " ".join(f"{value:.4f}" for value in best), flush=True)
 
