@@ -136,7 +136,8 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
         camera = mtf.draw(np.random.Generator(np.random.PCG64([pair.noise_seed, 1])))
         clean = np.maximum(mtf.blur(clean, camera), np.float32(0.0))
         transfer = ({"step": "mtf", **asdict(camera)},)
-    noisy = noise.apply(clean, kind, pair.noise_seed, threads=os.cpu_count() or 1)
+    settled = _settled(kind, clean, pair.noise_seed)
+    noisy = noise.apply(clean, settled, pair.noise_seed, threads=os.cpu_count() or 1)
     nanometres = truth.pixel_size / 10
     for name, pixels in ((pair.clean, clean), (pair.noisy, noisy)):
         image = io.Image.from_array(pixels, pixel_size=(nanometres, nanometres), unit="nm")
@@ -144,7 +145,8 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
     if len(truth.positions):
         _write_columns(folder / table, truth)
         pair = replace(pair, columns=table)
-    return replace(pair, drawn=_described(kind, clean, pair.noise_seed, transfer))
+    steps = _described(settled)
+    return replace(pair, drawn=None if steps is None else transfer + steps)
 
 
 def _specimen_of(pair: Pair, folder: Path) -> specimen.Specimen:
@@ -174,14 +176,17 @@ def _calibrated(kind: noise.Noise, pixel_size: float | None) -> noise.Noise:
     return kind
 
 
-def _described(
-    kind: noise.Noise, clean: Array, seed: int, transfer: tuple[dict[str, Any], ...] = ()
-) -> tuple[dict[str, Any], ...] | None:
-    """Return what a microscope draws for an image."""
-    if not isinstance(kind, noise.Microscope):
+def _settled(kind: noise.Noise, clean: noise.Pixels, seed: int) -> noise.Noise:
+    """Let a microscope draw its steps, once for all frames of a movie."""
+    return kind.draw(clean, seed) if isinstance(kind, noise.Microscope) else kind
+
+
+def _described(kind: noise.Noise) -> tuple[dict[str, Any], ...] | None:
+    """Return the steps that a microscope drew."""
+    if not isinstance(kind, noise.Chain):
         return None
     names = {family: name for name, family in reversed(noise.FAMILIES.items())}
-    return transfer + tuple({"step": names[type(step)], **asdict(step)} for step in kind.draw(clean, seed).steps)
+    return tuple({"step": names[type(step)], **asdict(step)} for step in kind.steps)
 
 
 def _digest(path: Path) -> str:
@@ -199,17 +204,21 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
     with io.read(clean) as image:
         low, high = _range(image)
         pixel_size = _angstroms(image)
-        calibrated = _calibrated(kind, pixel_size)
+
+        def scaled(index: int) -> NDArray[np.float64]:
+            frame: NDArray[np.float64] = (image.pixels[index].astype(np.float64) - low) / (high - low)
+            return frame
+
+        settled = _settled(_calibrated(kind, pixel_size), scaled(0), pair.noise_seed)
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for index in range(len(image.pixels)):
-                frame = (image.pixels[index].astype(np.float64) - low) / (high - low)
-                noisy = noise.apply(frame, calibrated, pair.noise_seed + index, threads=os.cpu_count() or 1)
+                noisy = noise.apply(scaled(index), settled, pair.noise_seed + index, threads=os.cpu_count() or 1)
                 yield (low + noisy * (high - low)).astype(np.float32)
 
         io.write(folder / pair.noisy, image, frames())
-    seen = _seen_from(folder, clean)
-    return replace(pair, clean=seen, low=low, high=high, sha256=digest, pixel_size=pixel_size)
+    seen, steps = _seen_from(folder, clean), _described(settled)
+    return replace(pair, clean=seen, low=low, high=high, sha256=digest, pixel_size=pixel_size, drawn=steps)
 
 
 def _angstroms(image: io.Image) -> float | None:

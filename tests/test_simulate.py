@@ -240,3 +240,18 @@ def test_jitter_of_own_files_is_measured_in_their_pixels(run: Run, tmp_path: Pat
         json.loads((tmp_path / unit / "manifest.json").read_text())["pairs"][0]["pixel_size"] for unit in ("nm", "Å")
     ]
     assert sizes == pytest.approx([0.2, 0.2], rel=1e-4)
+
+
+def test_a_movie_has_one_microscope(run: Run, tmp_path: Path) -> None:
+    movie = np.full((3, 48, 48), 0.5, np.float32)
+    movie[:, 10:30] = 0.9
+    own = tmp_path / "movie.tif"
+    io.write(own, io.Image.from_array(movie, 0.1, "nm"), list(movie))
+    assert run("simulate", own, "--noise", "tem", "--seed", 4, "-o", tmp_path / "out").code == 0
+    (pair,) = json.loads((tmp_path / "out" / "manifest.json").read_text())["pairs"]
+    chain = noise.Tem(pixel_size=1.0).draw(movie[0].astype(np.float64), pair["noise_seed"])
+    assert [noise.FAMILIES[step["step"]] for step in pair["drawn"]] == [type(step) for step in chain.steps]
+    with io.read(tmp_path / "out" / "movie_noisy.tif") as noisy:
+        for index in range(3):
+            expected = noise.apply(movie[index].astype(np.float64), chain, pair["noise_seed"] + index)
+            np.testing.assert_array_equal(noisy.pixels[index], expected.astype(np.float32))
