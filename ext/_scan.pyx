@@ -138,14 +138,17 @@ cdef cloned_void spread_row(
             out[i] = out[i] + weight * x[i - k]
 
 
-def walk(double[::1] out not None, double spread, double phi, uint64_t seed):
-    """Write one AR(1) series: out[0] = a / sqrt(1 - phi^2), out[k] = phi out[k - 1] + a, a ~ N(0, spread)."""
+def walk(double[::1] out not None, double spread, double phi, uint64_t seed, uint32_t series):
+    """Write one AR(1) series: out[0] = a / sqrt(1 - phi^2), out[k] = phi out[k - 1] + a, a ~ N(0, spread).
+
+    Of one seed there are as many as wanted, numbered from 0 on.
+    """
     cdef float normals[BLOCK]
     cdef Py_ssize_t i
     cdef double place = 0
     for i in range(out.shape[0]):
         if i % BLOCK == 0:
-            normal_block(seed, i // 4, STREAM_WALK, normals)
+            normal_block(seed, (<uint64_t> series << 32) + i // 4, STREAM_WALK, normals)
         place = phi * place + spread * normals[i % BLOCK] if i else spread * normals[0] / sqrt(1 - phi * phi)
         out[i] = place
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from temclean import __version__
 from temclean.errors import DeviceError, FileError, ImageError, MissingExtraError, TemcleanError
@@ -50,6 +51,19 @@ def zone_of(context: click.Context, option: click.Parameter, value: str | None) 
     except ValueError:
         raise click.BadParameter(f"{value!r} is not three whole numbers such as 1,1,0") from None
     return u, v, w
+
+
+OF_SPECIMEN = ["specimen", "zone", "thickness", "size", "pixel_size"]
+
+
+def refuse_with(source: str, names: list[str]) -> None:
+    """Refuse options that were given and mean nothing beside where the images come from."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if option.name in names and given and context.params[option.name] != ():
+            what = "CLEAN" if option.name == "clean" else option.opts[0]
+            raise click.UsageError(f"{what} means nothing with {source}; leave it out")
 
 
 class Training(click.Command):
@@ -184,12 +198,12 @@ def simulate(
     from temclean import tables
 
     if manifest is not None:
-        if family or clean:
-            raise click.UsageError("--from takes everything from the manifest; give no CLEAN and no --noise with it")
+        refuse_with("--from", ["clean", "family", "level", "settings", "count", "seed", *OF_SPECIMEN])
         planned = book.load(manifest)
     elif family is None:
         raise click.UsageError("give --noise FAMILY, or --from MANIFEST")
     elif clean:
+        refuse_with("CLEAN", ["count", *OF_SPECIMEN])
         planned = pairs.own(clean, family, book.noise_of(family, level, settings), seed)
     else:
         noise = book.noise_of(family, level, settings)

@@ -1,14 +1,10 @@
-"""Random crystals, films and points as a high-resolution microscope projects them; and crystals from files.
+"""Random crystals, films and points as a high-resolution microscope projects them.
 
 After Lobato, Friedrich and Van Aert 2024, "Specimen generation". Lengths are in Å, coordinates (x, y, z): x to the
 right, y down, z along the beam. What the paper leaves open is marked [R], our reading.
 """
 
-import contextlib
-import io
-import warnings
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +17,12 @@ from temclean.blocks import (
     Atoms,
     draw_crystal,
     draw_film,
-    fill,
-    frame,
     scattered,
     support,
     weathered,
 )
-from temclean.errors import FileError, ParameterError
+from temclean.errors import ParameterError
 from temclean.projection import Projected
-from temclean.unitcells import Cell, ase
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -39,110 +32,6 @@ LARGEST_SIZE = 32768
 
 WIDEST = 4000.0
 """Field of a random scene in Å at most: over a thousand pixels of the paper's largest, 0.9 Å."""
-
-MOST_FROM_FILE = 4_000_000
-"""More atoms than this from a file are refused."""
-
-
-def read(path: Path) -> tuple[Cell, bool]:
-    """Read atoms with ASE: their cell, and whether they repeat in it; without a cell, one of 1 Å with its origin."""
-    if not path.is_file():
-        raise FileError(f"{path}: there is no such file; give a .cif or .xyz file")
-    reader = ase("io")
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            atoms = reader.read(str(path))
-            positions = np.array(atoms.get_positions(), np.float64)
-            numbers = np.array(atoms.get_atomic_numbers(), np.int64)
-            vectors = np.array(atoms.cell[:], np.float64)
-            repeats = bool(np.any(atoms.pbc))
-    except Exception as error:  # ASE's readers raise whatever a damaged file leads to
-        reason = f" ({' '.join(str(error).split())[:120]})" if str(error) else ""
-        raise FileError(f"{path}: cannot be read as a crystal{reason}; give a valid .cif or .xyz file") from error
-    if not len(numbers) or not np.isfinite(positions).all():
-        raise FileError(f"{path}: holds no atoms with positions; give a structure with at least one")
-    if numbers.min() < 1 or numbers.max() > 103:
-        wrong = int(numbers.min() if numbers.min() < 1 else numbers.max())
-        raise FileError(f"{path}: holds an atom of atomic number {wrong}; only 1 to 103 can be drawn")
-    if not repeats or abs(float(np.linalg.det(vectors))) < 1e-6:
-        return Cell(np.eye(3), positions, numbers), False
-    return Cell(vectors, positions @ np.linalg.inv(vectors) % 1.0, numbers), True
-
-
-def from_file(
-    path: str | Path,
-    rng: np.random.Generator,
-    size: int,
-    pixel_size: float,
-    zone: tuple[int, int, int] = (0, 0, 1),
-    thickness: float | None = None,
-) -> Projected:
-    """Project a crystal from a .cif or .xyz file, or any other that ASE reads.
-
-    The crystal fills the field of view, perfect, with the zone axis along the beam and a (else b) to the right, shifted
-    at random. Atoms without a cell are drawn once, centred, the zone being a direction in their own axes. Profiles are
-    those of :func:`temclean.profiles.typical`; the image is not inverted and its maximum is 1. All columns are given,
-    resolved or not.
-
-    Parameters
-    ----------
-    path : the file.
-    size : pixels along each side.
-    pixel_size : Å a pixel.
-    zone : the direction [u v w] along the beam.
-    thickness : Å; 50 if None.
-
-    Raises
-    ------
-    FileError : the file is missing, cannot be read, or has no atoms or unknown ones.
-    ParameterError : a number is out of range, the atoms are over 4 million, or ASE is not installed.
-    """
-    width = checked(size, pixel_size)
-    if len(zone) != 3 or not np.isfinite(zone).all() or not np.any(zone):
-        raise ParameterError(
-            f"zone {tuple(zone)} is no direction; give three numbers that are not all 0, such as 0 0 1"
-        )
-    if thickness is not None and not 0.0 < thickness < np.inf:
-        raise ParameterError(f"thickness {thickness} is out of range; choose more than 0 Å")
-    cell, periodic = read(Path(path))
-    if thickness is not None and not periodic:
-        raise ParameterError(f"{path}: has no cell to repeat to a thickness of {thickness} Å; leave the thickness out")
-    beam = np.asarray(zone, np.float64) @ cell.vectors
-    sideways = cell.vectors[0] if np.linalg.norm(np.cross(cell.vectors[0], beam)) > 1e-6 else cell.vectors[1]
-    vectors = cell.vectors @ frame(beam, sideways)
-    atoms = stacked(path, cell, vectors, width, thickness or 50.0, rng) if periodic else alone(cell, vectors)
-    flat = atoms.positions[:, 1::-1] / pixel_size + (size - 1) / 2
-    seen = projected(
-        flat, atoms.numbers, profiles.typical(np.unique(atoms.numbers).tolist()), size, pixel_size, len(flat)
-    )
-    top = max(float(seen.image.max()), 1e-30)
-    return Projected(np.maximum(seen.image / np.float32(top), np.float32(0.0)), seen.positions, seen.brightness)
-
-
-def stacked(
-    path: str | Path, cell: Cell, vectors: Floats, width: float, thickness: float, rng: np.random.Generator
-) -> Atoms:
-    """Fill a box around the origin with a crystal, if that is not too much."""
-    expected = cell.density * width**2 * thickness
-    if expected > MOST_FROM_FILE:
-        raise ParameterError(
-            f"{path}: {expected:.3g} atoms in a field of {width:.0f} Å and a thickness of {thickness:g} Å are over "
-            f"{MOST_FROM_FILE}; use a smaller size, pixel size or thickness"
-        )
-    high = np.array([width, width, thickness]) / 2.0
-    origin = rng.random(3) @ vectors * (1.0, 1.0, 0.0)
-    return fill(cell, vectors, -high - 1e-6, high - 1e-6, origin)
-
-
-def alone(cell: Cell, vectors: Floats) -> Atoms:
-    """Centre atoms that have no cell."""
-    positions = cell.sites @ vectors
-    return Atoms(positions - (positions.min(axis=0) + positions.max(axis=0)) / 2.0, cell.numbers)
 
 
 def checked(size: int, pixel_size: float) -> float:
@@ -182,7 +71,7 @@ def crystal(rng: np.random.Generator, size: int, pixel_size: float) -> Projected
     """
     width = field(size, pixel_size)
     atoms = weathered(rng, draw_crystal(rng, width, size * pixel_size, MOST_IN_SPECIMEN), width)
-    return scene(rng, atoms, support(rng, width), size, pixel_size)
+    return scene(rng, atoms, support(rng, width), size, pixel_size, len(atoms.numbers))
 
 
 def amorphous3d(rng: np.random.Generator, size: int, pixel_size: float) -> Projected:
@@ -192,7 +81,7 @@ def amorphous3d(rng: np.random.Generator, size: int, pixel_size: float) -> Proje
     """
     width = field(size, pixel_size)
     atoms = weathered(rng, draw_film(rng, width, size * pixel_size, MOST_IN_FILM), width)
-    return scene(rng, atoms, support(rng, width), size, pixel_size, columns=False)
+    return scene(rng, atoms, support(rng, width), size, pixel_size, 0)
 
 
 def points(rng: np.random.Generator, size: int, pixel_size: float) -> Projected:
@@ -207,25 +96,28 @@ def points(rng: np.random.Generator, size: int, pixel_size: float) -> Projected:
     flat = flat[rng.random(len(flat)) < rng.uniform(0.05, 1.0)]
     numbers = rng.choice(rng.integers(1, 104, int(rng.integers(1, 4))), len(flat))
     atoms = Atoms(np.pad(flat, ((0, 0), (0, 1))), numbers)
-    return scene(rng, atoms, support(rng, width), size, pixel_size)
+    return scene(rng, atoms, support(rng, width), size, pixel_size, len(atoms.numbers), apart=True)
 
 
 def scene(
-    rng: np.random.Generator, atoms: Atoms, below: Atoms, size: int, pixel_size: float, columns: bool = True
+    rng: np.random.Generator, atoms: Atoms, below: Atoms, size: int, pixel_size: float, named: int, apart: bool = False
 ) -> Projected:
-    """Project a specimen and its support (eqs. 16 to 22) and give the image its contrast (eqs. 23 to 26)."""
+    """Project a specimen and its support (eqs. 16 to 22) and give the image its contrast (eqs. 23 to 26).
+
+    The first ``named`` atoms form columns; where these are not known to be apart, only if they are resolved.
+    """
     numbers = np.concatenate([atoms.numbers, below.numbers])
     drawn = profiles.draw(np.unique(numbers).tolist(), rng)
     flat = (np.concatenate([atoms.positions, below.positions])[:, :2] - REACH)[:, ::-1] / pixel_size - 0.5
-    clean = resolved(
-        projected(flat, numbers, drawn, size, pixel_size, len(atoms.numbers) if columns else 0), pixel_size
-    )
+    clean = projected(flat, numbers, drawn, size, pixel_size, named)
+    if not apart:
+        clean = resolved(clean, pixel_size)
     image, polarity = contrast.finish(clean.image, rng)
     return Projected(image, clean.positions, clean.brightness, polarity)
 
 
 def resolved(clean: Projected, pixel_size: float) -> Projected:
-    """Keep the columns that are within a pixel or 0.3 Å of a maximum of the image; none if these are under a third.
+    """Keep the columns, or none if under a third of them are within a pixel or 0.3 Å of a maximum of the image.
 
     Where a specimen is not resolved, a few of its columns are near a maximum by chance.
     """
@@ -246,12 +138,10 @@ def resolved(clean: Projected, pixel_size: float) -> Projected:
         hit = owner[np.where(valid, pixel[:, 0] * columns + pixel[:, 1], 0)]
         found = np.where(valid & (hit >= 0), hit, found)
     _, first = np.unique(found, return_index=True)
-    chosen = np.sort(first[found[first] >= 0])
-    if 3 * len(chosen) < len(where):
-        chosen = chosen[:0]
-    kept = np.sort(order[chosen])
-    brightness = clean.brightness[kept]
-    return Projected(clean.image, clean.positions[kept], brightness / brightness.max(initial=np.float32(1e-30)))
+    chosen = first[found[first] >= 0]
+    if 3 * len(chosen) >= len(where):
+        return clean
+    return Projected(clean.image, clean.positions[:0], clean.brightness[:0])
 
 
 def projected(

@@ -1,6 +1,7 @@
 """What was simulated, written down so that the same pairs can be made again."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def noise_of(family: str, level: float | None = None, parameters: dict[str, Any]
     kind = noise.FAMILIES[family]
     first, *others = (field.name for field in fields(kind))
     level = LEVELS.get(family) if level is None else level
-    if fields(kind)[0].type is int and level is not None and level == int(level):
+    if fields(kind)[0].type is int and level is not None and math.isfinite(level) and level == int(level):
         level = int(level)
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in (parameters or {}).items()}
     if unknown := set(given) - set(others):
@@ -119,12 +120,33 @@ def load(path: Path) -> Manifest:
         described = dict(content["noise"])
         family = described.pop("family")
         level = described.pop(fields(noise.FAMILIES[family])[0].name)
-        pairs = tuple(Pair(**pair) for pair in content["pairs"])
+        pairs = tuple(_pair(number, pair) for number, pair in enumerate(content["pairs"]))
         return Manifest(family, noise_of(family, level, described), pairs, path.parent)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileError(f"{path} is no manifest of temclean simulate: {error}") from error
+
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+}
+
+
+def _pair(number: int, content: dict[str, Any]) -> Pair:
+    """Return a pair of a manifest, each of its values of the type that it should have."""
+    pair = Pair(**content)
+    for field in fields(Pair):
+        value, wanted = getattr(pair, field.name), str(getattr(field.type, "__name__", field.type)).partition(" |")[0]
+        if value is None or wanted not in KINDS:
+            continue
+        if not isinstance(value, KINDS[wanted]) or (isinstance(value, int) and value < 0):
+            raise ValueError(f"{field.name} of pair {number} is {value!r}")
+    if pair.zone is not None and (len(pair.zone) != 3 or not all(isinstance(index, int) for index in pair.zone)):
+        raise ValueError(f"zone of pair {number} is {pair.zone!r}")
+    return pair
 
 
 def save(manifest: Manifest, folder: Path) -> None:

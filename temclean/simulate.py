@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import inputs, io, manifest, mtf, noise, specimen
+from temclean import inputs, io, manifest, mtf, noise, specimen, structures
 from temclean.errors import FileError, ImageError, ParameterError, TemcleanError
 from temclean.manifest import Manifest, Outcome, Pair
 
@@ -44,6 +44,9 @@ def drawn(
         raise ParameterError(
             f"specimen {name!r} has no zone axis and no thickness; give these with a file such as a .cif"
         )
+    specimen.check(size, pixel_size)
+    if structure:
+        structures.check_view(zone or (0, 0, 1), thickness)
     shown = _seen_from(Path(), Path(name)) if structure else name
     pairs = [
         Pair(
@@ -97,7 +100,10 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
     FileError
         If the manifest is in the way or cannot be written. What is wrong with one pair is in its outcome.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made a folder: {error.strerror or error}; give another -o") from error
     if not overwrite and (folder / manifest.MANIFEST).exists():
         raise FileError(f"{folder / manifest.MANIFEST} exists; give another -o, or --overwrite to replace it")
     yield from plan.problems
@@ -116,7 +122,12 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
 
 def _make_pair(pair: Pair, plan: Manifest, folder: Path, overwrite: bool) -> Pair:
     table = pair.clean.replace("_clean.tif", "_columns.csv")
-    for name in [pair.clean, pair.noisy, table] if pair.specimen else [pair.noisy]:
+    names = [pair.clean, pair.noisy, table] if pair.specimen else [pair.noisy]
+    if len(set(names)) < len(names):
+        raise FileError(
+            f"{pair.clean} and {pair.noisy} are not names of two files, as of 0000_clean.tif and 0000_noisy.tif"
+        )
+    for name in names:
         if Path(name).name != name:
             raise FileError(f"{name} is not a plain file name")
         if not overwrite and (folder / name).exists():
@@ -142,6 +153,7 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
     for name, pixels in ((pair.clean, clean), (pair.noisy, noisy)):
         image = io.Image.from_array(pixels, pixel_size=(nanometres, nanometres), unit="nm")
         io.write(folder / name, image, [pixels])
+    (folder / table).unlink(missing_ok=True)
     if len(truth.positions):
         _write_columns(folder / table, truth)
         pair = replace(pair, columns=table)
@@ -213,7 +225,7 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for index in range(len(image.pixels)):
-                noisy = noise.apply(scaled(index), settled, pair.noise_seed + index, threads=os.cpu_count() or 1)
+                noisy = noise.apply(scaled(index), settled, pair.noise_seed, threads=os.cpu_count() or 1, frame=index)
                 yield (low + noisy * (high - low)).astype(np.float32)
 
         io.write(folder / pair.noisy, image, frames())
@@ -234,6 +246,8 @@ def _range(image: io.Image) -> tuple[float, float]:
     for index in range(len(image.pixels)):
         frame = image.pixels[index]
         low, high = min(low, float(frame.min())), max(high, float(frame.max()))
+        if not np.isfinite([low, high]).all():
+            raise ImageError("the image has pixels that are NaN or infinite; replace them first")
     if image.pixels.dtype.kind == "f" and low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
     if not low < high:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import atoms, contrast, crystals, shapes
+from temclean import atoms, contrast, crystals, shapes, structures
 from temclean.errors import ParameterError
 from temclean.projection import Projected
 from temclean.textures import TEXTURES
@@ -63,13 +63,18 @@ def draw(name: str, size: int = 512, pixel_size: float = 0.1, seed: int = 0) -> 
     """
     if name not in SPECIMENS:
         raise ParameterError(f"unknown specimen {name!r}; choose one of {', '.join(SPECIMENS)}")
+    check(size, pixel_size)
+    if seed < 0:
+        raise ParameterError(f"seed {seed} is negative; choose a whole number from 0 up")
+    return SPECIMENS[name](np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
+
+
+def check(size: int, pixel_size: float) -> None:
+    """Refuse sizes (pixels) and pixel sizes (Å) out of range."""
     if not 1 <= size <= LARGEST_SIZE:
         raise ParameterError(f"size {size} is out of range; choose 1 to {LARGEST_SIZE} pixels")
     if not 0.005 <= pixel_size <= 100.0:
         raise ParameterError(f"pixel size {pixel_size} is out of range; choose 0.005 to 100 Å")
-    if seed < 0:
-        raise ParameterError(f"seed {seed} is negative; choose a whole number from 0 up")
-    return SPECIMENS[name](np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
 
 
 def draw_file(
@@ -80,7 +85,7 @@ def draw_file(
     zone: tuple[int, int, int] = (0, 0, 1),
     thickness: float | None = None,
 ) -> Specimen:
-    """Draw the atoms of a .cif or .xyz file, or of any other that ASE reads; see :func:`temclean.crystals.from_file`.
+    """Draw the atoms of a .cif or .xyz file, or of any other that ASE reads; see :func:`temclean.structures.from_file`.
 
     Parameters
     ----------
@@ -95,7 +100,7 @@ def draw_file(
     ParameterError : a number is out of range, there are too many atoms, or ASE is not installed.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    return seen(crystals.from_file(path, rng, size, pixel_size, zone, thickness), pixel_size)
+    return seen(structures.from_file(path, rng, size, pixel_size, zone, thickness), pixel_size)
 
 
 def seen(drawn: Projected, pixel_size: float) -> Specimen:

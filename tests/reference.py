@@ -37,10 +37,10 @@ def words_at(seed, stream, index, attempt=0):
     return np.stack(philox4x32(counter, (seed % 2**32, seed >> 32)))
 
 
-def words_in_blocks(seed, stream, pixels, lanes):
-    """Return the words of whole blocks: word j of counter block * lanes + lane at [block, j, lane]."""
+def words_in_blocks(seed, stream, pixels, lanes, start=0):
+    """Return the words of whole blocks: word j of counter start + block * lanes + lane at [block, j, lane]."""
     blocks = -(-pixels // BLOCK)
-    return words_at(seed, stream, np.arange(blocks * lanes)).reshape(4, blocks, lanes).swapaxes(0, 1)
+    return words_at(seed, stream, start + np.arange(blocks * lanes)).reshape(4, blocks, lanes).swapaxes(0, 1)
 
 
 def box_muller_reference(word0, word1):
@@ -54,8 +54,8 @@ def box_muller_reference(word0, word1):
     return np.where(swap, sine, cosine), np.where(swap, cosine, sine)
 
 
-def normals_reference(pixels, seed, stream=NORMAL):
-    words = words_in_blocks(seed, stream, pixels, BLOCK // 4)
+def normals_reference(pixels, seed, stream=NORMAL, start=0):
+    words = words_in_blocks(seed, stream, pixels, BLOCK // 4, start)
     first = box_muller_reference(words[:, 0], words[:, 1])
     second = box_muller_reference(words[:, 2], words[:, 3])
     return np.stack([*first, *second], axis=1).reshape(-1)[:pixels]
@@ -149,7 +149,7 @@ def jitter_reference(image, x, y, line, x_phi, y_phi, line_phi, seed):
     """Displace and resample: the mirrored image and Keys' kernel, written out."""
     rows, columns = image.shape
     down = series_reference(normals_reference(rows, seed, WALK), y, y_phi)
-    whole = series_reference(normals_reference(rows, seed ^ 1, WALK), line, line_phi)
+    whole = series_reference(normals_reference(rows, seed, WALK, start=2**32), line, line_phi)
     padded = -(-columns // BLOCK) * BLOCK
     normals = normals_reference(rows * padded, seed, WANDER).reshape(rows, padded)[:, :columns]
     across = series_reference(normals, x, x_phi) + whole[:, None]

@@ -21,6 +21,7 @@ FLOORS = [
     ["inputs", "relay"],
     ["pipeline"],
     ["models", "tiling", "noise", "specimen", "metrics", "io", "postprocess"],
+    ["structures"],
     ["formats", "scales", "scaling", "modelfile", "layout", "atoms", "shapes", "crystals", "textures", "mtf"],
     ["pairs", "projection", "contrast", "outlines", "blocks"],
     ["profiles", "unitcells"],

@@ -192,11 +192,17 @@ def test_a_file_of_atoms_is_drawn_along_its_zone(run: Run, tmp_path: Path) -> No
         (["--noise", "stem", "--level", -5], 2, "counts is -5"),
         (["--noise", "jitter", "--set", "x_phi=1"], 2, "x_phi is 1"),
         (["--noise", "zingers", "--level", 2.5], 2, "count is 2.5"),
+        (["--noise", "zingers", "--level", "nan"], 2, "count is nan"),
+        (["--noise", "rowlines", "--level", "-inf"], 2, "count is -inf"),
+        (["--noise", "zingers", "--level", 100000000], 1, "takes up to"),
+        (["--noise", "fastscan", "--set", "decay=1e-3", "--set", "phase=0"], 2, "phase 0"),
+        (["--noise", "g", "--pixel-size", 1000], 2, "pixel size 1000"),
+        (["--noise", "g", "--specimen", "sto.cif", "--zone", "99999999999999999999,1,0"], 2, "zone"),
         (["--noise", "g", "--specimen", "bad.cif"], 1, "bad.cif"),
         (["--noise", "g", "--specimen", "absent.cif"], 1, "absent.cif"),
-        (["--noise", "g", "--specimen", "sto.cif", "--zone", "0,0,0"], 1, "zone"),
+        (["--noise", "g", "--specimen", "sto.cif", "--zone", "0,0,0"], 2, "zone"),
         (["--noise", "g", "--specimen", "sto.cif", "--zone", "1,a,0"], 2, "three whole numbers"),
-        (["--noise", "g", "--specimen", "sto.cif", "--thickness", -3], 1, "thickness -3"),
+        (["--noise", "g", "--specimen", "sto.cif", "--thickness", -3], 2, "thickness -3"),
         (["--noise", "g", "--specimen", "sto.cif", "--pixel-size", 100, "--thickness", 1e8], 1, "atoms"),
         (["--noise", "g", "--specimen", "graphene", "--zone", "1,1,1"], 2, "no zone axis"),
     ],
@@ -253,5 +259,62 @@ def test_a_movie_has_one_microscope(run: Run, tmp_path: Path) -> None:
     assert [noise.FAMILIES[step["step"]] for step in pair["drawn"]] == [type(step) for step in chain.steps]
     with io.read(tmp_path / "out" / "movie_noisy.tif") as noisy:
         for index in range(3):
-            expected = noise.apply(movie[index].astype(np.float64), chain, pair["noise_seed"] + index)
+            expected = noise.apply(movie[index].astype(np.float64), chain, pair["noise_seed"], frame=index)
             np.testing.assert_array_equal(noisy.pixels[index], expected.astype(np.float32))
+
+
+def test_options_that_mean_nothing_are_refused(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+    assert run("simulate", "--noise", "g", "--size", 16, "-o", tmp_path).code == 0
+    for extra in (["--level", 0.1], ["-n", 3], ["--specimen", "flat"], [str(tmp_path / "0000_clean.tif")]):
+        again = run("simulate", "--from", tmp_path / "manifest.json", *extra, "-o", tmp_path / "again")
+        assert again.code == 2
+        assert "means nothing with --from" in again.err
+    done = run("simulate", tmp_path / "0000_clean.tif", "--noise", "g", "--size", 17, "-o", tmp_path / "own")
+    assert done.code == 2
+    assert "--size means nothing with CLEAN" in done.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pixel_size": "a"},
+        {"size": 12.5},
+        {"noise_seed": -1},
+        {"specimen": 5},
+        {"zone": "110"},
+        {"noisy": "0000_clean.tif"},
+    ],
+    ids=str,
+)
+def test_a_damaged_manifest_gets_one_line(run: Run, tmp_path: Path, change: dict[str, Any]) -> None:
+    run("simulate", "--noise", "g", "--size", 16, "-o", tmp_path)
+    before = contents(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["pairs"][0].update(change)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    done = run("simulate", "--from", tmp_path / "manifest.json", "-o", tmp_path, "--overwrite")
+    assert done.code != 0
+    assert len(done.err.strip().splitlines()) == 1
+    assert contents(tmp_path)["0000_clean.tif"] == before["0000_clean.tif"]
+
+
+def test_a_folder_that_cannot_be_made_and_a_table_of_another_image(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("simulate", "--noise", "g", "--size", 16, "-o", tmp_path / "file")
+    assert done.code == 1
+    assert "give another -o" in done.err
+    out = tmp_path / "out"
+    assert run("simulate", "--noise", "g", "--size", 16, "-o", out).code == 0
+    assert (out / "0000_columns.csv").exists()
+    assert run("simulate", "--noise", "g", "--size", 16, "--specimen", "grains", "-o", out, "--overwrite").code == 0
+    assert not (out / "0000_columns.csv").exists()
+
+
+def test_what_belongs_to_the_sensor_stays_in_all_frames(run: Run, tmp_path: Path) -> None:
+    movie = np.full((2, 64, 64), 0.5, np.float32)
+    own = tmp_path / "movie.tif"
+    io.write(own, io.Image.from_array(movie, 0.1, "nm"), list(movie))
+    for family, stays in (("fixed-pattern", True), ("black-pixels", True), ("thermal", False), ("zingers", False)):
+        assert run("simulate", own, "--noise", family, "-o", tmp_path / family).code == 0
+        with io.read(tmp_path / family / "movie_noisy.tif") as noisy:
+            assert np.array_equal(noisy.pixels[0], noisy.pixels[1]) is stays

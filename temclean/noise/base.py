@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,16 +18,33 @@ LARGEST_LEVEL = 1e30
 """Largest standard deviation of Gaussian noise that float32 holds with room for its tails."""
 
 
+MOST_EVENTS = 10**8
+"""Clusters or lines that an image may have at most, and over a thousand not more than it has pixels."""
+
+
 @dataclass(frozen=True)
 class Noise(ABC):
-    """A noise family with its parameters."""
+    """A noise family with its parameters.
+
+    Attributes
+    ----------
+    of_sensor : whether the noise is a property of the sensor, the same in all frames of a movie.
+    """
+
+    of_sensor: ClassVar[bool] = False
 
     @abstractmethod
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         """Write the noisy pixels into ``out``, which may be ``pixels``; both are contiguous and alike."""
 
+    def _render_frame(self, pixels: Pixels, out: Pixels, seed: int, frame: int, threads: int) -> None:
+        """Do the same for one frame of a movie."""
+        self._render(pixels, out, seed if self.of_sensor else (seed + frame) % 2**64, threads)
 
-def apply(image: ArrayLike, noise: Noise, seed: int, *, out: Pixels | None = None, threads: int = 1) -> Pixels:
+
+def apply(
+    image: ArrayLike, noise: Noise, seed: int, *, out: Pixels | None = None, threads: int = 1, frame: int = 0
+) -> Pixels:
     """Add noise to an image.
 
     Each pixel's noise depends on the seed, the pixel's place and its intensity, on nothing else: not on the number of
@@ -39,6 +57,7 @@ def apply(image: ArrayLike, noise: Noise, seed: int, *, out: Pixels | None = Non
     seed : whole number from 0 to 2**64 - 1.
     out : array to write the result into, which may be ``image`` itself.
     threads : number of threads, at least 1.
+    frame : which frame of a movie this is: what belongs to the sensor stays, the rest is as of ``seed + frame``.
 
     Returns
     -------
@@ -57,14 +76,18 @@ def apply(image: ArrayLike, noise: Noise, seed: int, *, out: Pixels | None = Non
     array([[1., 1., 1.],
            [1., 1., 1.]])
     """
-    return rendered(noise._render, image, seed, out, threads)
+
+    def render(pixels: Pixels, result: Pixels, seed: int, threads: int) -> None:
+        noise._render_frame(pixels, result, seed, whole("frame", frame, 0, 2**64 - 1), threads)
+
+    return rendered(render, image, seed, out, threads)
 
 
 def rendered(
     render: Callable[[Pixels, Pixels, int, int], None], image: ArrayLike, seed: int, out: Pixels | None, threads: int
 ) -> Pixels:
     """Bring image and out into the shape that kernels take, render, and return out."""
-    pixels = _pixels(image)
+    pixels = usable(image)
     seed = whole("seed", seed, 0, 2**64 - 1)
     threads = whole("threads", threads, 1, 2**15)
     if out is None:
@@ -84,7 +107,8 @@ def rendered(
     return out
 
 
-def _pixels(image: ArrayLike) -> Pixels:
+def usable(image: ArrayLike) -> Pixels:
+    """Return an image as contiguous float32 or float64, or say what is wrong with it."""
     pixels = np.asarray(image)
     if pixels.ndim != 2 or pixels.size == 0:
         raise ImageError(f"the image has shape {pixels.shape}; give one 2-D image, or a stack frame by frame")
@@ -101,6 +125,12 @@ def _pixels(image: ArrayLike) -> Pixels:
 def check(name: str, value: float, lowest: float, highest: float) -> None:
     if not isinstance(value, Real) or not lowest <= value <= highest:
         raise ParameterError(f"{name} is {value!r}; give a number from {lowest:g} to {highest:g}")
+
+
+def check_events(count: int, pixels: int) -> None:
+    """Refuse more clusters or lines than an image has pixels."""
+    if count > max(pixels, 1000):
+        raise ParameterError(f"count is {count}; an image of {pixels} pixels takes up to {max(pixels, 1000)}")
 
 
 def whole(name: str, value: int, lowest: int, highest: int) -> int:

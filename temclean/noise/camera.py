@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import _camera, _noise, _scan
-from temclean.noise.base import LARGEST_LEVEL, Noise, Pixels, check, whole
+from temclean.noise.base import LARGEST_LEVEL, MOST_EVENTS, Noise, Pixels, check, check_events, whole
 from temclean.noise.families import LARGEST_COUNT, SMALLEST_COUNT
 
 SMALLEST_CURRENT = 1e-300
@@ -32,12 +32,14 @@ class Levelled(Noise):
 
 @dataclass(frozen=True)
 class FixedPattern(Levelled):
-    r"""Give each pixel a gain of its own, :math:`p' = p + p n`, n ~ N(0, s) (eq. 31).
+    r"""Give each pixel a gain of its own, :math:`p' = p + p n`, n ~ N(0, s) (eq. 31), the same in all frames.
 
     Attributes
     ----------
     level : s, relative to the gain.
     """
+
+    of_sensor = True
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         _camera.gain(pixels.reshape(-1), out.reshape(-1), self.level, seed, threads)
@@ -48,7 +50,8 @@ class DarkCurrent(Noise):
     r"""Count the electrons of the dark current, :math:`p' = p + P(D) / N` (eqs. 32 and 33).
 
     D is log-normal with the given mean and standard deviation, and on hot pixels uniform in [mean + 5 spread,
-    mean + 8 spread].
+    mean + 8 spread] instead: eq. 32 adds two distributions, which is read as a mixture of two kinds of pixel [R].
+    Of all frames of a movie D is the same, and counted anew.
 
     Attributes
     ----------
@@ -64,7 +67,7 @@ class DarkCurrent(Noise):
     counts: float = 20.0
 
     def __post_init__(self) -> None:
-        check("mean", self.mean, SMALLEST_CURRENT, 1e9)
+        check("mean", self.mean, SMALLEST_CURRENT, LARGEST_COUNT)
         check("spread", self.spread, 0, 10 * self.mean)
         check("hot", self.hot, 0, 1)
         check("counts", self.counts, SMALLEST_COUNT, LARGEST_COUNT)
@@ -80,8 +83,11 @@ class DarkCurrent(Noise):
         return current
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        self._render_frame(pixels, out, seed, 0, threads)
+
+    def _render_frame(self, pixels: Pixels, out: Pixels, seed: int, frame: int, threads: int) -> None:
         current = self.map((pixels.shape[0], pixels.shape[1]), seed, threads)
-        _noise.poisson(current.reshape(-1), current.reshape(-1), 1.0, seed, threads)
+        _noise.poisson(current.reshape(-1), current.reshape(-1), 1.0, (seed + frame) % 2**64, threads)
         current *= 1.0 / self.counts
         np.add(pixels, current, out=out, casting="same_kind")
 
@@ -133,7 +139,7 @@ class Reset(Levelled):
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         rows = np.empty(len(pixels))
-        _scan.walk(rows, self.level, 0.0, seed)
+        _scan.walk(rows, self.level, 0.0, seed, 0)
         np.add(pixels, rows[:, None].astype(pixels.dtype), out=out)
 
 
@@ -148,9 +154,11 @@ class ColumnPattern(Levelled):
     level : s, in units of intensity.
     """
 
+    of_sensor = True
+
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         columns = np.empty(pixels.shape[1])
-        _scan.walk(columns, self.level, 0.0, seed)
+        _scan.walk(columns, self.level, 0.0, seed, 0)
         np.add(pixels, columns.astype(pixels.dtype), out=out)
 
 
@@ -171,12 +179,13 @@ class Clusters(Noise):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        whole("count", self.count, 0, 10**9)
+        whole("count", self.count, 0, MOST_EVENTS)
         whole("steps", self.steps, 0, LONGEST_WALK)
         check("low", self.low, 0, self.high)
         check("high", self.high, self.low, 1e6)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        check_events(self.count, pixels.size)
         np.copyto(out, pixels)
         _camera.clusters(out, self.count, self.steps, self.low, self.high, seed)
 
@@ -184,6 +193,8 @@ class Clusters(Noise):
 @dataclass(frozen=True)
 class BlackPixels(Clusters):
     """Darken clusters of pixels (eqs. 37 and 52): factors of up to 1."""
+
+    of_sensor = True
 
     high: float = 0.5
 

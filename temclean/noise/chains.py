@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from temclean import _noise
 from temclean.errors import ImageError
-from temclean.noise.base import Noise, Pixels, check
+from temclean.noise.base import Noise, Pixels, check, usable
 from temclean.noise.camera import (
     BlackPixels,
     ColumnPattern,
@@ -48,9 +49,12 @@ class Chain(Noise):
     steps: tuple[Noise, ...]
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        self._render_frame(pixels, out, seed, 0, threads)
+
+    def _render_frame(self, pixels: Pixels, out: Pixels, seed: int, frame: int, threads: int) -> None:
         current = pixels
         for number, step in enumerate(self.steps, 1):
-            step._render(current, out, (seed + number * GOLDEN) % 2**64, threads)
+            step._render_frame(current, out, (seed + number * GOLDEN) % 2**64, frame, threads)
             current = out
         if current is not out:
             np.copyto(out, pixels)
@@ -106,7 +110,7 @@ class Range:
         else:
             value = float(rng.uniform(self.low, self.high))
         if self.unit == "per megapixel":
-            return int(rng.poisson(value * scale.pixels / 1e6))
+            return min(int(rng.poisson(value * scale.pixels / 1e6)), scale.pixels)
         return (
             value
             * {
@@ -228,7 +232,7 @@ SEM = tuple(prior for prior in STEM if prior.kind is not BlackPixels)
 
 @dataclass(frozen=True)
 class Microscope(Noise):
-    """A chain whose steps are drawn anew for each seed.
+    """A chain whose steps are drawn anew for each seed, the same for all frames of a movie.
 
     Attributes
     ----------
@@ -247,8 +251,9 @@ class Microscope(Noise):
         if self.pixel_size is not None:
             check("pixel_size", self.pixel_size, 1e-3, 1e9)
 
-    def draw(self, image: Pixels, seed: int) -> Chain:
+    def draw(self, image: ArrayLike, seed: int) -> Chain:
         """Return the steps that ``apply`` takes for an image (H, W) and a seed."""
+        image = usable(image)
         negative = _noise.faults(image.reshape(-1))[1]
         if negative:
             raise ImageError(f"the image has {negative} negative pixels, which are no electrons; lift it to 0")
@@ -262,7 +267,10 @@ class Microscope(Noise):
         return Chain(tuple(step for step in steps if step is not None))
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
-        self.draw(pixels, seed)._render(pixels, out, seed, threads)
+        self._render_frame(pixels, out, seed, 0, threads)
+
+    def _render_frame(self, pixels: Pixels, out: Pixels, seed: int, frame: int, threads: int) -> None:
+        self.draw(pixels, seed)._render_frame(pixels, out, seed, frame, threads)
 
 
 @dataclass(frozen=True)

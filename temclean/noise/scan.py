@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from temclean import _scan
 from temclean.errors import ParameterError
-from temclean.noise.base import Noise, Pixels, check, whole
+from temclean.noise.base import MOST_EVENTS, Noise, Pixels, check, check_events, whole
 from temclean.noise.families import LARGEST_COUNT, SMALLEST_COUNT, Gaussian, Poisson
 
 LARGEST_SHIFT = 1e4
@@ -56,8 +56,8 @@ class Jitter(Noise):
         rows, columns = pixels.shape
         down, line = np.empty((2, rows))
         across = np.empty((rows, columns), np.float32)
-        _scan.walk(down, self.y, self.y_phi, seed)
-        _scan.walk(line, self.line, self.line_phi, seed ^ 1)
+        _scan.walk(down, self.y, self.y_phi, seed, 0)
+        _scan.walk(line, self.line, self.line_phi, seed, 1)
         _scan.wander(across, line, self.x, self.x_phi, seed, threads)
         source = pixels.copy() if pixels is out or np.may_share_memory(pixels, out) else pixels
         lowest = 0.0 if float(pixels.min()) >= 0 else -math.inf
@@ -131,11 +131,16 @@ class FastScan(Noise):
         check("decay", self.decay, 0, 200)
         check("period", self.period, 1e-3, 1e9)
         check("phase", self.phase, -7, 7)
-        if abs(self._readout(64).sum()) < 0.05 * np.abs(self._readout(64)).sum():
+        reply = self._readout(self._reach)
+        if not abs(reply.sum()) > 0.05 * np.abs(reply).sum():
             raise ParameterError(
                 f"phase {self.phase} with decay {self.decay} and period {self.period} makes a read-out whose parts "
                 "cancel; choose a phase nearer to pi / 2"
             )
+
+    @property
+    def _reach(self) -> int:
+        return min(LONGEST_TAIL, 64 + int(40 * self.detector + 12 * self.decay))
 
     def _readout(self, reach: int) -> NDArray[np.float64]:
         since = np.arange(reach, dtype=np.float64)
@@ -149,7 +154,7 @@ class FastScan(Noise):
 
         Taps after which less than 0.2% of the whole is left are cut off.
         """
-        reach = min(LONGEST_TAIL, 64 + int(40 * self.detector + 12 * self.decay))
+        reach = self._reach
         since = np.arange(reach, dtype=np.float64)
         decay = (since == 0).astype(np.float64)
         if self.detector:
@@ -181,10 +186,11 @@ class RowLines(Noise):
     high: float = 1.5
 
     def __post_init__(self) -> None:
-        whole("count", self.count, 0, 10**9)
+        whole("count", self.count, 0, MOST_EVENTS)
         check("low", self.low, 0, self.high)
         check("high", self.high, self.low, 1e6)
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
+        check_events(self.count, pixels.size)
         np.copyto(out, pixels)
         _scan.lines(out, self.count, self.low, self.high, seed)
