@@ -251,8 +251,8 @@ ORDER = {
         noise.ColumnPattern, noise.BlackPixels, noise.Zingers, noise.Saturation, noise.Quantisation,
     ],
     "stem": [
-        noise.Jitter, noise.Detector, noise.FastScan, noise.RowLines, noise.BlackPixels, noise.Zingers, noise.Saturation,
-        noise.Quantisation,
+        noise.Jitter, noise.Detector, noise.FastScan, noise.RowLines, noise.BlackPixels, noise.Zingers,
+        noise.Saturation, noise.Quantisation,
     ],
     "sem": [
         noise.Jitter, noise.Detector, noise.FastScan, noise.RowLines, noise.Zingers, noise.Saturation,
@@ -282,7 +282,7 @@ def drawn_steps(kind, family, count, **options):
     ("family", "kind"), [("tem", noise.Poisson), ("stem", noise.Detector), ("sem", noise.Detector)]
 )
 def test_doses_are_those_of_the_paper_in_half_of_the_draws(family, kind):
-    """Exponential of scale 0.5 over [0.5, 750] electrons a pixel, cut at its end; or uniform in the logarithm (ours)."""
+    """Exponential of scale 0.5 over [0.5, 750] electrons a pixel, cut at its end; else uniform in the logarithm."""
     doses = np.array([step.counts for step in drawn_steps(kind, family, 3000)]) * 0.5
 
     def share_below(dose):
@@ -296,7 +296,7 @@ def test_doses_are_those_of_the_paper_in_half_of_the_draws(family, kind):
 
 
 def test_jitter_has_the_ranges_of_the_paper():
-    """Present in 0.9 of the images; s in [0.0025, 0.8] Å and phi in [0, 0.7], half uniform, half (s) in the logarithm."""
+    """Present in 0.9 of the images; s in [0.0025, 0.8] Å, half of it in the logarithm, and phi in [0, 0.7]."""
     steps = drawn_steps(noise.Jitter, "stem", 3000, pixel_size=0.1)
     assert stats.binomtest(len(steps), 3000, 0.9).pvalue > 1e-5
 
