@@ -33,9 +33,9 @@ def test_similarity(restorers: dict[str, evaluate.Restore], family: str, level: 
     assert evaluate.similarity(restorers[family], family, level)["all"] >= BARS[family, level]
 
 
-COLUMNS = {"g": (0.99, 0.99), "sp": (0.99, 0.99), "gsp": (0.985, 0.95)}
+COLUMNS = {"g": (0.99, 0.99), "sp": (0.99, 0.99), "gsp": (0.99, 0.975)}
 """Least precision and recall of columns at C = 0.2. What ``gsp`` misses of 0.99 are lattices at 0.2 Å a pixel whose
-columns are closer than 7 pixels."""
+columns are 5 to 7 pixels apart: of nine hexagonal images one is such, of other seeds none."""
 
 
 @pytest.mark.parametrize("family", COLUMNS)
