@@ -15,6 +15,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not in
 
 from click.testing import CliRunner  # noqa: E402
 
+from temclean import metrics  # noqa: E402
 from temclean.errors import ModelError  # noqa: E402
 from temclean.training import export, train  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
@@ -83,6 +84,21 @@ def test_pairs_differ_by_their_noise_only() -> None:
     residual = (noisy - clean).flatten(1)
     assert (residual.mean(dim=1).abs() < 0.05).all()
     assert (residual.std(dim=1) > 0.05).all()
+
+
+def test_similarity_is_that_of_the_metrics() -> None:
+    rng = np.random.default_rng(1)
+    clean = rng.random((3, 1, 192, 192)).astype(np.float32)
+    clean[:, :, 60:120] = 0.5
+    test = np.clip(clean + 0.2 * rng.standard_normal(clean.shape), 0, 1).astype(np.float32)
+    expected = np.mean([metrics.ms_ssim(a[0], b[0], data_range=1.0) for a, b in zip(clean, test, strict=True)])
+    restored = torch.from_numpy(test).requires_grad_()
+    value = train.similarity(restored, torch.from_numpy(clean))
+    assert float(value.detach()) == pytest.approx(float(expected), abs=2e-4)
+    value.backward()  # type: ignore[no-untyped-call]
+    assert restored.grad is not None
+    assert torch.isfinite(restored.grad).all()
+    assert float(restored.grad.abs().max()) > 0
 
 
 def test_training_learns_resumes_and_records(tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 import click
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d
 
 from temclean.errors import FileError
 from temclean.training.data import DataOptions, Pairs
 from temclean.training.network import WIDTHS, ResidualUNet
 
 CHECKPOINTS = Path("training/checkpoints")
+
+SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Exponents of the scales of MS-SSIM (Wang 2003)."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Recipe:
     rate : peak learning rate, reached after ``warm_up`` steps, falling to zero along half a cosine.
     heaviest : largest weight of an image in the loss; even images weigh most.
     average : decay of the moving average of the weights, which is what gets exported.
+    similarity : weight of 1 - MS-SSIM in the loss.
     """
 
     data: DataOptions
@@ -40,15 +45,18 @@ class Recipe:
     weight_decay: float = 1e-4
     heaviest: float = 3.0
     average: float = 0.998
+    similarity: float = 0.0
 
 
 RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
     "g": Recipe(DataOptions(families=("g",))),
     "sp": Recipe(DataOptions(families=("sp",))),
-    "gsp": Recipe(DataOptions(families=("gsp",), dense=0.3)),
+    "gsp": Recipe(DataOptions(families=("gsp",), dense=0.3, crop=192, batch=4), similarity=0.3),
     "bbg": Recipe(
-        DataOptions(families=("bbg",), specimen="atoms", crop=192, batch=8, scene=384, bank=256), heaviest=1.0
+        DataOptions(families=("bbg",), specimen="atoms", crop=256, batch=4, scene=384, bank=256),
+        heaviest=1.0,
+        similarity=0.3,
     ),
     "bbg-keep": Recipe(DataOptions(families=("bbg-keep",))),
 }
@@ -64,6 +72,29 @@ def weighted_error(restored: Tensor, clean: Tensor, heaviest: float) -> Tensor:
     spread = clean.std(dim=(1, 2, 3), keepdim=True)
     error = (restored - clean).abs()
     return ((error + 4.0 * error.square()) * (0.2 / spread.clamp(0.2 / heaviest, 0.2 / 0.7))).mean()
+
+
+def similarity(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the mean MS-SSIM of batches (N, 1, H, W) over a range of 1 (Wang 2003), with fewer scales on small crops.
+
+    Factors below 0 count as hardly above it, so that the product has a gradient.
+    """
+    reach = torch.arange(-5.0, 6.0, device=clean.device)
+    taps = torch.exp(-0.5 * (reach / 1.5) ** 2)
+    taps = (taps / taps.sum()).reshape(1, 1, 1, -1)
+    product = torch.ones((), device=clean.device)
+    exponents = SCALES[: max(1, min(len(SCALES), 1 + int(math.log2(min(clean.shape[-2:]) / 11.0))))]
+    for number, exponent in enumerate(exponents):
+        moments = torch.cat([restored, clean, restored**2, clean**2, restored * clean], dim=1)
+        blurred = [conv2d(conv2d(plane, taps), taps.mT) for plane in moments.split(1, dim=1)]
+        mean0, mean1, square0, square1, both = blurred
+        structure = (2 * (both - mean0 * mean1) + 9e-4) / (square0 - mean0**2 + square1 - mean1**2 + 9e-4)
+        if number == len(exponents) - 1:
+            structure = structure * (2 * mean0 * mean1 + 1e-4) / (mean0**2 + mean1**2 + 1e-4)
+        factor = structure.mean(dim=(1, 2, 3)).clamp(min=1e-3)
+        product = product * factor ** (exponent / sum(exponents))
+        restored, clean = avg_pool2d(restored, 2), avg_pool2d(clean, 2)
+    return product.mean()
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
@@ -125,6 +156,8 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         with torch.autocast(device, dtype=torch.bfloat16):
             restored = network(noisy)
         loss = weighted_error(restored.float(), clean, recipe.heaviest)
+        if recipe.similarity:
+            loss = loss + recipe.similarity * (1.0 - similarity(restored.float(), clean))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5, foreach=True)
