@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import click
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d
+from torch.nn.functional import avg_pool2d
 
 from temclean.errors import FileError
 from temclean.training.data import DataOptions, Pairs
@@ -74,20 +75,27 @@ def weighted_error(restored: Tensor, clean: Tensor, heaviest: float) -> Tensor:
     return ((error + 4.0 * error.square()) * (0.2 / spread.clamp(0.2 / heaviest, 0.2 / 0.7))).mean()
 
 
+@cache
+def windows(length: int) -> Tensor:
+    """Return the matrix (length - 10, length) of Gaussian windows of 11 taps: a product is quicker than conv2d."""
+    taps = torch.exp(-0.5 * (torch.arange(-5.0, 6.0) / 1.5) ** 2)
+    band = torch.zeros(length - 10, length)
+    for tap, weight in enumerate(taps / taps.sum()):
+        band.diagonal(tap).fill_(float(weight))
+    return band
+
+
 def similarity(restored: Tensor, clean: Tensor) -> Tensor:
     """Return the mean MS-SSIM of batches (N, 1, H, W) over a range of 1 (Wang 2003), with fewer scales on small crops.
 
     Factors below 0 count as hardly above it, so that the product has a gradient.
     """
-    reach = torch.arange(-5.0, 6.0, device=clean.device)
-    taps = torch.exp(-0.5 * (reach / 1.5) ** 2)
-    taps = (taps / taps.sum()).reshape(1, 1, 1, -1)
     product = torch.ones((), device=clean.device)
     exponents = SCALES[: max(1, min(len(SCALES), 1 + int(math.log2(min(clean.shape[-2:]) / 11.0))))]
     for number, exponent in enumerate(exponents):
         moments = torch.cat([restored, clean, restored**2, clean**2, restored * clean], dim=1)
-        blurred = [conv2d(conv2d(plane, taps), taps.mT) for plane in moments.split(1, dim=1)]
-        mean0, mean1, square0, square1, both = blurred
+        rows, columns = (windows(length).to(clean.device) for length in clean.shape[-2:])
+        mean0, mean1, square0, square1, both = (rows @ moments.contiguous() @ columns.mT).split(1, dim=1)
         structure = (2 * (both - mean0 * mean1) + 9e-4) / (square0 - mean0**2 + square1 - mean1**2 + 9e-4)
         if number == len(exponents) - 1:
             structure = structure * (2 * mean0 * mean1 + 1e-4) / (mean0**2 + mean1**2 + 1e-4)
