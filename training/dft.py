@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.atoms import BOND, disorder
-from temclean.errors import FileError, MissingExtraError
+from temclean.errors import FileError
 
 Floats = NDArray[np.float64]
 
@@ -98,13 +98,10 @@ def solve(positions: Floats, settings: Settings, heights: tuple[float, ...] = HE
 
     Raises
     ------
-    MissingExtraError : PySCF is not installed.
     FileError : the calculation did not converge.
     """
-    try:
-        from pyscf.pbc import dft, gto
-    except ImportError:
-        raise MissingExtraError('train dft needs PySCF: pip install "temclean[dft]"') from None
+    from pyscf.pbc import dft, gto
+
     height, width = cell_of(settings.repeats)
     middle = settings.thickness / 2.0
     cell = gto.M(
