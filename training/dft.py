@@ -81,7 +81,8 @@ def perfect(repeats: tuple[int, int]) -> Floats:
     """
     sites = np.array([[1 / 6, 0.25], [1 / 3, 0.75], [2 / 3, 0.75], [5 / 6, 0.25]])
     corners = np.stack(np.meshgrid(*(np.arange(n) for n in repeats), indexing="ij"), -1).reshape(-1, 1, 2)
-    return ((corners + sites) * cell_of((1, 1))).reshape(-1, 2)
+    atoms: Floats = ((corners + sites) * cell_of((1, 1))).reshape(-1, 2)
+    return atoms
 
 
 def disordered(repeats: tuple[int, int], seed: int, number: int) -> Floats:
