@@ -55,8 +55,8 @@ class Sheet:
 
 SHEETS = {
     "graphene": Sheet(BOND * float(np.sqrt(3.0)), (Site("C"), Site("C"))),
-    "bn": Sheet(2.504, (Site("B", 0.71), Site("N"))),
-    "mos2": Sheet(3.160, (Site("Mo", 0.19, (1.586,)), Site("S", 1.0, (0.0, 3.172)))),
+    "bn": Sheet(2.504, (Site("B", 0.67), Site("N"))),
+    "mos2": Sheet(3.160, (Site("Mo", 0.13, (1.586,)), Site("S", 1.0, (0.0, 3.172)))),
 }
 """Lattice of boron nitride: Pease, Acta Cryst. 5, 356 (1952). Of MoS2, a, c = 12.294 Å and the height u = 0.621 of its
 sulphur: Bronsema, De Boer and Jellinek, Z. anorg. allg. Chem. 540/541, 15 (1986), and Dickinson and Pauling, J. Am.
