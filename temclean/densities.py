@@ -149,7 +149,7 @@ def draw(rng: np.random.Generator, size: int, pixel_size: float, structures: Seq
 
     As in Chae 2025, section II.3, every map is one tile of a k x k image, here of as many tiles as the field needs;
     which structure a tile shows is drawn. Where two differ, they do not quite match at the joint: the atoms on either
-    side, 0.6 Å and more away from it, still feel the neighbours of their own periodic structure.
+    side of it feel the neighbours of their own periodic structure.
 
     Parameters
     ----------
