@@ -1,11 +1,10 @@
-"""Atoms and where they stand: graphene, plane lattices, isolated spots, amorphous films; and how they are drawn.
+"""Atoms and where they stand: plane lattices, isolated spots, amorphous films, disorder; how they are drawn.
 
 Lengths are in ångström unless a name ends in ``_px``; positions are in pixels, rows of (y, x).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,28 +58,6 @@ def gaussians(atoms: Atoms, size: int, band: int = 64) -> NDArray[np.float32]:
     return image
 
 
-@cache
-def carbon_profile(height: float = 3.0) -> tuple[Floats, Floats]:
-    """Fit the valence density of a free carbon atom on a plane ``height`` Å above it by five Gaussians.
-
-    The density is that of the Slater orbitals of Clementi and Raimondi, J. Chem. Phys. 38, 2686 (1963): two 2s
-    electrons with exponent 1.6083 and two 2p electrons with exponent 1.5679 (in 1/Bohr), spherically averaged.
-
-    Returns
-    -------
-    peak, width : arrays (5,), the peak intensities (their sum is about 1) and the standard deviations in Å.
-    """
-    radius = np.linspace(0.0, 7.0, 400)
-    distance = np.hypot(radius, height) / 0.529177
-    zeta = np.array([1.6083, 1.5679])
-    density = distance**2 * (zeta**5 * np.exp(-2.0 * zeta * distance[:, None])).sum(axis=1)
-    density /= density[0]
-    width = (0.55 + 0.12 * height) * np.array([0.55, 0.75, 1.0, 1.35, 1.9])
-    basis = np.exp(-0.5 * (radius[:, None] / width) ** 2)
-    peak = np.linalg.lstsq(basis, density, rcond=None)[0]
-    return peak, width
-
-
 def lattice_points(rng: np.random.Generator, vectors: Floats, basis: Floats, extent: float) -> tuple[Floats, Floats]:
     """Fill a square of side ``extent`` (Å) with a lattice, turned at random.
 
@@ -110,22 +87,6 @@ def disorder(rng: np.random.Generator, count: int, bond: float = BOND) -> Floats
     while (outside := np.abs(draws) > 1.0).any():
         draws[outside] = rng.standard_normal(int(outside.sum())) / 3.0
     return draws * (bond / 5.0)
-
-
-def graphene(rng: np.random.Generator, size: int, pixel_size: float, height: float = 3.0) -> tuple[Atoms, Atoms]:
-    """Draw disordered graphene as a superposition of atomic densities on a plane ``height`` Å above the sheet.
-
-    Returns the atoms (one entry each) and their Gaussians (five an atom).
-    """
-    vectors = BOND * np.sqrt(3.0) * np.array([[1.0, 0.0], [0.5, np.sqrt(0.75)]])
-    basis = np.array([[0.0, 0.0], [1.0 / 3.0, 1.0 / 3.0]])
-    peak, width = carbon_profile(height)
-    margin = 4.0 * float(width.max())
-    points, _ = lattice_points(rng, vectors, basis, size * pixel_size + 2 * margin)
-    points = (points + disorder(rng, len(points)) - margin) / pixel_size
-    return Atoms(points, np.ones(len(points)), np.full(len(points), width[2] / pixel_size)), Atoms(
-        np.repeat(points, len(peak), axis=0), np.tile(peak, len(points)), np.tile(width, len(points)) / pixel_size
-    )
 
 
 BRAVAIS: dict[str, Callable[[np.random.Generator], tuple[float, float]]] = {

@@ -72,9 +72,13 @@ class Training(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        if find_spec("torch") is None:
-            raise MissingExtraError('train needs torch: pip install "temclean[train]"')
-        command: click.Command = import_module("temclean.training.train").main
+        module, package, needed = "train", "torch", "train"
+        if args[:1] == ["dft"]:
+            module, package, needed = "dft", "pyscf", "dft"
+            info_name, args = f"{info_name} dft", args[1:]
+        if find_spec(package) is None:
+            raise MissingExtraError(f'{info_name} needs {package}: pip install "temclean[{needed}]"')
+        command: click.Command = import_module(f"temclean.training.{module}").main
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
@@ -147,7 +151,7 @@ def denoise(
     metavar="NAME",
     default="graphene",
     show_default=True,
-    help="What is drawn: graphene, lattice, crystal, amorphous, points, grains, cracks, ..., or a .cif or .xyz file.",
+    help="What is drawn: graphene, bn, mos2, lattice, crystal, points, grains, cracks, ..., or a .cif or .xyz file.",
 )
 @click.option("--zone", callback=zone_of, metavar="U,V,W", help="Zone axis of the file's crystal [default: 0,0,1].")
 @click.option(
@@ -246,9 +250,9 @@ def models(name: str | None, as_json: bool) -> None:
     tables.print_models(loaded, as_json=as_json, full=name is not None)
 
 
-@cli.command(cls=Training, add_help_option=False, short_help="Train a network on simulated images.")
+@cli.command(cls=Training, add_help_option=False, short_help="Train a network; compute densities.")
 def train() -> None:
-    """Train a network on simulated images (needs the `train` extra)."""
+    """Train a network on simulated images (needs the `train` extra), or compute what they show (`train dft`)."""
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""Clean images to add noise to: graphene, lattices, crystals and films in three dimensions, textures, a file of atoms.
+"""Clean images to add noise to: sheets, lattices, crystals and films in three dimensions, textures, a file of atoms.
 
 ``draw("graphene", size=512, pixel_size=0.1, seed=1)`` returns a :class:`Specimen`: the image in [0, 1] and, for
 specimens made of atoms, where each of them truly is.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import atoms, contrast, crystals, shapes, structures
+from temclean import atoms, contrast, crystals, densities, shapes, sheets, structures
 from temclean.errors import ParameterError
 from temclean.projection import Projected
 from temclean.textures import TEXTURES
@@ -132,7 +132,7 @@ def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> S
     kind = rng.choice(4, p=[0.45, 0.1, 0.15, 0.3])
     if kind < 3:
         return projected(rng, size, pixel_size, [crystals.crystal, crystals.amorphous3d, crystals.points][kind])
-    flat = (graphene if rng.random() < 0.2 else lattice)(rng, size, pixel_size)
+    flat = (sheet if rng.random() < 0.2 else lattice)(rng, size, pixel_size)
     image, polarity = contrast.finish(flat.image, rng)
     return Specimen(image, pixel_size, flat.positions, flat.brightness, polarity)
 
@@ -160,8 +160,15 @@ def finish(
 
 
 def graphene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw disordered graphene (Chae 2025, section II.2), 3 Å above the sheet, as a sum of atomic densities."""
-    drawn, parts = atoms.graphene(rng, size, pixel_size)
+    """Draw the density of disordered graphene 3 Å above the sheet, from first principles (Chae 2025)."""
+    field = densities.draw(rng, size, pixel_size)
+    drawn = atoms.Atoms(field.positions, field.brightness, np.zeros(len(field.positions)))
+    return finish(field.image, pixel_size, drawn)
+
+
+def sheet(rng: np.random.Generator, size: int, pixel_size: float, name: str = "graphene") -> Specimen:
+    """Draw a disordered sheet (Chae 2025, section II.2), from 3 Å above it, as a sum of atomic densities."""
+    drawn, parts = sheets.draw(rng, size, pixel_size, name)
     return finish(atoms.gaussians(parts, size), pixel_size, drawn)
 
 
@@ -207,7 +214,7 @@ def any_atoms(rng: np.random.Generator, size: int, pixel_size: float) -> tuple[s
     """Draw atoms of some kind: which kind, the atoms, and the Gaussians that they are made of."""
     kind = str(rng.choice(["graphene", "lattice", "spots", "amorphous"], p=[0.3, 0.45, 0.13, 0.12]))
     if kind == "graphene":
-        return kind, *atoms.graphene(rng, size, pixel_size, height=round(float(rng.uniform(1.0, 3.5)), 1))
+        return kind, *sheets.draw(rng, size, pixel_size, height=round(float(rng.uniform(1.0, 3.5)), 1))
     drawn = {"lattice": atoms.lattice, "spots": atoms.spots, "amorphous": atoms.amorphous}[kind](rng, size, pixel_size)
     return kind, drawn, drawn
 
@@ -257,6 +264,9 @@ def scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
 
 SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "graphene": graphene,
+    "graphene-atoms": sheet,
+    "bn": partial(sheet, name="bn"),
+    "mos2": partial(sheet, name="mos2"),
     "lattice": lattice,
     **{kind: partial(lattice, kind=kind) for kind in atoms.BRAVAIS},
     "spots": spots,

@@ -366,6 +366,13 @@ def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.Monke
     assert done.err == 'temclean: train needs torch: pip install "temclean[train]"\n'
 
 
+def test_dft_without_pyscf_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pyscf" else ...)
+    done = run("train", "dft", "-o", "maps")
+    assert done.code == 2
+    assert done.err == 'temclean: train dft needs pyscf: pip install "temclean[dft]"\n'
+
+
 def test_doctor_says_what_is_there(run: Run) -> None:
     done = run("doctor", "--json")
     found = json.loads(done.out)

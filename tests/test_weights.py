@@ -59,7 +59,7 @@ def test_flat_regions_keep_their_mean(restorers: dict[str, evaluate.Restore], fa
 
 @pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg"])
 def test_tiles_leave_no_seam(restorers: dict[str, evaluate.Restore], family: str) -> None:
-    clean = specimen.draw("graphene", 1024, 0.1, evaluate.FIRST_SEED).image
+    clean = specimen.draw("graphene-atoms", 1024, 0.1, evaluate.FIRST_SEED).image
     noisy = evaluate.distort(clean, family, 0.2, seed=2)
     whole = restorers[family](noisy, tile=1024)
     tiled = restorers[family](noisy, tile=640)

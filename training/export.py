@@ -146,7 +146,7 @@ def halo(runner: Runner, network: ResidualUNet, family: str, largest_error: floa
     edge = np.arange(side)[::-1]
     distance = np.minimum(edge[:, None], edge)
     halo = 0
-    for seed, name in enumerate(("graphene", "lattice", "amorphous", "particles", "flat", "scene")):
+    for seed, name in enumerate(("graphene-atoms", "lattice", "amorphous", "particles", "flat", "scene")):
         clean = specimen.draw(name, side + bound, 0.1, evaluate.FIRST_SEED + seed).image
         noisy = evaluate.distort(clean, family, 0.3, seed)[None, None]
         difference = np.abs(runner.raw(noisy)[0, 0, :side, :side] - runner.raw(noisy[..., :side, :side])[0, 0])

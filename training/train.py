@@ -210,7 +210,10 @@ def main(
     threads: int,
     every: int,
 ) -> None:
-    """Train the network of RECIPE on simulated images and write a checkpoint."""
+    """Train the network of RECIPE on simulated images and write a checkpoint.
+
+    `temclean train dft` computes the densities that the images of graphene show.
+    """
     chosen = RECIPES[recipe]
     data = replace(chosen.data, batch=batch or chosen.data.batch, crop=crop or chosen.data.crop)
     chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate)

@@ -14,7 +14,8 @@
 6. Nothing invented, nothing lost, at C = 0.2: spots found in pure noise; how often a vacancy and a 5-7 pair survive:
    around it the restored image is nearer to the truth than to the same structure without it, by half in squares.
 
-The structures are of seeds that no training run has seen.
+Graphene is that of the densities from first principles, which no training run has seen; for the defects of 6, which
+those do not have, it is the sum of free atoms.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import numpy as np
 from scipy import ndimage
 
 import temclean
-from temclean import atoms, metrics, models, specimen
+from temclean import atoms, metrics, models, sheets, specimen
 from temclean.training import evaluate
 
 LEVELS = {
@@ -175,7 +176,7 @@ def brightness(names: list[str], restore: dict) -> None:
 def with_defect(pixel_size: float, kind: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw graphene (256x256) with a vacancy or a 5-7 pair in its middle; and without; and a mask of the place."""
     size = 256
-    drawn, parts = atoms.graphene(np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
+    drawn, parts = sheets.draw(np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
     each = len(parts.positions) // len(drawn.positions)
     first = np.argmin(np.linalg.norm(drawn.positions - size / 2, axis=1))
     second = np.argsort(np.linalg.norm(drawn.positions - drawn.positions[first], axis=1))[1]

@@ -15,9 +15,9 @@ from temclean.training import evaluate
 
 ROWS = (
     ("g", "hexagonal", 0.10, 3),
-    ("sp", "graphene", 0.08, 1),
+    ("sp", "graphene-atoms", 0.08, 1),
     ("gsp", "rectangular", 0.10, 5),
-    ("bbg", "graphene", 0.10, 2),
+    ("bbg", "graphene-atoms", 0.10, 2),
 )
 SIDE, SHOWN, LEVEL = 512, 224, 0.2
 
