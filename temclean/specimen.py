@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import atoms, contrast, crystals, densities, shapes, sheets, structures
+from temclean import atoms, contrast, crystals, densities, shapes, sheets, structures, textures
 from temclean.errors import ParameterError
 from temclean.projection import Projected
-from temclean.textures import TEXTURES
 
 LARGEST_SIZE = 32768
 
@@ -120,18 +119,27 @@ def projected(
 
 def texture(rng: np.random.Generator, size: int, pixel_size: float, kind: str) -> Specimen:
     """Draw an image of low resolution (Lobato 2024); it has no atoms."""
-    image, polarity = contrast.finish(TEXTURES[kind](rng, size), rng)
+    image, polarity = contrast.finish(textures.TEXTURES[kind](rng, size), rng)
+    return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
+
+
+def fringes(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw domains of bent lattice fringes 2 to 6 Å apart, as of soot and other layered carbon."""
+    image, polarity = contrast.finish(textures.fringes(rng, size, rng.uniform(2.0, 6.0) / pixel_size), rng)
     return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
 
 
 def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     """Draw what is seen at atomic resolution: in 0.45 of the draws a crystal, in 0.1 an amorphous film, in 0.15 points.
 
-    The rest, which the paper does not have, are plane lattices and graphene: few random crystals show columns apart.
+    The rest, which the paper does not have, are plane lattices and graphene, as few random crystals show columns apart,
+    and bent fringes, as real images of carbon show them.
     """
-    kind = rng.choice(4, p=[0.45, 0.1, 0.15, 0.3])
+    kind = rng.choice(5, p=[0.45, 0.1, 0.15, 0.23, 0.07])
     if kind < 3:
         return projected(rng, size, pixel_size, [crystals.crystal, crystals.amorphous3d, crystals.points][kind])
+    if kind == 4:
+        return fringes(rng, size, pixel_size)
     flat = (sheet if rng.random() < 0.2 else lattice)(rng, size, pixel_size)
     image, polarity = contrast.finish(flat.image, rng)
     return Specimen(image, pixel_size, flat.positions, flat.brightness, polarity)
@@ -277,10 +285,11 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "crystal": partial(projected, kind=crystals.crystal),
     "amorphous": partial(projected, kind=crystals.amorphous3d),
     "points": partial(projected, kind=crystals.points),
+    "fringes": fringes,
     "hr": high_resolution,
     "particles": lambda rng, size, pixel_size: texture(
         rng, size, pixel_size, "soft_particles" if rng.random() < 0.5 else "sharp_particles"
     ),
-    **{name.replace("_", "-"): partial(texture, kind=name) for name in TEXTURES if name != "mixture"},
+    **{name.replace("_", "-"): partial(texture, kind=name) for name in textures.TEXTURES if name != "mixture"},
     "lr": partial(texture, kind="mixture"),
 }

@@ -289,6 +289,26 @@ def patches(rng: np.random.Generator, size: int) -> Image:
     return np.maximum(image, 0.0)
 
 
+def fringes(rng: np.random.Generator, size: int, spacing_px: float) -> Image:
+    """Draw domains of fringes, each bent around a centre near or far and by waves, over a part of the image; ours."""
+    spacing_px = max(spacing_px, 2.5)
+    seeds = rng.uniform(0.0, size, (int(rng.integers(2, 25)), 2))
+    owner, _, distance = cells(seeds, size, reach_px=spacing_px)
+    away = log_uniform(rng, 0.2, 5.0) * size
+    angle = rng.uniform(0.0, 2.0 * np.pi, len(seeds))
+    centres = (seeds + away * np.stack([np.sin(angle), np.cos(angle)], axis=1)).astype(np.float32)
+    y, x = np.indices((size, size), np.float32)
+    bent, slope = waves(rng, size, size / 1.5, max(size / 10.0, 2.0 * spacing_px), 1.0)
+    bent *= np.float32(rng.uniform(0.0, 0.35) / max(slope, 1e-6))
+    radius = np.hypot(y - centres[owner, 0], x - centres[owner, 1]) + bent
+    strength = rng.uniform(0.1, 1.0, len(seeds)).astype(np.float32)[owner] * coverage(distance, spacing_px)
+    image = np.float32(1.0) + strength * np.cos(np.float32(2.0 * np.pi / spacing_px) * radius)
+    level, _ = waves(rng, size, size / 1.0, size / 5.0, 1.0)
+    inside = coverage(level + np.float32(rng.uniform(-0.5, 2.0)), 0.1)
+    drawn: Image = image * inside + np.float32(rng.uniform(0.0, 1.0)) * inside
+    return drawn + np.float32(1e-3)
+
+
 def mixture(rng: np.random.Generator, size: int) -> Image:
     """Superpose a random set of one to four textures, as the paper does, each at a height of its own.
 

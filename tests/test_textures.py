@@ -202,3 +202,17 @@ def test_mixtures_are_varied() -> None:
     assert (contrast > 0.0).all()
     assert sum(textures.CHANCES.values()) == pytest.approx(1.0)
     assert set(textures.CHANCES) == set(textures.TEXTURES) - {"mixture"}
+
+
+def test_fringes_have_their_spacing_and_bend() -> None:
+    peaks = []
+    for seed in range(8):
+        image = textures.fringes(np.random.default_rng(seed), 256, 8.0)
+        assert image.shape == (256, 256)
+        assert image.dtype == np.float32
+        assert image.min() > 0
+        power = np.abs(np.fft.fft2((image - image.mean()) * np.outer(np.hanning(256), np.hanning(256)))) ** 2
+        frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256))
+        high = frequency > 0.08
+        peaks.append(frequency[high][power[high].argmax()])
+    assert np.median(peaks) == pytest.approx(1 / 8.0, rel=0.15)
