@@ -31,7 +31,7 @@ REAL = {
     "tem lr": ["feiext_crop1024.mrc", "ceta_dark_velox.emd", "dark5.emi"],
 }  # fmt: skip
 COUNT = {"stem hr": 16, "stem lr": 9, "sem lr": 9, "tem hr": 8, "tem lr": 8}
-SAMPLE = 120
+SAMPLE = 240
 MEASURES = ("noise", "x 1", "x 2", "y 1", "y 2", "rows", "columns", "low", "middle", "high")
 
 
