@@ -29,7 +29,7 @@ SUMMARIES = {
     "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",
-    "bbg": "uneven background brightness and Gaussian noise; removes both",
+    "bbg": "bright atoms under uneven brightness and Gaussian noise, both removed; not for images without atoms",
     "bbg-keep": "uneven background brightness and Gaussian noise; keeps the brightness of regions",
 }
 
