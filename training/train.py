@@ -59,7 +59,7 @@ RECIPES = {
         heaviest=1.0,
         similarity=0.3,
     ),
-    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",))),
+    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), crop=192, batch=4), similarity=0.3),
 }
 """``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""
