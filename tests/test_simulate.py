@@ -304,9 +304,9 @@ def test_a_folder_that_cannot_be_made_and_a_table_of_another_image(run: Run, tmp
     assert done.code == 1
     assert "give another -o" in done.err
     out = tmp_path / "out"
-    assert run("simulate", "--noise", "g", "--size", 16, "-o", out).code == 0
+    assert run("simulate", "--noise", "g", "--size", 64, "-o", out).code == 0
     assert (out / "0000_columns.csv").exists()
-    assert run("simulate", "--noise", "g", "--size", 16, "--specimen", "grains", "-o", out, "--overwrite").code == 0
+    assert run("simulate", "--noise", "g", "--size", 64, "--specimen", "grains", "-o", out, "--overwrite").code == 0
     assert not (out / "0000_columns.csv").exists()
 
 
