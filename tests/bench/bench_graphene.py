@@ -214,7 +214,8 @@ def faithfulness(names: list[str], restore: dict, draws: int) -> None:
                 for seed in range(draws):
                     clean, perfect, around = with_defect(pixel_size, kind, SEED + seed)
                     restored = restore[model](spoiled(clean, model, 0.2, seed))
-                    far = [np.square(restored - other)[around].sum() for other in (clean, perfect)]
+                    wanted = [evaluate.target(other, model, 0.2, SEED + seed) for other in (clean, perfect)]
+                    far = [np.square(restored - other)[around].sum() for other in wanted]
                     kept += far[0] < 0.5 * far[1]
                 rates.append(kept / draws)
             print(
