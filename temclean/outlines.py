@@ -1,4 +1,4 @@
-"""Where the shapes of a texture begin and end: polygons, ellipses, Voronoi cells, lines, and smooth random fields.
+"""What textures are made of: random sizes, places and planes; polygons, ellipses, cells and lines; smooth fields.
 
 Lengths are in pixels, positions are rows of (y, x) with the centre of the first pixel at (0, 0).
 """
@@ -9,6 +9,44 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Slices = tuple[slice, slice]
+
+SMALLEST_PX = 1.5
+"""Radius of the smallest particle."""
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a number of which the logarithm is uniform from that of ``low`` to that of ``high``."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(max(low, high)))))
+
+
+def radii(rng: np.random.Generator, count: int, largest_px: float) -> Floats:
+    """Draw radii (count,) between two limits that are drawn too: alike at times, at times many small and few large."""
+    low, high = np.sort(rng.uniform(np.log(SMALLEST_PX), np.log(max(SMALLEST_PX, largest_px)), 2))
+    drawn: Floats = np.exp(low + (high - low) * rng.random(count) ** rng.uniform(1.0, 4.0))
+    return drawn
+
+
+def points(rng: np.random.Generator, count: int, size: int, least_px: float) -> Floats:
+    """Draw points (count, 2) at least ``least_px`` apart, or nearer where the image has no room for so many.
+
+    The paper's specimen "individual points", whose least distance is 1 to 20 pixels.
+    """
+    least_px = min(least_px, 0.5 * size / np.sqrt(count))
+    tried = rng.uniform(-0.5, size - 0.5, (4 * count, 2))
+    y, x = tried.T
+    near = (y[:, None] - y) ** 2 + (x[:, None] - x) ** 2 < least_px**2
+    free = np.ones(len(tried), bool)
+    for index in range(len(tried)):
+        if free[index]:
+            free[index + 1 :] &= ~near[index, index + 1 :]
+    return np.concatenate([tried[free], tried[~free]])[:count]
+
+
+def plane(rng: np.random.Generator, y: Image, x: Image, reach_px: float, least: float = 0.1) -> Image:
+    """Draw a positive plane: a level in [least, 1], tilted so that it stays above 0 within a reach of the origin."""
+    level, tilt, angle = rng.uniform(least, 1.0), rng.uniform(0.0, 0.9), rng.uniform(0.0, 2.0 * np.pi)
+    slope = level * tilt / max(reach_px, 1.0)
+    return np.float32(slope * np.sin(angle)) * y + (np.float32(slope * np.cos(angle)) * x + np.float32(level))
 
 
 def window(centre: NDArray[np.floating], reach_px: float, size: int) -> tuple[Slices, Image, Image]:

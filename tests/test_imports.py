@@ -23,8 +23,8 @@ FLOORS = [
     ["models", "tiling", "noise", "specimen", "metrics", "io", "postprocess"],
     ["structures"],
     ["formats", "scales", "scaling", "modelfile", "layout", "sheets", "shapes", "crystals", "textures", "mtf"],
-    ["atoms", "densities", "pairs", "projection", "contrast", "outlines", "blocks"],
-    ["profiles", "unitcells"],
+    ["atoms", "densities", "pairs", "projection", "contrast", "particles", "blocks"],
+    ["profiles", "unitcells", "outlines"],
     sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi")),
     ["errors", "data", "weights"],
 ]

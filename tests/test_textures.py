@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, spatial
 
-from temclean import outlines, textures
+from temclean import outlines, particles, textures
 
 
 @pytest.mark.parametrize("name", textures.TEXTURES)
@@ -24,26 +24,26 @@ def test_every_texture_is_an_image_and_comes_again(name: str) -> None:
 
 def test_points_keep_their_distance() -> None:
     for seed, least in enumerate([1.0, 5.0, 20.0]):
-        drawn = textures.points(np.random.default_rng(seed), 85, 384, least)
+        drawn = outlines.points(np.random.default_rng(seed), 85, 384, least)
         assert drawn.shape == (85, 2)
         assert spatial.distance.pdist(drawn).min() >= least
-    assert len(textures.points(np.random.default_rng(0), 175, 16, 20.0)) == 175
+    assert len(outlines.points(np.random.default_rng(0), 175, 16, 20.0)) == 175
 
 
 def test_radii_are_broad_and_in_range() -> None:
     rng = np.random.default_rng(0)
-    drawn = [textures.radii(rng, 40, 60.0) for _ in range(200)]
-    assert min(map(np.min, drawn)) >= textures.SMALLEST_PX
+    drawn = [outlines.radii(rng, 40, 60.0) for _ in range(200)]
+    assert min(map(np.min, drawn)) >= outlines.SMALLEST_PX
     assert max(map(np.max, drawn)) <= 60.0
     medians = np.array([np.median(one) for one in drawn])
     assert (medians < 4.0).mean() > 0.1
     assert (medians > 20.0).mean() > 0.1
     assert max(one.max() / one.min() for one in drawn) > 10.0
-    np.testing.assert_array_equal(textures.radii(rng, 3, 0.1), [textures.SMALLEST_PX] * 3)
+    np.testing.assert_array_equal(outlines.radii(rng, 3, 0.1), [outlines.SMALLEST_PX] * 3)
 
 
 def test_soft_profile_is_a_sum_of_the_three_terms() -> None:
-    profile = textures.soft_profile(np.random.default_rng(4))
+    profile = particles.soft_profile(np.random.default_rng(4))
     rng = np.random.default_rng(4)
     h1, h2, h3 = rng.uniform(0.5, 1.0, 3)
     n = rng.uniform(4.0, 16.0)
@@ -56,9 +56,9 @@ def test_soft_profile_is_a_sum_of_the_three_terms() -> None:
 
 
 def test_soft_particle_is_its_turned_profile() -> None:
-    profile = textures.soft_profile(np.random.default_rng(0))
+    profile = particles.soft_profile(np.random.default_rng(0))
     image = np.full((81, 81), 2.0, np.float32)
-    textures.add_soft(image, profile, np.array([40.3, 71.8]), 5.0, 4.0, np.pi / 6)
+    particles.add_soft(image, profile, np.array([40.3, 71.8]), 5.0, 4.0, np.pi / 6)
     y, x = np.mgrid[:81, :81] - np.array([40.3, 71.8])[:, None, None]
     u, v = np.cos(np.pi / 6) * x + np.sin(np.pi / 6) * y, np.cos(np.pi / 6) * y - np.sin(np.pi / 6) * x
     expected = 2.0 + np.interp(np.hypot(u / 5.0, v / 4.0), np.linspace(0, 6, len(profile)), profile)
@@ -93,7 +93,7 @@ def test_every_plane_is_positive_within_its_reach() -> None:
     y, x = np.arange(-9, 10, dtype=np.float32)[:, None], np.arange(-9, 10, dtype=np.float32)[None]
     inside = np.hypot(y, x) <= 9
     for _ in range(200):
-        drawn = textures.plane(rng, y, x, 9.0)
+        drawn = outlines.plane(rng, y, x, 9.0)
         assert drawn[inside].min() > 0.0
         np.testing.assert_allclose(np.diff(drawn, 2, axis=0), 0.0, atol=1e-6)
         np.testing.assert_allclose(np.diff(drawn, 2, axis=1), 0.0, atol=1e-6)
@@ -187,7 +187,7 @@ def test_waves_have_unit_variance_and_the_slope_they_tell() -> None:
 def test_gathered_particles_touch() -> None:
     rng = np.random.default_rng(1)
     centres, radius = rng.uniform(0, 1000, (40, 2)), np.full(40, 5.0)
-    gathered = textures.gather(rng, centres, radius)
+    gathered = particles.gather(rng, centres, radius)
     moved = (gathered != centres).any(axis=1)
     assert 8 <= moved.sum() <= 32
     apart = spatial.distance.squareform(spatial.distance.pdist(gathered)) + 1e6 * np.eye(40)
