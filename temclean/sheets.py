@@ -98,12 +98,45 @@ def profile(site: Site, height: float = 3.0) -> tuple[Floats, Floats]:
     return peak, width
 
 
+def damage(
+    rng: np.random.Generator, points: Floats, vacancies: float, turned: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Damage a sheet: turn bonds by 90 degrees about their middles, which makes 5-7 pairs, and leave atoms out.
+
+    Parameters
+    ----------
+    points : float64 array (N, 2).
+    vacancies, turned : chance of an atom to be missing, and to lie on a turned bond.
+
+    Returns
+    -------
+    points, kept : the moved points (N, 2), and a mask (N,) of those that are there.
+    """
+    moved = points.copy()
+    free = np.ones(len(points), bool)
+    for first in np.flatnonzero(rng.random(len(points)) < 0.5 * turned):
+        second = int(np.argsort(np.square(points - points[first]).sum(axis=1))[1]) if len(points) > 1 else first
+        if free[first] and free[second] and first != second:
+            half = (points[first] - points[second])[::-1] * [0.5, -0.5]
+            middle = (points[first] + points[second]) / 2.0
+            moved[first], moved[second] = middle + half, middle - half
+            free[first] = free[second] = False
+    return moved, rng.random(len(points)) >= vacancies
+
+
 def draw(
-    rng: np.random.Generator, size: int, pixel_size: float, name: str = "graphene", height: float = 3.0
+    rng: np.random.Generator,
+    size: int,
+    pixel_size: float,
+    name: str = "graphene",
+    height: float = 3.0,
+    vacancies: float = 0.0,
+    turned: float = 0.0,
 ) -> tuple[Atoms, Atoms]:
     """Draw a disordered sheet as a superposition of atomic densities on a plane ``height`` Å above it.
 
-    Returns the atoms (one entry each; those above each other are one) and their Gaussians (five an atom).
+    Returns the atoms (one entry each; those above each other are one) and their Gaussians (five an atom); ``vacancies``
+    and ``turned`` as for :func:`damage`.
     """
     sheet = SHEETS[name]
     vectors = sheet.constant * np.array([[1.0, 0.0], [0.5, np.sqrt(0.75)]])
@@ -113,6 +146,9 @@ def draw(
     points, site = lattice_points(rng, vectors, basis, size * pixel_size + 2 * margin)
     bond = sheet.constant / float(np.sqrt(3.0))
     points = (points + disorder(rng, len(points), bond) - margin) / pixel_size
+    if vacancies or turned:
+        points, kept = damage(rng, points, vacancies, turned)
+        points, site = points[kept], site[kept]
     weight = np.array([each.weight for each in sheet.sites])
     return Atoms(points, weight[site], widths[site, 2] / pixel_size), Atoms(
         np.repeat(points, peaks.shape[1], axis=0), peaks[site].reshape(-1), widths[site].reshape(-1) / pixel_size

@@ -4,7 +4,7 @@
 specimens made of atoms, where each of them truly is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -167,9 +167,14 @@ def finish(
     return Specimen(scale(polarity * image), pixel_size, drawn.positions[inside], relative, polarity)
 
 
-def graphene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+def graphene(
+    rng: np.random.Generator,
+    size: int,
+    pixel_size: float,
+    structures: Sequence[int] = range(densities.COUNT),
+) -> Specimen:
     """Draw the density of disordered graphene 3 Å above the sheet, from first principles (Chae 2025)."""
-    field = densities.draw(rng, size, pixel_size)
+    field = densities.draw(rng, size, pixel_size, structures)
     drawn = atoms.Atoms(field.positions, field.brightness, np.zeros(len(field.positions)))
     return finish(field.image, pixel_size, drawn)
 
@@ -177,6 +182,13 @@ def graphene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen
 def sheet(rng: np.random.Generator, size: int, pixel_size: float, name: str = "graphene") -> Specimen:
     """Draw a disordered sheet (Chae 2025, section II.2), from 3 Å above it, as a sum of atomic densities."""
     drawn, parts = sheets.draw(rng, size, pixel_size, name)
+    return finish(atoms.gaussians(parts, size), pixel_size, drawn)
+
+
+def damaged_sheet(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw graphene as a sum of atomic densities with up to 8% of its atoms missing and up to 8% on turned bonds."""
+    vacancies, turned = rng.uniform(0.0, 0.08, 2)
+    drawn, parts = sheets.draw(rng, size, pixel_size, vacancies=vacancies, turned=turned)
     return finish(atoms.gaussians(parts, size), pixel_size, drawn)
 
 
@@ -273,6 +285,7 @@ def scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
 SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "graphene": graphene,
     "graphene-atoms": sheet,
+    "graphene-defects": damaged_sheet,
     "bn": partial(sheet, name="bn"),
     "mos2": partial(sheet, name="mos2"),
     "lattice": lattice,

@@ -69,3 +69,30 @@ def test_sheets_have_their_density_and_their_bonds(name: str, bond: float) -> No
 
 def test_graphene_has_one_bond_throughout() -> None:
     assert sheets.SHEETS["graphene"].constant == pytest.approx(np.sqrt(3) * atoms.BOND)
+
+
+def test_damage_turns_bonds_about_their_middles_and_leaves_atoms_out() -> None:
+    rng = np.random.default_rng(5)
+    points = sheets.draw(rng, 256, 0.2)[0].positions
+    moved, kept = sheets.damage(np.random.default_rng(6), points, vacancies=0.1, turned=0.08)
+    assert np.count_nonzero(~kept) == pytest.approx(0.1 * len(points), abs=4 * np.sqrt(0.09 * len(points)))
+    shifted = np.flatnonzero((moved != points).any(axis=1))
+    assert 0.05 * len(points) < len(shifted) < 0.08 * len(points) + 4 * np.sqrt(0.08 * len(points))
+    partner = {}
+    for one in shifted:
+        gaps = np.linalg.norm(points[shifted] + points[one] - moved[shifted] - moved[one], axis=1)
+        gaps[shifted == one] = np.inf
+        partner[one] = shifted[np.argmin(gaps)]
+        assert gaps.min() < 1e-9
+    for one, other in partner.items():
+        assert partner[other] == one
+        before, after = points[one] - points[other], moved[one] - moved[other]
+        assert before @ after == pytest.approx(0, abs=1e-9)
+        assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before))
+
+
+@pytest.mark.parametrize("points", [np.zeros((0, 2)), np.zeros((1, 2))])
+def test_damage_of_next_to_nothing(points: np.ndarray) -> None:
+    moved, kept = sheets.damage(np.random.default_rng(0), points, vacancies=0.0, turned=1.0)
+    np.testing.assert_array_equal(moved, points)
+    assert kept.all()

@@ -15,7 +15,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not in
 
 from click.testing import CliRunner  # noqa: E402
 
-from temclean import metrics  # noqa: E402
+from temclean import densities, metrics  # noqa: E402
 from temclean.errors import ModelError  # noqa: E402
 from temclean.training import export, train  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
@@ -53,6 +53,16 @@ def test_reach_bounds_what_one_pixel_can_change() -> None:
             rows = ((network(touched) - plain).abs()[0, 0] > 0).any(dim=1).nonzero()[:, 0]
             furthest = max(furthest, int((rows - place).abs().max()))
     assert 0.8 * network.reach < furthest <= network.reach
+
+
+@pytest.mark.parametrize("recipe", sorted(train.RECIPES))
+def test_networks_never_see_the_structure_that_is_kept_for_tests(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    load = densities.load
+    monkeypatch.setattr(densities, "load", lambda number: seen.add(number) or load(number))
+    data = train.RECIPES[recipe].data
+    Pairs(replace(data, maps=max(data.maps, 0.5), bank=12, first=12, crop=64, scene=96), seed=1)
+    assert seen == {0, 1, 2, 3, 4}
 
 
 MICROSCOPES = [

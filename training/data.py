@@ -9,13 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temclean import mtf, noise, postprocess
-from temclean.specimen import SPECIMENS, Specimen
+from temclean import densities, mtf, noise, postprocess, specimen
+from temclean.specimen import Specimen
 
 Array = NDArray[np.float32]
 
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the noisy image that become 0 and 1; written into each model's metadata for the pipeline."""
+
+
+TRAINING_STRUCTURES = range(densities.COUNT - 1)
+"""Structures of :mod:`temclean.densities` that networks see; the last is kept for tests."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class DataOptions:
     clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
     wider : share of crops that are normalised as if they were part of a larger image.
     dense : share of scenes that are bright lattices of 0.14 Å a pixel or more, whose columns are the first to be lost.
+    maps : share of scenes that are graphene from first principles; one of its structures is kept for tests.
+    defects : share of scenes that are graphene with vacancies and turned bonds.
+    dark : share of ``maps`` and ``defects`` that are inverted.
 
     Impulses are drawn at 0 and 1 exactly, and their share is above the percentiles of the normalisation; so crops with
     impulses are always cut, and never normalised more widely. Whole microscopes (``tem``, ``stem``, ``sem``) draw their
@@ -57,6 +64,9 @@ class DataOptions:
     clip: float = 0.75
     wider: float = 0.25
     dense: float = 0.0
+    maps: float = 0.0
+    defects: float = 0.0
+    dark: float = 0.3
 
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
@@ -109,9 +119,16 @@ class Pairs:
         """Draw one clean scene."""
         options, rng = self.options, self.rng
         smallest, largest = np.log(options.pixel_sizes)
-        dense = options.dense > 0.0 and rng.random() < options.dense
-        pixel_size = float(np.exp(rng.uniform(np.log(0.14) if dense else smallest, largest)))
-        scene = SPECIMENS["lattice" if dense else options.specimen](rng, options.scene, pixel_size)
+        shares = np.cumsum([options.dense, options.maps, options.defects])
+        kind = np.searchsorted(shares, rng.random(), side="right")
+        pixel_size = float(np.exp(rng.uniform(np.log(0.14) if kind == 0 else smallest, largest)))
+        if kind == 1:
+            scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
+        else:
+            name = {0: "lattice", 2: "graphene-defects"}.get(int(kind), options.specimen)
+            scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)
+        if kind in {1, 2} and rng.random() < options.dark:
+            scene = replace(scene, image=1.0 - scene.image, polarity=-scene.polarity)
         if "tem" in options.families:
             scene = replace(scene, image=np.maximum(mtf.blur(scene.image, mtf.draw(rng)), 0.0))
         return scene

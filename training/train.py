@@ -51,15 +51,27 @@ class Recipe:
 
 RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
-    "g": Recipe(DataOptions(families=("g",))),
-    "sp": Recipe(DataOptions(families=("sp",))),
-    "gsp": Recipe(DataOptions(families=("gsp",), dense=0.3, crop=192, batch=4), similarity=0.3),
+    "g": Recipe(DataOptions(families=("g",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
+    "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
+    "gsp": Recipe(
+        DataOptions(families=("gsp",), dense=0.2, maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3
+    ),
     "bbg": Recipe(
-        DataOptions(families=("bbg",), specimen="atoms", crop=256, batch=4, scene=384, bank=256),
+        DataOptions(
+            families=("bbg",),
+            specimen="atoms",
+            maps=0.3,
+            defects=0.12,
+            dark=0.0,
+            crop=256,
+            batch=4,
+            scene=384,
+            bank=256,
+        ),
         heaviest=1.0,
         similarity=0.3,
     ),
-    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), crop=192, batch=4), similarity=0.3),
+    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
 }
 """``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""

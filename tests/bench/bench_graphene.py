@@ -14,8 +14,8 @@
 6. Nothing invented, nothing lost, at C = 0.2: spots found in pure noise; how often a vacancy and a 5-7 pair survive:
    around it the restored image is nearer to the truth than to the same structure without it, by half in squares.
 
-Graphene is that of the densities from first principles, which no training run has seen; for the defects of 6, which
-those do not have, it is the sum of free atoms.
+Graphene is the structure of the densities from first principles that no training run has seen; for the defects of 6,
+which those do not have, it is the sum of free atoms.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import numpy as np
 from scipy import ndimage
 
 import temclean
-from temclean import atoms, metrics, models, sheets, specimen
+from temclean import atoms, densities, metrics, models, sheets, specimen
 from temclean.training import evaluate
 
 LEVELS = {
@@ -38,8 +38,12 @@ SIZE = 1024
 BOND = atoms.BOND
 
 
+TEST_STRUCTURE = densities.COUNT - 1
+
+
 def truth(pixel_size: float, size: int = SIZE, seed: int = SEED) -> specimen.Specimen:
-    return specimen.draw("graphene", size, pixel_size, seed)
+    """Draw graphene of the structure that no training run has seen."""
+    return specimen.graphene(np.random.Generator(np.random.PCG64(seed)), size, pixel_size, [TEST_STRUCTURE])
 
 
 def spoiled(clean: np.ndarray, family: str, level: float, seed: int = 0) -> np.ndarray:
