@@ -34,8 +34,9 @@ SUMMARIES = {
 }
 
 DATA = (
-    "simulated: disordered graphene as a superposition of atomic densities, plane lattices of one to four species, "
-    "isolated spots, amorphous films, particles, grains, edges, even areas; atoms bright or dark"
+    "simulated: disordered graphene, from first principles and as a superposition of atomic densities, with vacancies "
+    "and turned bonds; plane lattices of one to four species, isolated spots, amorphous films, particles, grains, "
+    "edges, even areas; atoms bright or dark"
 )
 
 
@@ -160,6 +161,13 @@ def score(runner: Runner, family: str, count: int) -> dict[str, object]:
     table = {f"{level:.2f}": evaluate.similarity(runner, family, level, count) for level in evaluate.LEVELS}
     return {
         "ms_ssim": {level: {key: round(value, 4) for key, value in row.items()} for level, row in table.items()},
+        "graphene": {
+            f"{pixel_size} A": {
+                f"{level:.2f}": round(value, 4)
+                for level, value in evaluate.graphene_scores(runner, family, pixel_size, evaluate.LEVELS[1:]).items()
+            }
+            for pixel_size in evaluate.GRAPHENE_PIXEL_SIZES
+        },
         "spots_0.20": {
             kind: [round(value, 4) for value in pair] for kind, pair in evaluate.spots(runner, family).items()
         },

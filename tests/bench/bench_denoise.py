@@ -1,6 +1,6 @@
 """Denoising an array, timed beside scikit-image's denoisers in this run; then its memory, and what tiles cost.
 
-    python tests/bench/bench_denoise.py [MODEL] [--memory SIZE ...]
+    python tests/bench/bench_denoise.py [MODEL] [--memory SIZE ...] [--file SIZE ...]
 
 MODEL is a name or an ONNX file; the first shipped one by default. CPU seconds are what both use on all threads: they
 stay sound on a machine that does other work too.
@@ -9,10 +9,13 @@ stay sound on a machine that does other work too.
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import tifffile
 
 from temclean import models, pipeline
 
@@ -92,13 +95,42 @@ def memory(model: str, size: int) -> None:
     print(f"{size} x {size} uint16: peak {peak / 1e6:.0f} MB, {peak / arrays:.2f} times input and output")
 
 
+def file(model: str, size: int) -> None:
+    """Run the command line on a TIFF of 16 bits: seconds, and the peak memory of the whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image.tif"
+        pixels = tifffile.memmap(path, shape=(size, size), dtype=np.uint16)
+        for top in range(0, size, 256):
+            draw = np.random.default_rng(top)
+            y, x = np.mgrid[top : min(top + 256, size), :size] / np.float32(12)
+            pixels[top : top + 256] = draw.poisson(200 * (2 + np.sin(y) + np.sin(x)))
+        pixels.flush()
+        del pixels
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "temclean", "denoise", str(path), "--model", model, "--device", "cpu"]
+        subprocess.run(command, check=True, capture_output=True)
+        seconds = time.perf_counter() - began
+    try:
+        import resource
+    except ImportError:  # Windows
+        print(f"{size} x {size} uint16 TIFF: {seconds:.1f} s")
+        return
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(f"{size} x {size} uint16 TIFF: {seconds:.1f} s, peak {peak / 1e6:.0f} MB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", nargs="?", default=next(iter(models.available()), None))
     parser.add_argument("--memory", type=int, nargs="*", metavar="SIZE", help="only the peak memory, at these sizes")
+    parser.add_argument("--file", type=int, nargs="+", metavar="SIZE", help="only `temclean denoise` of files, rising")
     options = parser.parse_args()
     if options.model is None:
         parser.error("no model is installed: give an ONNX file")
+    for size in options.file or []:
+        file(options.model, size)
+    if options.file:
+        return
     if options.memory is None:
         against_peers(options.model, 512)
         tiles_against_whole(options.model, 1536)
