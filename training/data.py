@@ -41,7 +41,8 @@ class DataOptions:
     clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
     wider : share of crops that are normalised as if they were part of a larger image.
     dense : share of scenes that are bright lattices of 0.14 Å a pixel or more, whose columns are the first to be lost.
-    maps : share of scenes that are graphene from first principles; one of its structures is kept for tests.
+    maps : share of scenes that are graphene from first principles at up to 0.2 Å a pixel; one of its structures is kept
+        for tests.
     defects : share of scenes that are graphene with vacancies and turned bonds.
     dark : share of ``maps`` and ``defects`` that are inverted.
 
@@ -118,10 +119,13 @@ class Pairs:
     def draw_scene(self) -> Specimen:
         """Draw one clean scene."""
         options, rng = self.options, self.rng
-        smallest, largest = np.log(options.pixel_sizes)
-        shares = np.cumsum([options.dense, options.maps, options.defects])
-        kind = np.searchsorted(shares, rng.random(), side="right")
-        pixel_size = float(np.exp(rng.uniform(np.log(0.14) if kind == 0 else smallest, largest)))
+        smallest, largest = options.pixel_sizes
+        kind = np.searchsorted(np.cumsum([options.dense, options.maps, options.defects]), rng.random(), side="right")
+        if kind == 0:
+            smallest = 0.14
+        elif kind == 1:
+            largest = 0.2
+        pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
         if kind == 1:
             scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
         else:
