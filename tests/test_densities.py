@@ -134,6 +134,27 @@ def test_field_joins_structures_at_their_borders_only() -> None:
     assert len(np.unique(field.brightness.round(12))) > 200
 
 
+def steepest(image: np.ndarray) -> float:
+    """Return the largest difference between neighbouring pixels."""
+    return float(max(np.abs(np.diff(image, axis=axis)).max() for axis in (0, 1)))
+
+
+def test_faded_joints_do_not_jump() -> None:
+    """The steepest pixel is as in the maps themselves, and what is 1 Å from all joints stays as it is."""
+    jumping, faded = (densities.draw(np.random.default_rng(3), 900, 0.05, fade=fade) for fade in (0.0, 1.0))
+    maps = [densities.interpolated(densities.load(number), 0.05) for number in ALL]
+    own = max(steepest(each) for each in maps)
+    assert steepest(faded.image) < 1.1 * own
+    assert steepest(jumping.image) > 2.5 * own
+    np.testing.assert_array_equal(jumping.positions, faded.positions)
+    assert 0.6 < (np.abs(jumping.image - faded.image) < 1e-10).mean() < 0.9
+    inside = ((faded.positions > 1) & (faded.positions < 898)).all(axis=1)
+    seen = faded.image[tuple(np.rint(faded.positions[inside]).astype(int).T)]
+    np.testing.assert_allclose(seen, faded.brightness[inside], atol=0.04 * np.ptp(faded.image))
+    one = [densities.draw(np.random.default_rng(5), 200, 0.1, structures=[2], fade=fade).image for fade in (0.0, 1.0)]
+    np.testing.assert_allclose(one[1], one[0], rtol=1e-5)
+
+
 def test_structures_can_be_kept_apart() -> None:
     trained = densities.draw(np.random.default_rng(0), 600, 0.2, structures=range(5))
     kept = densities.draw(np.random.default_rng(0), 600, 0.2, structures=[5])
@@ -145,3 +166,5 @@ def test_what_is_not_there_is_refused() -> None:
         densities.load(6)
     with pytest.raises(ParameterError, match="atoms in the image"):
         densities.draw(np.random.default_rng(0), 32768, 1.0)
+    with pytest.raises(ParameterError, match="fade is 7"):
+        densities.draw(np.random.default_rng(0), 32, 0.1, fade=7.0)

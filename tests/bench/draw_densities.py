@@ -3,22 +3,24 @@
     python tests/bench/draw_densities.py FOLDER OUT.png [--structure N]
 
 FOLDER is what ``temclean train dft -o FOLDER`` wrote. Columns are the planes 0.5, 1, 2 and 3 Å from the sheet; above is
-the density, below the sum of atoms, each from its 0.5th to its 99.5th percentile. The numbers, of every structure, are
-least, mean and greatest density (electrons per Å^3), the correlation of the two, and, of either, how much the density
-above one atom differs from that above another: standard deviation over mean, and over the contrast (the mean above the
-atoms less the least).
+the density, below the sum of atoms, each from its 0.5th to its 99.5th percentile, and under either pair their
+correlation. The numbers, of every structure, are least, mean and greatest density (electrons per Å^3), the correlation
+of the two, and, of either, how much the density above one atom differs from that above another: standard deviation over
+mean, and over the contrast (the mean above the atoms less the least).
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from temclean import densities, sheets
 from temclean.training.dft import HEIGHTS
 
-PIXEL_SIZE = 0.05
+PIXEL_SIZE = 0.04
+MARGIN, GAP = 34, 6
+"""Pixels left of and above the pictures for their labels, and between them."""
 
 
 def sum_of_atoms(places: np.ndarray, positions: np.ndarray, cell: np.ndarray, height: float) -> np.ndarray:
@@ -51,15 +53,32 @@ def spread(source: densities.Map) -> tuple[float, float]:
     return float(values.std() / values.mean()), float(values.std() / (values.mean() - source.density.min()))
 
 
-def tile(source: densities.Map, label: str) -> Image.Image:
-    """Draw one plane."""
+def tile(source: densities.Map) -> Image.Image:
+    """Draw one plane in 64 greys."""
     image = densities.interpolated(source, PIXEL_SIZE)
     low, high = np.percentile(image, (0.5, 99.5))
-    picture = Image.fromarray(np.rint(np.clip((image - low) / (high - low), 0, 1) * 255).astype(np.uint8))
-    framed = Image.new("L", (picture.width + 4, picture.height + 16), 255)
-    framed.paste(picture, (2, 14))
-    ImageDraw.Draw(framed).text((3, 1), label, fill=0)
-    return framed
+    return Image.fromarray(np.rint(np.clip((image - low) / (high - low), 0, 1) * 63).astype(np.uint8) * 4)
+
+
+def page(columns: list[tuple[float, densities.Map, densities.Map, float]]) -> Image.Image:
+    """Draw the planes of one structure: by height, the density, the sum of atoms and their correlation."""
+    font = ImageFont.load_default(18)
+    pairs = [(tile(source), tile(alone)) for _, source, alone, _ in columns]
+    width, height = (side + GAP for side in pairs[0][0].size)
+    drawn = Image.new("L", (MARGIN + width * len(pairs), 2 * (MARGIN + height)), 252)
+    pen = ImageDraw.Draw(drawn)
+    for column, (distance, _, _, alike) in enumerate(columns):
+        middle = MARGIN + column * width + (width - GAP) // 2
+        pen.text((middle, MARGIN // 2), f"{distance:g} angstrom above the sheet", fill=0, font=font, anchor="mm")
+        foot = (middle, MARGIN + 2 * height + MARGIN // 2 - GAP)
+        pen.text(foot, f"correlation {alike:.3f}", fill=0, font=font, anchor="mm")
+        for row in (0, 1):
+            drawn.paste(pairs[column][row], (MARGIN + column * width, MARGIN + row * height))
+    for row, label in enumerate(("first principles", "sum of free atoms")):
+        name = Image.new("L", (height - GAP, MARGIN), 252)
+        ImageDraw.Draw(name).text((name.width // 2, MARGIN // 2), label, fill=0, font=font, anchor="mm")
+        drawn.paste(name.transpose(Image.Transpose.ROTATE_90), (0, MARGIN + row * height))
+    return drawn
 
 
 def main() -> None:
@@ -84,13 +103,8 @@ def main() -> None:
                 f"  {density[0]:20.4f} {atoms[0]:.4f}  {density[1]:10.4f} {atoms[1]:.4f}"
             )
             if number == options.structure:
-                drawn.append((tile(source, f"DFT, {height} A"), tile(alone, f"free atoms, {height} A")))
-    width, height_px = drawn[0][0].size
-    page = Image.new("L", (width * len(drawn), 2 * height_px), 255)
-    for column, pair in enumerate(drawn):
-        for row, picture in enumerate(pair):
-            page.paste(picture, (column * width, row * height_px))
-    page.save(options.out, optimize=True)
+                drawn.append((height, source, alone, float(alike)))
+    page(drawn).save(options.out, optimize=True)
     print(options.out)
 
 
