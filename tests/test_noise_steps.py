@@ -309,7 +309,7 @@ def test_jitter_has_the_ranges_of_the_paper():
         assert stats.kstest(spreads[spreads > 0], share_below).pvalue > 1e-5
         assert stats.kstest([getattr(step, f"{axis}_phi") / 0.7 for step in steps], "uniform").pvalue > 1e-5
     lines = np.array([step.line for step in steps]) * 0.1
-    assert lines.max() <= 0.4
+    assert lines.max() <= 0.25
     assert all(step.low == 0.5 and step.high == 1.5 for step in drawn_steps(noise.RowLines, "stem", 100))
 
 
@@ -327,6 +327,38 @@ def test_a_microscope_draws_from_its_prior(family):
                 values = [getattr(step, name) for step in found]
                 assert limits.low <= min(values)
                 assert max(values) <= limits.high
+
+
+def test_every_range_says_where_it_is_from():
+    ranges = {
+        (prior.kind.__name__, name): limits
+        for prior in (*noise.TEM, *noise.STEM)
+        for name, limits in prior.ranges.items()
+    }
+    assert {limits.source for limits in ranges.values()} == {"paper", "files", "argued"}
+    spread = noise.Range(0.0025, 0.8, "uniform or log", "angstrom", source="paper")
+    phi = noise.Range(0.0, 0.7, source="paper")
+    paper = {(kind, name): limits for (kind, name), limits in ranges.items() if limits.source == "paper"}
+    assert paper == {
+        ("Jitter", "x"): spread,
+        ("Jitter", "y"): spread,
+        ("Jitter", "x_phi"): phi,
+        ("Jitter", "y_phi"): phi,
+    }
+    assert noise.Range(0.5, 750.0, "dose or log", "dose", source="paper") == noise.chains.DOSE
+
+
+def test_what_a_camera_reads_follows_its_thermal_noise():
+    """Their ratio is the prior's, whatever the mean."""
+    chains = [noise.Tem().draw(np.full((16, 16), mean), seed).steps for mean in (0.01, 5.0) for seed in range(600)]
+    for kind in (noise.Flicker, noise.Reset, noise.ColumnPattern):
+        limits = next(prior.ranges["level"] for prior in noise.TEM if prior.kind is kind)
+        ratios = []
+        for chain in chains:
+            levels = {type(step): step.level for step in chain if isinstance(step, noise.Thermal | kind)}
+            ratios += [levels[kind] / levels[noise.Thermal]] if len(levels) == 2 else []
+        assert limits.low <= min(ratios) < 1.2 * limits.low
+        assert limits.high / 1.2 < max(ratios) <= limits.high
 
 
 def test_jitter_of_the_prior_is_along_x_or_y_or_both():

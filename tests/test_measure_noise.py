@@ -1,0 +1,109 @@
+"""What ``bench/measure_noise.py`` finds: the noise that was added to simulated images, and the priors in real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import measure_noise as measure
+
+from temclean import noise
+
+DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+SEED = 2**40 + 17
+
+
+def lattice(side=512):
+    """Return round columns 24 pixels apart, 10 degrees off the rows, in [0.2, 1]."""
+    y, x = np.mgrid[:side, :side]
+    turn, k = np.radians(10), 2 * np.pi / 24
+    waves = np.cos(k * (x * np.cos(turn) + y * np.sin(turn))) + np.cos(k * (y * np.cos(turn) - x * np.sin(turn)))
+    return 0.2 + 0.8 * ((waves + 2) / 4) ** 2
+
+
+def changed(image, *steps):
+    return noise.apply(image, noise.Chain(steps), SEED)
+
+
+def test_what_reading_adds_is_taken_apart():
+    steps = (noise.Thermal(2.0), noise.Flicker(0.6), noise.Reset(0.3), noise.ColumnPattern(1.0))
+    found = measure.readout(changed(np.zeros((256, 256)), *steps)[None])
+    for (variance, error), step in zip(found.values(), steps, strict=True):
+        assert variance**0.5 == pytest.approx(step.level, rel=0.15)
+        assert variance > 3 * error
+    for variance, error in list(measure.readout(changed(np.zeros((256, 256)), steps[0])[None]).values())[1:]:
+        assert abs(variance) < 4 * error
+
+
+def test_frames_that_share_a_dark_reference_show_it():
+    frames = np.array([noise.apply(np.zeros((128, 128)), noise.Thermal(1.0), seed) for seed in range(6)])
+    own, both, error = measure.shared(frames[1:] - frames[0])
+    assert own == pytest.approx(1.0, rel=0.05)
+    assert both == pytest.approx(1.0, abs=5 * error)
+    assert abs(measure.shared(frames)[1]) < 5 * measure.shared(frames)[2]
+
+
+@pytest.mark.parametrize(
+    ("step", "sign"), [(noise.Zingers(30, 0, 3.0, 6.0), 1), (noise.BlackPixels(30, 0, 0.0, 0.1), -1)]
+)
+def test_spots_are_counted(step, sign):
+    counted = changed(np.full((256, 256), 0.5), noise.Poisson(800.0))
+    counted[:2] = 0.0  # black
+    assert measure.spots(counted, sign)[0] == 0
+    count, pixels, factors = measure.spots(changed(counted, step), sign)
+    assert 25 <= count <= 30
+    assert pixels / counted.size > 0.98
+    assert 0.9 * step.low <= min(factors)
+    assert max(factors) <= 1.15 * step.high + 0.05
+
+
+@pytest.mark.parametrize(("line", "phi"), [(0.2, 0.3), (0.6, 0.0), (0.4, 0.8)])
+def test_the_jitter_of_lines_is_measured(line, phi):
+    jitter = noise.Jitter(0.3, 0.0, line, 0.35, 0.0, phi)
+    found, correlation, score = measure.line_jitter(changed(lattice(), jitter, noise.Detector(200.0)))
+    assert score > 4
+    assert found == pytest.approx(line, rel=0.15)
+    assert correlation == pytest.approx(phi, abs=0.25)
+
+
+@pytest.mark.parametrize("jitter", [(), (noise.Jitter(0.5, 0.0),)], ids=["none", "within rows"])
+def test_other_noise_is_no_jitter_of_lines(jitter):
+    assert measure.line_jitter(changed(lattice(), *jitter, noise.Detector(200.0)))[2] < 4
+
+
+@pytest.mark.parametrize(("detector", "decay"), [(2.0, 0.0), (5.0, 0.0), (0.0, 0.7), (0.0, 1.5)])
+def test_the_decay_along_rows_is_measured(detector, decay):
+    step = noise.FastScan(detector, decay, 1e6, np.pi / 2)
+    found = measure.decays(measure.next_pixel(changed(lattice(), noise.Detector(100.0), step)))
+    assert found[0 if detector else 1] == pytest.approx(detector or decay, rel=0.2)
+
+
+def test_white_noise_has_no_decay():
+    image = changed(lattice(), noise.Detector(100.0))
+    assert abs(measure.next_pixel(image)) < 0.05
+    assert abs(measure.next_pixel(image + np.roll(image, 1, 1) + np.roll(image, 1, 0))) < 0.05
+
+
+def test_lost_lines_are_counted():
+    image = changed(lattice(), noise.Jitter(line=0.2), noise.Detector(100.0))
+    assert measure.row_lines(image) == 0
+    assert 6 <= measure.row_lines(changed(image, noise.RowLines(12, 1.4, 1.5))) <= 18
+
+
+def test_the_converter_is_measured():
+    image = changed(lattice(), noise.Detector(100.0), noise.Quantisation(300.0))
+    assert np.isnan(measure.ceiling(image))
+    assert measure.steps(image) == pytest.approx(300 * np.subtract(*np.percentile(image, (99.9, 0.1))), rel=0.01)
+    black, mean = measure.black_and_mean(image)
+    assert measure.ceiling(changed(image, noise.Saturation(1.0))) == pytest.approx((1 - black) / mean, rel=0.05)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="no real files here")
+def test_what_files_show_is_in_the_priors():
+    """One value at least of each range that is said to be from files, and none outside."""
+    seen = set()
+    for name in ("ceta_dark_velox.emd", "feiext_crop1024.mrc", "sto_osiris_u16.tif", "zeiss_sem_u8.tif"):
+        for field, value, sign in measure.measure(DATA / name):
+            if sign == "=" and not np.isnan(value):
+                seen.add(field)
+                assert measure.RANGES[field].low <= value <= measure.RANGES[field].high, (name, field)
+    assert seen == {field for field, limits in measure.RANGES.items() if limits.source == "files"}
