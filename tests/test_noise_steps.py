@@ -345,7 +345,7 @@ def test_every_range_says_where_it_is_from():
         ("Jitter", "x_phi"): phi,
         ("Jitter", "y_phi"): phi,
     }
-    assert noise.Range(0.5, 750.0, "dose or log", "dose", source="paper") == noise.chains.DOSE
+    assert noise.Range(0.5, 750.0, "dose or log", "dose", source="paper") == noise.priors.DOSE
 
 
 def test_what_a_camera_reads_follows_its_thermal_noise():

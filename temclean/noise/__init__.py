@@ -20,7 +20,7 @@ from temclean.noise.camera import (
     Thermal,
     Zingers,
 )
-from temclean.noise.chains import SEM, STEM, TEM, Chain, Microscope, Prior, Range, Scale, Sem, Stem, Tem
+from temclean.noise.chains import Chain, Microscope, Sem, Stem, Tem
 from temclean.noise.families import (
     CEILING,
     LARGEST_COUNT,
@@ -33,6 +33,7 @@ from temclean.noise.families import (
     SaltPepper,
     background,
 )
+from temclean.noise.priors import SEM, STEM, TEM, Prior, Range, Scale
 from temclean.noise.scan import Detector, FastScan, Jitter, RowLines
 
 FAMILIES: dict[str, type[Noise]] = {

@@ -3,7 +3,7 @@
     python tests/bench/measure_noise.py FOLDER
 
 FOLDER holds the real files named below; those that are absent are left out. Prints each parameter of each file, a star
-where it lies outside its range in ``temclean/noise/chains.py``, and under them the least and the greatest, widened
+where it lies outside its range in ``temclean/noise/priors.py``, and under them the least and the greatest, widened
 ``WIDER`` times each way, which is how those ranges were chosen. ``<`` and ``>`` mark bounds, which are not judged: the
 file shows no more, or no less, than that. Exits 1 if a value lies outside.
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temclean import io, noise
-from temclean.noise import chains
+from temclean.noise import priors
 
 WIDER = 2.0
 CAMERAS = {"ceta_dark_velox.emd": True, "dark5.emi": True, "feiext_crop1024.mrc": False}
@@ -39,7 +39,7 @@ RANGES = {
     f"{prior.kind.__name__}.{name}": limits
     for prior in (*noise.TEM, *noise.STEM)
     for name, limits in prior.ranges.items()
-} | {"Thermal.level": chains.THERMAL}
+} | {"Thermal.level": priors.THERMAL}
 
 Pixels = NDArray[np.float64]
 Found = Iterator[tuple[str, float, str]]

@@ -1,0 +1,231 @@
+"""Where the parameters of a microscope's noise lie: the priors that its steps are drawn from (Lobato 2024).
+
+The paper says of few parameters how they are distributed, and each :class:`Range` says where it is from. ``paper``: it
+has the paper's numbers. ``files``: from half of the least to twice the greatest value that
+``tests/bench/measure_noise.py`` measures on real files, rounded. ``argued``: of what images do not show, a choice of
+ours, for the reasons at :data:`TEM` and :data:`STEM`. ``tests/bench/draw_simulated.py`` shows drawn images beside the
+real ones.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from temclean.noise.base import Noise
+from temclean.noise.camera import (
+    BlackPixels,
+    ColumnPattern,
+    DarkCurrent,
+    FixedPattern,
+    Flicker,
+    Quantisation,
+    Reset,
+    Saturation,
+    Thermal,
+    Zingers,
+)
+from temclean.noise.families import Poisson
+from temclean.noise.scan import Detector, FastScan, Jitter, RowLines
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What priors measure in.
+
+    Attributes
+    ----------
+    mean : mean intensity of the clean image.
+    counts : electrons a pixel at intensity 1.
+    pixel_size : Å a pixel.
+    pixels : pixels of the image.
+    thermal : standard deviation of a camera's thermal noise, in units of intensity.
+    """
+
+    mean: float
+    counts: float
+    pixel_size: float
+    pixels: int
+    thermal: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a parameter lies.
+
+    Attributes
+    ----------
+    low, high : its least and its greatest value.
+    law : ``uniform``, ``log`` (uniform on a logarithmic scale), ``dose`` (exponential from low on, of scale 0.5 along
+        the range, cut at its end), or, of the paper's laws that are mostly large, half the draws ``log`` too (ours):
+        ``uniform or log``, ``dose or log``.
+    unit : what a value of 1 is: ``1``, the image's ``mean`` intensity, an electron a pixel over that (``dose``), the
+        ``electrons`` of the mean pixel, an ``angstrom`` in pixels, ``per megapixel``, drawn as a Poisson number, or the
+        ``thermal`` noise: what a camera adds in reading is a matter of its electronics, not of the exposure.
+    source : where it is from: the ``paper``, real ``files``, or ``argued``.
+    """
+
+    low: float
+    high: float
+    law: Literal["uniform", "log", "dose", "uniform or log", "dose or log"] = "uniform"
+    unit: Literal["1", "mean", "dose", "electrons", "angstrom", "per megapixel", "thermal"] = "1"
+    source: Literal["paper", "files", "argued"] = field(kw_only=True)
+
+    def draw(self, rng: np.random.Generator, scale: Scale) -> float:
+        """Draw a value, in the unit of the noise's own field."""
+        law = self.law
+        if " or " in law:
+            law = "log" if rng.random() < 0.5 else law.partition(" or ")[0]  # type: ignore[assignment]
+        if law == "log":
+            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        elif law == "dose":
+            along = -0.5 * math.log1p(-float(rng.random()) * (1.0 - math.exp(-2.0)))
+            value = self.low + (self.high - self.low) * along
+        else:
+            value = float(rng.uniform(self.low, self.high))
+        if self.unit == "per megapixel":
+            return min(int(rng.poisson(value * scale.pixels / 1e6)), scale.pixels)
+        return (
+            value
+            * {
+                "1": 1.0,
+                "mean": scale.mean,
+                "dose": 1.0 / scale.mean,
+                "electrons": scale.counts * scale.mean,
+                "angstrom": 1.0 / scale.pixel_size,
+                "thermal": scale.thermal,
+            }[self.unit]
+        )
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How often a step occurs and where its parameters lie.
+
+    Attributes
+    ----------
+    kind : the step.
+    present : probability that it occurs.
+    ranges : of its fields by name; the others keep their defaults, and ``counts`` is the chain's.
+    either : two fields: the first alone is not 0 in a quarter of the draws, the second alone in another quarter.
+    """
+
+    kind: type[Noise]
+    present: float
+    ranges: Mapping[str, Range]
+    either: tuple[str, ...] = ()
+
+    def draw(self, rng: np.random.Generator, scale: Scale) -> Noise | None:
+        """Draw the step, or None where it does not occur."""
+        if rng.random() >= self.present:
+            return None
+        values = {name: spread.draw(rng, scale) for name, spread in self.ranges.items()}
+        if self.either and (which := int(rng.integers(4))) < len(self.either):
+            values[self.either[1 - which]] = 0.0
+        if "counts" in self.kind.__dataclass_fields__:
+            values["counts"] = scale.counts
+        return self.kind(**values)
+
+
+DOSE = Range(0.5, 750.0, "dose or log", "dose", source="paper")
+"""Electrons a pixel, the mean of the image (Lobato 2024, at eq. 30)."""
+
+THERMAL = Range(0.002, 0.15, "log", "mean", source="argued")
+"""Thermal noise of a camera. Beam-free frames have no mean to tell it by; in lit ones it is beneath the shot noise."""
+
+ZINGERS = Range(1.5, 200.0, "log", "per megapixel", source="files")
+
+UNSEEN = Range(1.5, 200.0, "log", "per megapixel", source="argued")
+"""Of what no real file at hand has, as many as zingers."""
+
+FACTOR = Range(3.0, 13.0, source="files")
+"""The greatest of zingers, over their surroundings."""
+
+CEILING = Range(1.15, 7.5, "log", "mean", source="files")
+"""Not widened upwards: there nothing is left to clip."""
+
+CONVERTER = Range(2.0**6, 2.0**17, "log", source="files")
+
+TEM = (
+    Prior(Poisson, 1.0, {}),
+    Prior(FixedPattern, 0.5, {"level": Range(0.002, 0.05, "log", source="argued")}),
+    Prior(
+        DarkCurrent,
+        0.5,
+        {
+            "mean": Range(0.005, 0.3, "log", "electrons", source="argued"),
+            "spread": Range(0.0005, 0.005, "log", "electrons", source="argued"),
+            "hot": Range(1e-5, 1e-3, "log", source="argued"),
+        },
+    ),
+    Prior(Thermal, 0.6, {"level": Range(1.0, 1.0, unit="thermal", source="argued")}),
+    Prior(Flicker, 0.4, {"level": Range(0.07, 1.4, "log", "thermal", source="files")}),
+    Prior(Reset, 0.4, {"level": Range(0.05, 0.25, "log", "thermal", source="files")}),
+    Prior(ColumnPattern, 0.3, {"level": Range(0.08, 2.2, "log", "thermal", source="files")}),
+    Prior(BlackPixels, 0.3, {"count": UNSEEN, "high": Range(0.1, 0.9, source="argued")}),
+    Prior(Zingers, 0.3, {"count": ZINGERS, "high": FACTOR}),
+    Prior(Saturation, 0.15, {"ceiling": CEILING}),
+    Prior(Quantisation, 0.9, {"steps": CONVERTER}),
+)
+"""The camera's chain, in the paper's order; of the ranges only :data:`DOSE` is the paper's. The pattern of columns is
+ours.
+
+What is argued: one lit frame does not tell fixed pattern from shot noise, and a camera's own correction leaves a few
+percent at most. Of dark current files keep what the camera's subtraction leaves: frames of one series share as much
+noise as each has of its own, which is that of one dark reference. Hot pixels and black pixels are corrected too, and
+none is in the files; others' cameras may have some.
+"""
+
+STEM = (
+    Prior(
+        Jitter,
+        0.9,
+        {
+            "x": Range(0.0025, 0.8, "uniform or log", "angstrom", source="paper"),
+            "y": Range(0.0025, 0.8, "uniform or log", "angstrom", source="paper"),
+            "x_phi": Range(0.0, 0.7, source="paper"),
+            "y_phi": Range(0.0, 0.7, source="paper"),
+            "line": Range(0.02, 0.25, "log", "angstrom", source="files"),
+            "line_phi": Range(0.0, 0.6, source="files"),
+        },
+        either=("x", "y"),
+    ),
+    Prior(
+        Detector,
+        1.0,
+        {
+            "photons": Range(30.0, 300.0, "log", source="argued"),
+            "efficiency": Range(0.05, 0.4, source="argued"),
+            "gain": Range(3.0, 10.0, source="argued"),
+            "photon_spread": Range(0.05, 0.6, source="argued"),
+        },
+    ),
+    Prior(
+        FastScan,
+        0.5,
+        {
+            "detector": Range(1.2, 8.0, "log", source="files"),
+            "decay": Range(0.25, 1.6, "log", source="files"),
+            "period": Range(6.0, 60.0, "log", source="argued"),
+            "phase": Range(0.4, 1.6, source="argued"),
+        },
+    ),
+    Prior(RowLines, 0.2, {"count": UNSEEN}),
+    Prior(BlackPixels, 0.2, {"count": UNSEEN, "high": Range(0.1, 0.9, source="argued")}),
+    Prior(Zingers, 0.2, {"count": ZINGERS, "high": FACTOR}),
+    Prior(Saturation, 0.15, {"ceiling": CEILING}),
+    Prior(Quantisation, 0.9, {"steps": CONVERTER}),
+)
+"""The scanning microscope's chain, in the paper's order. The paper's are how often jitter occurs, its x, y, x_phi and
+y_phi, and the factor of row lines.
+
+What is argued: an image gives the detector's noise at most with its dose and its black level, which files do not tell;
+the ranges surround the 100 photons an electron that the paper names. Of the read-out's oscillation the noise tells how
+soon it decays, the two decays being measured each as if it were alone, not its period and phase. Zingers are those of
+cameras: no lattice at hand has any, nor row lines, nor black pixels.
+"""
+
+SEM = tuple(prior for prior in STEM if prior.kind is not BlackPixels)
+"""The same without black pixels, which in SEM are pores."""
