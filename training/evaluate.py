@@ -1,5 +1,6 @@
 """Score a model on images that no training run has seen. Needs no torch, so that tests can use it."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -39,6 +40,24 @@ def target(clean: Array, family: str, level: float, seed: int) -> Array:
         return clean
     lit: Array = noise.background(clean, noise.BackgroundBrightness(level), seed)
     return lit
+
+
+def patches(image: Array, count: int = 8) -> Array:
+    """Slice an image into ``count`` x ``count`` patches (count^2, H / count, W / count), row by row."""
+    rows, columns = (length // count for length in image.shape)
+    return image.reshape(count, rows, count, columns).swapaxes(1, 2).reshape(-1, rows, columns)
+
+
+def joined(parts: Array) -> Array:
+    """Put the patches of a square grid together again."""
+    count = math.isqrt(len(parts))
+    rows, columns = parts.shape[1:]
+    return parts.reshape(count, count, rows, columns).swapaxes(1, 2).reshape(count * rows, count * columns)
+
+
+def in_patches(restore: Restore, image: Array) -> Array:
+    """Restore an image as Chae 2025 does: 8 x 8 patches, each one by itself, put together again."""
+    return joined(np.stack([restore(np.ascontiguousarray(part)) for part in patches(image)]))
 
 
 def regional_brightness(truth: Array, restored: Array, window: int = 64) -> float:
