@@ -1,8 +1,8 @@
 """The protocol of Chae et al. (2025), as a baseline: ``python -m temclean.training.chae FAMILY``.
 
-Their data set, network and training, as they stand in the paper; ``[R]`` marks what our copy of it lacks and we chose.
-The network that comes out is stored as ``FAMILY.onnx`` and is no model of the pipeline: it takes 8 x 8 patches of a whole
-image in [0, 1], one by one, and has no normalisation of its own.
+Their data set, network and training, as they stand in the paper; [R] marks what our copy of it lacks and we chose. The
+network that comes out, ``FAMILY.onnx``, is no model of the pipeline: it takes 8 x 8 patches of a whole image in [0, 1],
+one by one, and has no normalisation of its own.
 """
 
 import json
@@ -63,9 +63,9 @@ class Block(nn.Sequential):
 
 
 class UNet(Network):
-    """The paper's network: two blocks down, a bottleneck, two blocks up, ReLU at the end; ``width`` channels at the top.
+    """The paper's network: two blocks down, a bottleneck, two blocks up, and ReLU at the end.
 
-    Width, and that it doubles with each max-pooling, are [R].
+    The first block has ``width`` channels, and each max-pooling doubles them [R].
     """
 
     multiple = 4
