@@ -93,8 +93,12 @@ def test_each_patch_has_a_background_of_its_own(image: np.ndarray) -> None:
     assert 0.1 < np.std(floors) < 0.25
 
 
-def test_a_few_updates_learn_resume_and_write_a_network(small: chae.Patches, tmp_path: Path) -> None:
+def test_a_few_updates_learn_resume_and_write_a_network(
+    small: chae.Patches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.set_num_threads(1)
+    monkeypatch.setattr(chae, "VALIDATED", 32)
+    monkeypatch.setattr(chae, "SETTLING", 8)
     checkpoint = tmp_path / "g.pt"
     first = chae.train(small, 2, 4, checkpoint, resume=False, every=2)
     last = chae.train(small, 60, 4, checkpoint, resume=True, every=60)

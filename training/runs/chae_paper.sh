@@ -1,7 +1,7 @@
 #!/bin/sh
-# The four networks of Chae et al. (2025) as training/baseline has them; --resume goes on after a stop. Without --updates
-# each has the paper's 150 epochs, 168900 updates: about six hours on one quiet core at this width.
+# The four networks of Chae et al. (2025), with the updates that those in training/baseline had; give another number to go
+# on from the checkpoints, 168900 for the paper's 150 epochs (five to six hours each on one quiet core).
 set -eu
 for family in g sp gsp bbg; do
-    python -m temclean.training.chae "$family" --width 16 --updates "${1:-3000}" --threads 1 --resume
+    python -m temclean.training.chae "$family" --width 16 --updates "${1:-750}" --threads 1 --resume
 done
