@@ -146,7 +146,7 @@ def combined(layout: NDArray[np.integer], pixel_size: float) -> Floats:
     Examples
     --------
     >>> combined(np.array([[0, 1], [2, 0]]), pixel_size=0.1).shape
-    (246, 256)
+    (256, 246)
     """
     maps = {number: interpolated(load(number), pixel_size) for number in np.unique(layout).tolist()}
     return np.block([[maps[number] for number in row] for row in layout.tolist()])
