@@ -138,6 +138,20 @@ def above(source: Map, places: Floats) -> Floats:
     return values
 
 
+def combined(layout: NDArray[np.integer], pixel_size: float) -> Floats:
+    """Lay maps side by side, upright: a k x k image of the structures that ``layout`` names (Chae 2025, section II.3).
+
+    The image repeats itself beyond its borders, as its maps do; pixels are as in :func:`interpolated`.
+
+    Examples
+    --------
+    >>> combined(np.array([[0, 1], [2, 0]]), pixel_size=0.1).shape
+    (256, 246)
+    """
+    maps = {number: interpolated(load(number), pixel_size) for number in np.unique(layout).tolist()}
+    return np.block([[maps[number] for number in row] for row in layout.tolist()])
+
+
 @cache
 def fine(number: int) -> NDArray[np.float32]:
     """Return a map at :data:`STEP`, with its first row and column once more at its end."""

@@ -1,5 +1,6 @@
 """Score a model on images that no training run has seen. Needs no torch, so that tests can use it."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ FIRST_SEED = 1_000_000
 PIXEL_SIZES = (0.05, 0.10, 0.20)
 LEVELS = (0.05, 0.10, 0.20, 0.30, 0.36)
 
+GRAPHENE_SEED = 7_000_000
 GRAPHENE_PIXEL_SIZES = (0.036, 0.10)
 """Å a pixel at which ``kept_graphene`` is scored; the first is about that of Chae 2025, which does not tell it."""
 
@@ -42,6 +44,24 @@ def target(clean: Array, family: str, level: float, seed: int) -> Array:
         return clean
     lit: Array = noise.background(clean, noise.BackgroundBrightness(level), seed)
     return lit
+
+
+def patches(image: Array, count: int = 8) -> Array:
+    """Slice an image into ``count`` x ``count`` patches (count^2, H / count, W / count), row by row."""
+    rows, columns = (length // count for length in image.shape)
+    return image.reshape(count, rows, count, columns).swapaxes(1, 2).reshape(-1, rows, columns)
+
+
+def joined(parts: Array) -> Array:
+    """Put the patches of a square grid together again."""
+    count = math.isqrt(len(parts))
+    rows, columns = parts.shape[1:]
+    return parts.reshape(count, count, rows, columns).swapaxes(1, 2).reshape(count * rows, count * columns)
+
+
+def in_patches(restore: Restore, image: Array) -> Array:
+    """Restore an image as Chae 2025 does: 8 x 8 patches, each one by itself, put together again."""
+    return joined(np.stack([restore(np.ascontiguousarray(part)) for part in patches(image)]))
 
 
 def regional_brightness(truth: Array, restored: Array, window: int = 64) -> float:
@@ -71,10 +91,9 @@ def similarity(restore: Restore, family: str, level: float, count: int = 4, size
     return {key: float(np.mean(found)) for key, found in values.items()}
 
 
-def kept_graphene(pixel_size: float, size: int = 1024, number: int = 0) -> specimen.Specimen:
-    """Draw graphene from first principles, of the structure that no training run sees: image ``number`` of it."""
-    rng = np.random.Generator(np.random.PCG64(FIRST_SEED + 200_000 + number))
-    return specimen.graphene(rng, size, pixel_size, [densities.COUNT - 1])
+def kept_graphene(pixel_size: float, size: int = 1024, seed: int = GRAPHENE_SEED) -> specimen.Specimen:
+    """Draw graphene from first principles, of the structure that no training run sees."""
+    return specimen.graphene(np.random.Generator(np.random.PCG64(seed)), size, pixel_size, [densities.COUNT - 1])
 
 
 def graphene_scores(
@@ -85,8 +104,8 @@ def graphene_scores(
     for level in levels:
         values = []
         for number in range(count):
-            clean = kept_graphene(pixel_size, number=number).image
-            seed = FIRST_SEED + number
+            seed = GRAPHENE_SEED + number
+            clean = kept_graphene(pixel_size, seed=seed).image
             restored = restore(distort(clean, family, level, seed))
             values.append(metrics.ms_ssim(target(clean, family, level, seed), restored, data_range=1.0))
         scores[level] = float(np.mean(values))

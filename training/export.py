@@ -19,7 +19,7 @@ from temclean import specimen
 from temclean.errors import ModelError
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
-from temclean.training.network import ResidualUNet
+from temclean.training.network import Network, ResidualUNet
 
 OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4
@@ -46,7 +46,7 @@ def space_to_depth(plane: onnxscript.FLOAT, factor: int) -> onnxscript.FLOAT:
     return folded
 
 
-def to_onnx(network: ResidualUNet) -> onnx.ModelProto:
+def to_onnx(network: Network) -> onnx.ModelProto:
     """Export a network with named dynamic axes, and check its structure."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is absent
     buffer = io.BytesIO()
@@ -123,7 +123,7 @@ class Runner:
         return (restored * span + low).astype(np.float32)
 
 
-def verify(network: ResidualUNet, runner: Runner) -> None:
+def verify(network: Network, runner: Runner) -> None:
     """Fail unless ONNX Runtime and torch agree on shapes other than the one exported with."""
     generator = torch.Generator().manual_seed(0)
     for batch, rows, columns in ((1, 1, 1), (1, 3, 8), (3, 5, 4)):

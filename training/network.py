@@ -13,6 +13,12 @@ EXTREME = 1e-4
 """Pixels within this of 0 or 1, or beyond, are black or white."""
 
 
+class Network(nn.Module):
+    """A network that maps images to images, whose sides are multiples of :attr:`multiple`."""
+
+    multiple: int
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside an identity; it starts as the identity."""
 
@@ -27,7 +33,7 @@ class ResidualBlock(nn.Module):
         return x + self.second(torch.relu(self.first(torch.relu(x))))
 
 
-class ResidualUNet(nn.Module):
+class ResidualUNet(Network):
     """Map noisy images (batch, 1, height, width) to clean ones of the same shape.
 
     The image, with a mask of its black pixels and one of its white pixels (which a detector has cut off, or an impulse
