@@ -9,16 +9,17 @@ smooth.
 1. MS-SSIM against the level C, at 0.036 and 0.10 Å a pixel, and on the paper's own kind of test image, 3 x 3 maps side
    by side and upright: levels of the paper's training (marked t), between them (i) and beyond (e). An interpolation
    level is starred where it lies below the line between its neighbours.
-2. Beside the shipped models at three levels: the median and the Gaussian filter of the best size, and BM3D with the
-   true sigma where PyPI's ``bm3d`` is installed.
+2. Beside the shipped models, at the same levels: the median and the Gaussian filter of the best size, and, for g
+   and bbg, BM3D with the true sigma where PyPI's ``bm3d`` is installed.
 3. Round spots: mean eccentricity of true and of restored spots, and the share with tails (0.25 more than the true one).
 4. Lines at patch edges: energy of the error at the period of an 8 x 8 slicing over that of neighbouring frequencies,
    for the image restored whole and for its patches restored one by one, as in the paper (mean of 3 images).
 5. Regional brightness at C = 0.2, for models of uneven background: correlation of local means (64 pixels) with the
    image that has the background and no noise.
 6. Nothing invented, nothing lost, at C = 0.2: spots found in pure noise; how often a vacancy and a 5-7 pair survive:
-   around it the restored image is nearer to the truth than to the same structure without it, by half in squares. The
-   paper's networks take these images, smaller than theirs, whole.
+   around it the restored image is nearer to the truth than to the same structure without it, by half in squares.
+   Images are as large as the paper's, and so is what their background is made of; their middle is restored, by the
+   paper's networks too in one go.
 
 Graphene is the structure of the densities from first principles that no training run has seen; for the defects of 6,
 which those do not have, it is the sum of free atoms.
@@ -42,9 +43,10 @@ LEVELS = {
     0.36: "e",
 }  # fmt: skip
 PIXEL_SIZES = evaluate.GRAPHENE_PIXEL_SIZES
-PEER_LEVELS = (0.10, 0.20, 0.36)
+PEER_SIZE = 320
 SEED = evaluate.GRAPHENE_SEED
 SIZE = 1024
+SHOWN = 384
 BOND = atoms.BOND
 TEST_STRUCTURE = densities.COUNT - 1
 PAPER = Path(__file__).parents[2] / "training" / "baseline"
@@ -106,8 +108,8 @@ def table(restore: Restorers) -> None:
             print(f"{name:15} " + " ".join(cells), flush=True)
 
 
-def filters(level: float) -> dict[str, list[evaluate.Restore]]:
-    """Return the filters that need no training, each at several strengths or at the true one."""
+def filters(name: str, level: float) -> dict[str, list[evaluate.Restore]]:
+    """Return the filters that need no training, each at several strengths; of Gaussian noise BM3D, told its sigma."""
     found = {
         "median": [partial(ndimage.median_filter, size=size) for size in (3, 5, 7, 9, 11)],
         "Gaussian": [partial(ndimage.gaussian_filter, sigma=sigma) for sigma in (1, 1.5, 2, 3, 4)],
@@ -116,17 +118,19 @@ def filters(level: float) -> dict[str, list[evaluate.Restore]]:
         from bm3d import bm3d
     except ImportError:
         return found
+    if name not in {"g", "bbg"}:
+        return found
     return {**found, "BM3D": [lambda noisy: bm3d(noisy, level).astype(np.float32)]}
 
 
 def peers(restore: Restorers) -> None:
-    print("\nbest filter, MS-SSIM at C = " + " / ".join(f"{level:.2f}" for level in PEER_LEVELS) + " (512x512)")
+    print(f"\nbest filter, MS-SSIM ({PEER_SIZE} x {PEER_SIZE}) at C = " + " / ".join(f"{level:g}" for level in LEVELS))
     for pixel_size in PIXEL_SIZES:
-        clean = truth(pixel_size, 512).image
+        clean = truth(pixel_size, PEER_SIZE).image
         for name, run in restore.items():
             best: dict[str, list[float]] = {}
-            for level in PEER_LEVELS:
-                for title, variants in {"temclean": [run], **filters(level)}.items():
+            for level in LEVELS:
+                for title, variants in {"temclean": [run], **filters(name, level)}.items():
                     value = max(similarity(clean, each, name, level) for each in variants)
                     best.setdefault(title, []).append(value)
             for title, values in best.items():
@@ -200,13 +204,11 @@ def brightness(restore: Restorers) -> None:
             print(f"{pixel_size:5} {name:9} {evaluate.regional_brightness(lit, run(noisy)):.3f}", flush=True)
 
 
-@cache
 def with_defect(pixel_size: float, kind: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw graphene (256x256) with a vacancy or a 5-7 pair in its middle; and without; and a mask of the place."""
-    size = 256
-    drawn, parts = sheets.draw(np.random.Generator(np.random.PCG64(seed)), size, pixel_size)
+    """Draw graphene with a vacancy or a 5-7 pair in its middle; and without; and a mask of the place."""
+    drawn, parts = sheets.draw(np.random.Generator(np.random.PCG64(seed)), SIZE, pixel_size)
     each = len(parts.positions) // len(drawn.positions)
-    first = np.argmin(np.linalg.norm(drawn.positions - size / 2, axis=1))
+    first = np.argmin(np.linalg.norm(drawn.positions - SIZE / 2, axis=1))
     second = np.argsort(np.linalg.norm(drawn.positions - drawn.positions[first], axis=1))[1]
     positions = drawn.positions.copy()
     kept = np.ones(len(positions), bool)
@@ -221,9 +223,9 @@ def with_defect(pixel_size: float, kind: str, seed: int) -> tuple[np.ndarray, np
     def image(where: np.ndarray, which: np.ndarray) -> np.ndarray:
         peak, width = parts.peak.reshape(-1, each)[which], parts.width_px.reshape(-1, each)[which]
         spots = atoms.Atoms(np.repeat(where[which], each, axis=0), peak.ravel(), width.ravel())
-        return specimen.scale(atoms.gaussians(spots, size))
+        return specimen.scale(atoms.gaussians(spots, SIZE))
 
-    y, x = np.mgrid[:size, :size]
+    y, x = np.mgrid[:SIZE, :SIZE]
     around = np.hypot(y - middle[0], x - middle[1]) < 1.3 * BOND / pixel_size
     return image(positions, kept), image(drawn.positions, np.ones(len(positions), bool)), around
 
@@ -232,21 +234,21 @@ def faithfulness(restore: Restorers, draws: int) -> None:
     print("\nat C = 0.2: spots above 3 sigma in 512x512 of noise on even grey;")
     print(f"shares of {draws} vacancies and 5-7 pairs that survive")
     even = np.full((512, 512), 0.5, np.float32)
+    part = (slice((SIZE - SHOWN) // 2, (SIZE + SHOWN) // 2),) * 2
     for pixel_size in PIXEL_SIZES:
+        kept = {(name, kind): 0 for name in restore for kind in ("vacancy", "pair")}
+        for kind in ("vacancy", "pair"):
+            for seed in range(draws):
+                clean, perfect, around = with_defect(pixel_size, kind, SEED + seed)
+                for name, run in restore.items():
+                    restored = run(np.ascontiguousarray(spoiled(clean, name, 0.2, seed)[part]))
+                    wanted = [evaluate.target(other, family(name), 0.2, SEED + seed) for other in (clean, perfect)]
+                    far = [np.square(restored - other[part])[around[part]].sum() for other in wanted]
+                    kept[name, kind] += far[0] < 0.5 * far[1]
         for name, run in restore.items():
             invented = len(evaluate.find_spots(run(spoiled(even, name, 0.2)), 2.0, 3 * 0.2))
-            rates = []
-            for kind in ("vacancy", "pair"):
-                kept = 0
-                for seed in range(draws):
-                    clean, perfect, around = with_defect(pixel_size, kind, SEED + seed)
-                    restored = run(spoiled(clean, name, 0.2, seed))
-                    wanted = [evaluate.target(other, family(name), 0.2, SEED + seed) for other in (clean, perfect)]
-                    far = [np.square(restored - other)[around].sum() for other in wanted]
-                    kept += far[0] < 0.5 * far[1]
-                rates.append(kept / draws)
-            found = f"invented {invented}, vacancy {rates[0]:.2f}, pair {rates[1]:.2f}"
-            print(f"{pixel_size:5} {name:9} {found}", flush=True)
+            found = f"vacancy {kept[name, 'vacancy'] / draws:.2f}, pair {kept[name, 'pair'] / draws:.2f}"
+            print(f"{pixel_size:5} {name:9} invented {invented}, {found}", flush=True)
 
 
 def main() -> None:
