@@ -33,12 +33,6 @@ SUMMARIES = {
     "bbg-keep": "uneven background brightness and Gaussian noise; keeps the brightness of regions",
 }
 
-DATA = (
-    "simulated: disordered graphene, from first principles and as a superposition of atomic densities, with vacancies "
-    "and turned bonds; plane lattices of one to four species, isolated spots, amorphous films, particles, grains, "
-    "edges, even areas; atoms bright or dark"
-)
-
 
 def space_to_depth(plane: onnxscript.FLOAT, factor: int) -> onnxscript.FLOAT:
     """Fold one plane by one ONNX operator; of a single channel it is what torch's pixel unshuffle does."""
@@ -156,6 +150,17 @@ def halo(runner: Runner, network: ResidualUNet, family: str, largest_error: floa
     return min(bound, halo)
 
 
+def seen(data: dict[str, object]) -> str:
+    """Say what a network was trained on, from the options of its data."""
+    graphene = "disordered graphene as a superposition of atomic densities"
+    if data.get("maps"):
+        graphene += " and from first principles, with vacancies and turned bonds"
+    text = f"simulated: {graphene}; plane lattices of one to four species, isolated spots, amorphous films"
+    if data.get("specimen") == "atoms":
+        return f"{text}; atoms bright on an even background"
+    return f"{text}, particles, grains, edges, even areas; atoms bright or dark"
+
+
 def score(runner: Runner, family: str, count: int) -> dict[str, object]:
     """Score an exported model on held-out images."""
     table = {f"{level:.2f}": evaluate.similarity(runner, family, level, count) for level in evaluate.LEVELS}
@@ -208,7 +213,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
             "command": runs[-1]["command"],
             "parameters": sum(weight.numel() for weight in network.parameters()),
         },
-        "data": DATA,
+        "data": seen(recipe["data"]),
         "scores": scores,
         "licence": "BSD-3-Clause",
     }
