@@ -93,12 +93,17 @@ def noise_of(family: str, level: float | None = None, parameters: dict[str, Any]
         raise ParameterError(f"unknown noise family {family!r}; choose one of {', '.join(noise.FAMILIES)}")
     kind = noise.FAMILIES[family]
     first, *others = (field.name for field in fields(kind))
-    level = LEVELS.get(family) if level is None else level
-    if fields(kind)[0].type is int and level is not None and math.isfinite(level) and level == int(level):
+    parameters = dict(parameters or {})
+    if level is None:
+        level = parameters.pop(first, LEVELS.get(family))
+    if fields(kind)[0].type is int and isinstance(level, float) and math.isfinite(level) and level == int(level):
         level = int(level)
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in (parameters or {}).items()}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
     if unknown := set(given) - set(others):
-        raise ParameterError(f"{family} has no parameter {min(unknown)!r}; it has {', '.join(others) or 'none'}")
+        given_twice = f"{first!r} of {family} is --level; give it once"
+        listed = ", ".join([first, *others])
+        unlisted = f"{family} has no parameter {min(unknown)!r}; it has {listed}"
+        raise ParameterError(given_twice if first in unknown else unlisted)
     try:
         return kind(**({} if level is None else {first: level}), **given)
     except TypeError as error:

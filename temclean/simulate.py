@@ -16,6 +16,9 @@ from temclean.manifest import Manifest, Outcome, Pair
 
 Array = NDArray[np.float32]
 
+BRIGHTEST = 1e30
+"""Intensities beyond this are refused: with noise they may not fit into 32 bits."""
+
 ANGSTROMS = {"pm": 0.01, "Å": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "mm": 1e7, "m": 1e10}
 """Å in a unit of length."""
 
@@ -248,6 +251,8 @@ def _range(image: io.Image) -> tuple[float, float]:
         low, high = min(low, float(frame.min())), max(high, float(frame.max()))
         if not np.isfinite([low, high]).all():
             raise ImageError("the image has pixels that are NaN or infinite; replace them first")
+    if max(abs(low), abs(high)) > BRIGHTEST:
+        raise ImageError(f"intensities from {low:.3g} to {high:.3g} are too large for 32 bits; scale the image first")
     if image.pixels.dtype.kind == "f" and low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
     if not low < high:

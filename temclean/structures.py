@@ -26,6 +26,9 @@ Numbers = NDArray[np.int64]
 MOST_FROM_FILE = 4_000_000
 """Atoms that a crystal from a file may have in the field of view."""
 
+MOST_IN_A_PIXEL = 100_000
+"""Atoms that one pixel may show."""
+
 MOST_SITES = 1000
 """Sites that a file may list for a space group's operations to multiply: ASE compares each with each."""
 
@@ -77,7 +80,7 @@ def from_file(
     Raises
     ------
     FileError : the file is missing, cannot be read, or has no atoms or unknown ones.
-    ParameterError : a number is out of range, or the atoms are over 4 million.
+    ParameterError : a number is out of range, or the atoms are over 4 million, or 100 000 in one pixel.
     MissingExtraError : ASE is not installed.
     """
     width = checked(size, pixel_size)
@@ -94,9 +97,18 @@ def from_file(
     else:
         atoms = centred(Atoms(cell.sites @ vectors, cell.numbers))
     flat = atoms.positions[:, 1::-1] / pixel_size + (size - 1) / 2
+    check_crowd(path, flat)
     seen = projected(flat, atoms.numbers, weighted(atoms.numbers), size, pixel_size, len(flat))
     top = max(float(seen.image.max()), 1e-30)
     return Projected(np.maximum(seen.image / np.float32(top), np.float32(0.0)), seen.positions, seen.brightness)
+
+
+def check_crowd(path: str | Path, flat: Floats) -> None:
+    """Refuse atoms at ``flat`` (N, 2), pixels, that fall into one pixel by the hundred thousand."""
+    if len(flat) > MOST_IN_A_PIXEL:
+        crowd = int(np.unique(np.rint(flat), axis=0, return_counts=True)[1].max())
+        if crowd > MOST_IN_A_PIXEL:
+            raise ParameterError(f"{path}: {crowd} atoms in one pixel; use a smaller pixel size or thickness")
 
 
 def check_view(zone: tuple[int, int, int], thickness: float | None) -> None:

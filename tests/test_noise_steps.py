@@ -310,6 +310,7 @@ def test_jitter_has_the_ranges_of_the_paper():
         assert stats.kstest([getattr(step, f"{axis}_phi") / 0.7 for step in steps], "uniform").pvalue > 1e-5
     lines = np.array([step.line for step in steps]) * 0.1
     assert lines.max() <= 0.25
+    assert all((step.line == 0) == (step.x == 0) for step in steps)
     assert all(step.low == 0.5 and step.high == 1.5 for step in drawn_steps(noise.RowLines, "stem", 100))
 
 
@@ -325,7 +326,8 @@ def test_a_microscope_draws_from_its_prior(family):
         for name, limits in prior.ranges.items():
             if limits.unit == "1":
                 values = [getattr(step, name) for step in found]
-                assert limits.low <= min(values)
+                values = [value for value in values if value or not prior.either]  # 0 is what does not occur
+                assert limits.low * (0.5 if prior.halved else 1.0) <= min(values)
                 assert max(values) <= limits.high
 
 
@@ -368,6 +370,33 @@ def test_jitter_of_the_prior_is_along_x_or_y_or_both():
     for case, share in (((True, False), 0.25), ((False, True), 0.25), ((False, False), 0.5)):
         assert stats.binomtest(alone.count(case), len(jitter), share).pvalue > 1e-5
     assert max(step.x for step in jitter) == pytest.approx(8.0, rel=0.1)
+
+
+def test_decay_along_rows_is_as_in_real_files():
+    """Noise has 0.155 to 0.296 in common with the next pixel in files that show it; up to twice that is drawn."""
+    common = []
+    for step in drawn_steps(noise.FastScan, "stem", 2000):
+        taps = step.taps(512)
+        common.append(float((taps[1:] * taps[:-1]).sum() / (taps**2).sum()))
+    low, middle, high = np.percentile(common, (2, 50, 98))
+    assert 0 <= low < 0.155
+    assert 0.155 < middle < 0.4
+    assert 0.296 < high < 0.6
+
+
+def test_saturation_leaves_sparse_bright_things():
+    image = np.zeros((64, 64))
+    image[::16, ::16] = 1.0
+    ceilings = [noise.Stem().draw(image, seed).steps for seed in range(400)]
+    found = [step.ceiling for chain in ceilings for step in chain if isinstance(step, noise.Saturation)]
+    assert len(found) > 30
+    assert min(found) >= 0.6
+
+
+@pytest.mark.parametrize("family", ["tem", "stem", "sem"])
+def test_too_bright_images_are_refused(family):
+    with pytest.raises(ImageError, match="scale it"):
+        noise.apply(np.full((16, 16), 1e300), noise.FAMILIES[family](), 1)
 
 
 def test_sem_has_no_black_pixels():

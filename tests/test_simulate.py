@@ -205,6 +205,11 @@ def test_a_file_of_atoms_is_drawn_along_its_zone(run: Run, tmp_path: Path) -> No
         (["--noise", "g", "--specimen", "sto.cif", "--thickness", -3], 2, "thickness -3"),
         (["--noise", "g", "--specimen", "sto.cif", "--pixel-size", 100, "--thickness", 1e8], 1, "atoms"),
         (["--noise", "g", "--specimen", "graphene", "--zone", "1,1,1"], 2, "no zone axis"),
+        (["--noise", "g", "--specimen", "crowd.xyz"], 1, "200000 atoms in one pixel"),
+        (["--noise", "zingers", "--level", 4, "--set", "count=9"], 2, "give it once"),
+        (["--noise", "reset", "--set", "spread=9"], 2, "it has level"),
+        (["--noise", "stem", "--set", "pixel_size=true"], 2, "pixel_size is True"),
+        (["--noise", "tem", "huge.npy"], 1, "too large for 32 bits"),
     ],
     ids=str,
 )
@@ -215,7 +220,11 @@ def test_bad_parameters_get_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.cif").write_text("not a crystal")
     (tmp_path / "sto.cif").write_text(STRONTIUM_TITANATE)
-    done = run("simulate", *arguments, "--size", 32, "-o", "out")
+    if "crowd.xyz" in arguments:
+        (tmp_path / "crowd.xyz").write_text("200000\n\n" + "Au 0 0 0\n" * 200000)
+    np.save(tmp_path / "huge.npy", np.linspace(0, 1e35, 1024).reshape(32, 32))
+    size = [] if "huge.npy" in arguments else ["--size", 32]
+    done = run("simulate", *arguments, *size, "-o", "out")
     assert done.code == code
     assert words in done.err
     assert len(done.err.strip().splitlines()) == 1
@@ -318,3 +327,9 @@ def test_what_belongs_to_the_sensor_stays_in_all_frames(run: Run, tmp_path: Path
         assert run("simulate", own, "--noise", family, "-o", tmp_path / family).code == 0
         with io.read(tmp_path / family / "movie_noisy.tif") as noisy:
             assert np.array_equal(noisy.pixels[0], noisy.pixels[1]) is stays
+
+
+def test_a_familys_first_parameter_can_be_set_by_name(run: Run, tmp_path: Path) -> None:
+    for number, given in enumerate((["--level", 0.1], ["--set", "level=0.1"])):
+        run("simulate", "--noise", "reset", *given, "--size", 32, "--seed", 5, "-o", tmp_path / str(number))
+    assert (tmp_path / "0/0000_noisy.tif").read_bytes() == (tmp_path / "1/0000_noisy.tif").read_bytes()

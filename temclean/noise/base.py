@@ -123,7 +123,7 @@ def usable(image: ArrayLike) -> Pixels:
 
 
 def check(name: str, value: float, lowest: float, highest: float) -> None:
-    if not isinstance(value, Real) or not lowest <= value <= highest:
+    if isinstance(value, bool) or not isinstance(value, Real) or not lowest <= value <= highest:
         raise ParameterError(f"{name} is {value!r}; give a number from {lowest:g} to {highest:g}")
 
 

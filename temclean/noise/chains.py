@@ -15,6 +15,9 @@ from temclean.noise.priors import DOSE, SEM, STEM, TEM, THERMAL, Prior, Scale
 GOLDEN = 0x9E3779B97F4A7C15
 """2**64 over the golden ratio: multiples of it are far apart as seeds."""
 
+BRIGHTEST = 1e25
+"""Brighter images are refused."""
+
 DRAW = 41
 """Keeps the stream that draws parameters apart from others of the same seed."""
 
@@ -70,8 +73,10 @@ class Microscope(Noise):
         if negative:
             raise ImageError(f"the image has {negative} negative pixels, which are no electrons; lift it to 0")
         rng = np.random.Generator(np.random.PCG64([seed, DRAW]))
-        mean = float(image.mean()) or 1.0
-        scale = Scale(mean, 1.0, self.pixel_size or 1.0, image.size, 0.0)
+        mean, peak = float(image.mean(dtype=np.float64)) or 1.0, float(image.max(initial=0.0))
+        if peak > BRIGHTEST:
+            raise ImageError(f"the image reaches {peak:.1e}; scale it to less than {BRIGHTEST:.0e} first")
+        scale = Scale(mean, 1.0, self.pixel_size or 1.0, image.size, 0.0, peak)
         drawn = DOSE.draw(rng, scale)
         counts = min(max(drawn, SMALLEST_COUNT), LARGEST_COUNT) if self.counts is None else self.counts
         scale = replace(scale, counts=counts, thermal=THERMAL.draw(rng, scale))

@@ -9,7 +9,7 @@ real ones.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,7 @@ class Scale:
     pixel_size : Å a pixel.
     pixels : pixels of the image.
     thermal : standard deviation of a camera's thermal noise, in units of intensity.
+    peak : greatest intensity of the clean image.
     """
 
     mean: float
@@ -49,6 +50,7 @@ class Scale:
     pixel_size: float
     pixels: int
     thermal: float
+    peak: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ class Range:
         ``uniform or log``, ``dose or log``.
     unit : what a value of 1 is: ``1``, the image's ``mean`` intensity, an electron a pixel over that (``dose``), the
         ``electrons`` of the mean pixel, an ``angstrom`` in pixels, ``per megapixel``, drawn as a Poisson number, or the
-        ``thermal`` noise: what a camera adds in reading is a matter of its electronics, not of the exposure.
+        ``thermal`` noise, as what a camera adds in reading is a matter of its electronics.
     source : where it is from: the ``paper``, real ``files``, or ``argued``.
+    least_of_peak : a value is no less than this share of the image's greatest intensity.
     """
 
     low: float
@@ -72,6 +75,7 @@ class Range:
     law: Literal["uniform", "log", "dose", "uniform or log", "dose or log"] = "uniform"
     unit: Literal["1", "mean", "dose", "electrons", "angstrom", "per megapixel", "thermal"] = "1"
     source: Literal["paper", "files", "argued"] = field(kw_only=True)
+    least_of_peak: float = 0.0
 
     def draw(self, rng: np.random.Generator, scale: Scale) -> float:
         """Draw a value, in the unit of the noise's own field."""
@@ -87,17 +91,15 @@ class Range:
             value = float(rng.uniform(self.low, self.high))
         if self.unit == "per megapixel":
             return min(int(rng.poisson(value * scale.pixels / 1e6)), scale.pixels)
-        return (
-            value
-            * {
-                "1": 1.0,
-                "mean": scale.mean,
-                "dose": 1.0 / scale.mean,
-                "electrons": scale.counts * scale.mean,
-                "angstrom": 1.0 / scale.pixel_size,
-                "thermal": scale.thermal,
-            }[self.unit]
-        )
+        unit = {
+            "1": 1.0,
+            "mean": scale.mean,
+            "dose": 1.0 / scale.mean,
+            "electrons": scale.counts * scale.mean,
+            "angstrom": 1.0 / scale.pixel_size,
+            "thermal": scale.thermal,
+        }[self.unit]
+        return max(value * unit, self.least_of_peak * scale.peak)
 
 
 @dataclass(frozen=True)
@@ -109,31 +111,37 @@ class Prior:
     kind : the step.
     present : probability that it occurs.
     ranges : of its fields by name; the others keep their defaults, and ``counts`` is the chain's.
-    either : two fields: the first alone is not 0 in a quarter of the draws, the second alone in another quarter.
+    either : two groups of fields: in a quarter of the draws only the first is not 0, in another only the second.
+    halved : where both groups of ``either`` occur, their values are half of what is drawn, as they add up.
     """
 
     kind: type[Noise]
     present: float
     ranges: Mapping[str, Range]
-    either: tuple[str, ...] = ()
+    either: tuple[tuple[str, ...], ...] = ()
+    halved: bool = False
 
     def draw(self, rng: np.random.Generator, scale: Scale) -> Noise | None:
         """Draw the step, or None where it does not occur."""
         if rng.random() >= self.present:
             return None
         values = {name: spread.draw(rng, scale) for name, spread in self.ranges.items()}
-        if self.either and (which := int(rng.integers(4))) < len(self.either):
-            values[self.either[1 - which]] = 0.0
+        if self.either:
+            which = int(rng.integers(4))
+            if which < 2:
+                values |= dict.fromkeys(self.either[1 - which], 0.0)
+            elif self.halved:
+                values |= {name: 0.5 * values[name] for group in self.either for name in group}
         if "counts" in self.kind.__dataclass_fields__:
             values["counts"] = scale.counts
         return self.kind(**values)
 
 
 DOSE = Range(0.5, 750.0, "dose or log", "dose", source="paper")
-"""Electrons a pixel, the mean of the image (Lobato 2024, at eq. 30)."""
+"""Electrons a pixel, the mean of the image (Lobato 2024, at eq. 30, for a camera; taken for scanned beams too)."""
 
 THERMAL = Range(0.002, 0.15, "log", "mean", source="argued")
-"""Thermal noise of a camera. Beam-free frames have no mean to tell it by; in lit ones it is beneath the shot noise."""
+"""Thermal noise of a camera. Dark frames have no mean to tell it by; one lit frame does not part it from shot noise."""
 
 ZINGERS = Range(1.5, 200.0, "log", "per megapixel", source="files")
 
@@ -141,10 +149,11 @@ UNSEEN = Range(1.5, 200.0, "log", "per megapixel", source="argued")
 """Of what no real file at hand has, as many as zingers."""
 
 FACTOR = Range(3.0, 13.0, source="files")
-"""The greatest of zingers, over their surroundings."""
+"""The greatest of zingers, over their surroundings; one file shows it."""
 
-CEILING = Range(1.15, 7.5, "log", "mean", source="files")
-"""Not widened upwards: there nothing is left to clip."""
+CEILING = Range(1.15, 7.5, "log", "mean", source="files", least_of_peak=0.6)
+"""Two SEM images show it; not widened upwards, where nothing is left to clip. Sparse bright things on black, whose
+greatest intensity is many times the mean, are not cut off below six tenths of it (argued)."""
 
 CONVERTER = Range(2.0**6, 2.0**17, "log", source="files")
 
@@ -187,10 +196,10 @@ STEM = (
             "y": Range(0.0025, 0.8, "uniform or log", "angstrom", source="paper"),
             "x_phi": Range(0.0, 0.7, source="paper"),
             "y_phi": Range(0.0, 0.7, source="paper"),
-            "line": Range(0.02, 0.25, "log", "angstrom", source="files"),
-            "line_phi": Range(0.0, 0.6, source="files"),
+            "line": Range(0.02, 0.25, "log", "angstrom", source="argued"),
+            "line_phi": Range(0.0, 0.6, source="argued"),
         },
-        either=("x", "y"),
+        either=(("x", "line"), ("y",)),
     ),
     Prior(
         Detector,
@@ -211,10 +220,12 @@ STEM = (
             "period": Range(6.0, 60.0, "log", source="argued"),
             "phase": Range(0.4, 1.6, source="argued"),
         },
+        either=(("detector",), ("decay",)),
+        halved=True,
     ),
     Prior(RowLines, 0.2, {"count": UNSEEN}),
     Prior(BlackPixels, 0.2, {"count": UNSEEN, "high": Range(0.1, 0.9, source="argued")}),
-    Prior(Zingers, 0.2, {"count": ZINGERS, "high": FACTOR}),
+    Prior(Zingers, 0.2, {"count": replace(ZINGERS, source="argued"), "high": replace(FACTOR, source="argued")}),
     Prior(Saturation, 0.15, {"ceiling": CEILING}),
     Prior(Quantisation, 0.9, {"steps": CONVERTER}),
 )
@@ -223,8 +234,10 @@ y_phi, and the factor of row lines.
 
 What is argued: an image gives the detector's noise at most with its dose and its black level, which files do not tell;
 the ranges surround the 100 photons an electron that the paper names. Of the read-out's oscillation the noise tells how
-soon it decays, the two decays being measured each as if it were alone, not its period and phase. Zingers are those of
-cameras: no lattice at hand has any, nor row lines, nor black pixels.
+soon it decays, not its period and phase; the two decays were measured each as if it were alone, so they are drawn alone
+in half of the draws, and both at half their size in the other. Rows of three files are displaced against their
+neighbours by 0.04 to 0.12 Å, but along x or y the estimator cannot tell. Zingers are those of cameras: no lattice at
+hand has any, nor row lines, nor black pixels.
 """
 
 SEM = tuple(prior for prior in STEM if prior.kind is not BlackPixels)

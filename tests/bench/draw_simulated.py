@@ -101,18 +101,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     tiles, outside = [], 0
-    print(f"{'':28}" + "".join(f"{name:>9}" for name in MEASURES))
+    print(f"{'':28}" + "".join(f"{name:>12}" for name in MEASURES))
     for kind, names in REAL.items():
         seed = options.seed + 1000 * len(tiles)
         drawn = [simulated(kind, seed + number) for number in range(SAMPLE)]
         low, high = np.percentile([measured(image) for image in drawn], (0, 100), axis=0)
-        print(f"{kind:28}" + "".join(f"{a:5.2f}{b:5.2f}"[-9:].rjust(9) for a, b in zip(low, high, strict=True)))
+        print(f"{kind:28}" + "".join(f"{a:.2f}..{b:.2f}".rjust(12) for a, b in zip(low, high, strict=True)))
         found = [(name, real(options.folder / name)) for name in names if (options.folder / name).exists()]
         for name, image in found:
             values = measured(image)
             stars = [not a <= value <= b for value, a, b in zip(values, low, high, strict=True)]
             outside += sum(stars)
-            print(f"  {name:26}" + "".join(f"{v:8.2f}{'*' if s else ' '}" for v, s in zip(values, stars, strict=True)))
+            print(f"  {name:26}" + "".join(f"{v:11.2f}{'*' if s else ' '}" for v, s in zip(values, stars, strict=True)))
         tiles += [tile(image, True) for _, image in found] + [tile(image, False) for image in drawn[: COUNT[kind]]]
     columns = 10
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
