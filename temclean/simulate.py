@@ -1,5 +1,6 @@
 """Clean and noisy pairs in files, and the manifest from which the same pairs can be made again."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -151,6 +152,8 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
         clean = np.maximum(mtf.blur(clean, camera), np.float32(0.0))
         transfer = ({"step": "mtf", **asdict(camera)},)
     settled = _settled(kind, clean, pair.noise_seed)
+    steps = _described(settled)
+    pair = _recorded(pair, None if steps is None else transfer + steps)
     noisy = noise.apply(clean, settled, pair.noise_seed, threads=os.cpu_count() or 1)
     nanometres = truth.pixel_size / 10
     for name, pixels in ((pair.clean, clean), (pair.noisy, noisy)):
@@ -160,8 +163,7 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
     if len(truth.positions):
         _write_columns(folder / table, truth)
         pair = replace(pair, columns=table)
-    steps = _described(settled)
-    return replace(pair, drawn=None if steps is None else transfer + steps)
+    return pair
 
 
 def _specimen_of(pair: Pair, folder: Path) -> specimen.Specimen:
@@ -204,6 +206,15 @@ def _described(kind: noise.Noise) -> tuple[dict[str, Any], ...] | None:
     return tuple({"step": names[type(step)], **asdict(step)} for step in kind.steps)
 
 
+def _recorded(pair: Pair, steps: tuple[dict[str, Any], ...] | None) -> Pair:
+    """Write what a microscope drew into a pair; refuse if its manifest says otherwise, as an older one may."""
+    if pair.drawn is not None and (steps is None or json.loads(json.dumps(steps)) != list(pair.drawn)):
+        raise FileError(
+            f"{pair.noisy} was made by other steps of noise than this temclean draws; use the version that the manifest names"
+        )
+    return replace(pair, drawn=steps)
+
+
 def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -225,6 +236,7 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
             return frame
 
         settled = _settled(_calibrated(kind, pixel_size), scaled(0), pair.noise_seed)
+        pair = _recorded(pair, _described(settled))
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for index in range(len(image.pixels)):
@@ -232,8 +244,8 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
                 yield (low + noisy * (high - low)).astype(np.float32)
 
         io.write(folder / pair.noisy, image, frames())
-    seen, steps = _seen_from(folder, clean), _described(settled)
-    return replace(pair, clean=seen, low=low, high=high, sha256=digest, pixel_size=pixel_size, drawn=steps)
+    seen = _seen_from(folder, clean)
+    return replace(pair, clean=seen, low=low, high=high, sha256=digest, pixel_size=pixel_size)
 
 
 def _angstroms(image: io.Image) -> float | None:

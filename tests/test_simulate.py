@@ -333,3 +333,15 @@ def test_a_familys_first_parameter_can_be_set_by_name(run: Run, tmp_path: Path) 
     for number, given in enumerate((["--level", 0.1], ["--set", "level=0.1"])):
         run("simulate", "--noise", "reset", *given, "--size", 32, "--seed", 5, "-o", tmp_path / str(number))
     assert (tmp_path / "0/0000_noisy.tif").read_bytes() == (tmp_path / "1/0000_noisy.tif").read_bytes()
+
+
+def test_a_manifest_of_other_noise_is_refused(run: Run, tmp_path: Path) -> None:
+    assert run("simulate", "--noise", "tem", "--size", 32, "-o", tmp_path / "one").code == 0
+    assert run("simulate", "--from", tmp_path / "one" / "manifest.json", "-o", tmp_path / "two").code == 0
+    content = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    content["pairs"][0]["drawn"][1]["counts"] += 1.0
+    (tmp_path / "one" / "manifest.json").write_text(json.dumps(content))
+    done = run("simulate", "--from", tmp_path / "one" / "manifest.json", "-o", tmp_path / "three")
+    assert done.code == 1
+    assert "0000_noisy.tif was made by other steps of noise" in done.err
+    assert not (tmp_path / "three" / "0000_noisy.tif").exists()
