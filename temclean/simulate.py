@@ -209,9 +209,8 @@ def _described(kind: noise.Noise) -> tuple[dict[str, Any], ...] | None:
 def _recorded(pair: Pair, steps: tuple[dict[str, Any], ...] | None) -> Pair:
     """Write what a microscope drew into a pair; refuse if its manifest says otherwise, as an older one may."""
     if pair.drawn is not None and (steps is None or json.loads(json.dumps(steps)) != list(pair.drawn)):
-        raise FileError(
-            f"{pair.noisy} was made by other steps of noise than this temclean draws; use the version that the manifest names"
-        )
+        text = "was made by other noise than this temclean draws; use the version that the manifest names"
+        raise FileError(f"{pair.noisy} {text}")
     return replace(pair, drawn=steps)
 
 

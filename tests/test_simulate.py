@@ -343,5 +343,5 @@ def test_a_manifest_of_other_noise_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "one" / "manifest.json").write_text(json.dumps(content))
     done = run("simulate", "--from", tmp_path / "one" / "manifest.json", "-o", tmp_path / "three")
     assert done.code == 1
-    assert "0000_noisy.tif was made by other steps of noise" in done.err
+    assert "0000_noisy.tif was made by other noise" in done.err
     assert not (tmp_path / "three" / "0000_noisy.tif").exists()
