@@ -17,7 +17,7 @@ from click.testing import CliRunner  # noqa: E402
 
 from temclean import densities, metrics  # noqa: E402
 from temclean.errors import ModelError  # noqa: E402
-from temclean.training import export, train  # noqa: E402
+from temclean.training import data, export, train  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
 from temclean.training.network import ResidualUNet  # noqa: E402
 
@@ -60,9 +60,20 @@ def test_networks_never_see_the_structure_that_is_kept_for_tests(recipe: str, mo
     seen = set()
     load = densities.load
     monkeypatch.setattr(densities, "load", lambda number: seen.add(number) or load(number))
-    data = train.RECIPES[recipe].data
-    Pairs(replace(data, maps=max(data.maps, 0.5), bank=12, first=12, crop=64, scene=96), seed=1)
+    options = train.RECIPES[recipe].data
+    Pairs(replace(options, maps=max(options.maps, 0.5), bank=12, first=12, crop=64, scene=96), seed=1)
     assert seen == {0, 1, 2, 3, 4}
+
+
+def test_grain_keeps_its_strength_and_reaches_the_next_pixels() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [data.grain((128, 160), 0.2, rng) for _ in range(60)]
+    common = np.array([[(one[:, 1:] * one[:, :-1]).mean(), (one[1:] * one[:-1]).mean()] / one.var() for one in drawn])
+    assert max(abs(one.std() - 0.2) for one in drawn) < 1e-4
+    assert max(abs(one.mean()) for one in drawn) < 0.02
+    alone = common > 0.03  # a decay of 0.3 pixels leaves 0.036, and noise 0.007
+    assert {tuple(row) for row in alone} == {(True, False), (False, True), (True, True)}
+    assert common.max() == pytest.approx(np.exp(-1 / 1.2), abs=0.05)
 
 
 MICROSCOPES = [

@@ -45,6 +45,8 @@ class DataOptions:
         for tests.
     defects : share of scenes that are graphene with vacancies and turned bonds.
     dark : share of ``maps`` and ``defects`` that are inverted.
+    grainy : share of crops of ``g`` and ``gsp`` whose Gaussian noise has something in common with the next pixels, as
+        that of scanned images has.
 
     Impulses are drawn at 0 and 1 exactly, and their share is above the percentiles of the normalisation; so crops with
     impulses are always cut, and never normalised more widely. Whole microscopes (``tem``, ``stem``, ``sem``) draw their
@@ -68,6 +70,7 @@ class DataOptions:
     maps: float = 0.0
     defects: float = 0.0
     dark: float = 0.3
+    grainy: float = 0.0
 
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
@@ -87,6 +90,25 @@ def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.rando
     background = noise.BackgroundBrightness(level, patches=patches, smooth=smooth, clip=clip)
     clean = noise.background(image, background, seed) if family == "bbg-keep" else image
     return noise.apply(image, background, seed), clean
+
+
+def grain(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> Array:
+    """Draw Gaussian noise of a standard deviation that decays into the next pixels of its row, its column, or both."""
+    drawn = noise.apply(np.zeros(shape, np.float32), noise.Gaussian(level, clip=False), int(rng.integers(2**63)))
+    which = int(rng.integers(3))
+    for along_rows in ([True], [True, False], [False])[which]:
+        decay = noise.FastScan(detector=0.0, decay=rng.uniform(0.3, 1.2), period=1e6, phase=np.pi / 2)
+        drawn = noise.apply(drawn if along_rows else np.ascontiguousarray(drawn.T), decay, 0)
+        drawn = drawn if along_rows else drawn.T
+    return drawn * np.float32(level / drawn.std())
+
+
+def add_grain(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
+    """Add one draw of such noise to a crop, and impulses for ``gsp``."""
+    noisy: Array = image + grain(image.shape, level, rng)
+    if clip:
+        noisy = np.clip(noisy, 0.0, 1.0)
+    return noise.apply(noisy, noise.SaltPepper(level), int(rng.integers(2**63))) if family == "gsp" else noisy
 
 
 def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -156,7 +178,11 @@ class Pairs:
             noisy, clean = record(clean, family, pixel_size, rng)
         else:
             clip = impulses or bool(rng.random() < options.clip)
-            noisy, clean = add_noise(clean, family, rng.uniform(*options.levels), clip, rng)
+            level = rng.uniform(*options.levels)
+            if family in {"g", "gsp"} and rng.random() < options.grainy:
+                noisy = add_grain(clean, family, level, clip, rng)
+            else:
+                noisy, clean = add_noise(clean, family, level, clip, rng)
         low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
         return (noisy - low) / (high - low), (clean - low) / (high - low)
 

@@ -51,10 +51,11 @@ class Recipe:
 
 RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
-    "g": Recipe(DataOptions(families=("g",), maps=0.45, defects=0.05, crop=192, batch=4), similarity=0.5),
+    "g": Recipe(DataOptions(families=("g",), maps=0.4, defects=0.05, grainy=0.2, crop=192, batch=4), similarity=0.5),
     "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
     "gsp": Recipe(
-        DataOptions(families=("gsp",), dense=0.2, maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3
+        DataOptions(families=("gsp",), dense=0.2, maps=0.25, defects=0.08, grainy=0.25, crop=192, batch=4),
+        similarity=0.3,
     ),
     "bbg": Recipe(
         DataOptions(
