@@ -51,7 +51,10 @@ class Recipe:
 
 RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
-    "g": Recipe(DataOptions(families=("g",), maps=0.4, defects=0.05, grainy=0.2, crop=192, batch=4), similarity=0.5),
+    "g": Recipe(
+        DataOptions(families=("g",), dense=0.1, maps=0.45, defects=0.05, grainy=0.15, crop=192, batch=4),
+        similarity=1.5,
+    ),
     "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
     "gsp": Recipe(
         DataOptions(families=("gsp",), dense=0.2, maps=0.25, defects=0.08, grainy=0.25, crop=192, batch=4),
@@ -61,8 +64,8 @@ RECIPES = {
         DataOptions(
             families=("bbg",),
             specimen="atoms",
-            maps=0.3,
-            defects=0.12,
+            maps=0.45,
+            defects=0.15,
             dark=0.0,
             crop=256,
             batch=4,
@@ -70,7 +73,7 @@ RECIPES = {
             bank=256,
         ),
         heaviest=1.0,
-        similarity=0.3,
+        similarity=1.0,
     ),
     "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
 }
