@@ -92,7 +92,8 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
 
     The noise is added to intensities in [0, 1]. A drawn image is made so. The user's own image is brought there by the
     least and the greatest intensity of the whole file (not at all, if it is of floats within [0, 1] already) and back
-    afterwards, so that the noisy image has the scale of the clean one. All that is written is float32.
+    afterwards, so that the noisy image has the scale of the clean one. What is written is float32, or float64 where
+    float32 would lose a small signal on a large offset.
 
     Parameters
     ----------
@@ -237,10 +238,12 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
         settled = _settled(_calibrated(kind, pixel_size), scaled(0), pair.noise_seed)
         pair = _recorded(pair, _described(settled))
 
-        def frames() -> Iterator[NDArray[np.float32]]:
+        coarse = np.spacing(np.float32(max(abs(low), abs(high)))) > 1e-4 * (high - low)
+
+        def frames() -> Iterator[NDArray[np.floating[Any]]]:
             for index in range(len(image.pixels)):
                 noisy = noise.apply(scaled(index), settled, pair.noise_seed, threads=os.cpu_count() or 1, frame=index)
-                yield (low + noisy * (high - low)).astype(np.float32)
+                yield (low + noisy * (high - low)).astype(np.float64 if coarse else np.float32)
 
         io.write(folder / pair.noisy, image, frames())
     seen = _seen_from(folder, clean)

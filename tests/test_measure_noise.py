@@ -73,14 +73,35 @@ def test_other_noise_is_no_jitter_of_lines(jitter):
 @pytest.mark.parametrize(("detector", "decay"), [(2.0, 0.0), (5.0, 0.0), (0.0, 0.7), (0.0, 1.5)])
 def test_the_decay_along_rows_is_measured(detector, decay):
     step = noise.FastScan(detector, decay, 1e6, np.pi / 2)
-    found = measure.decays(measure.next_pixel(changed(lattice(), noise.Detector(100.0), step)))
-    assert found[0 if detector else 1] == pytest.approx(detector or decay, rel=0.2)
+    common = measure.common_along_rows(changed(lattice(), noise.Detector(100.0), step))
+    assert measure.oscillation(common) is None
+    assert measure.decays(common[0])[0 if detector else 1] == pytest.approx(detector or decay, rel=0.2)
+
+
+@pytest.mark.parametrize(("decay", "period", "phase"), [(1.3, 4.5, 1.4), (1.6, 6.0, 1.0), (2.5, 12.0, 1.57)])
+def test_the_swing_of_a_read_out_is_measured(decay, period, phase):
+    step = noise.FastScan(0.0, decay, period, phase)
+    found = measure.oscillation(measure.common_along_rows(changed(lattice(), noise.Detector(100.0), step)))
+    assert found[:2] == pytest.approx((decay, period), rel=0.15)
+    assert found[2] == pytest.approx(phase, abs=0.5)
 
 
 def test_white_noise_has_no_decay():
     image = changed(lattice(), noise.Detector(100.0))
-    assert abs(measure.next_pixel(image)) < 0.05
-    assert abs(measure.next_pixel(image + np.roll(image, 1, 1) + np.roll(image, 1, 0))) < 0.05
+    assert abs(measure.common_along_rows(image)[0]) < 0.05
+    assert abs(measure.common_along_rows(image + np.roll(image, 1, 1) + np.roll(image, 1, 0))[0]) < 0.05
+
+
+@pytest.mark.parametrize("sigma", [0.0, 2.0, 8.0])
+def test_the_noise_of_a_detector_is_bounded(sigma):
+    counted = changed(lattice(), noise.Poisson(40.0), noise.Thermal(sigma / 40.0))
+    darkest = (0.2 * 40.0) ** 0.5
+    assert sigma <= measure.tube_noise(counted) <= 1.3 * (sigma**2 + darkest**2) ** 0.5
+
+
+@pytest.mark.parametrize("mean", [1.0, 5.0, 30.0])
+def test_counts_have_no_zingers(mean):
+    assert measure.spots(changed(np.ones((512, 512)), noise.Poisson(mean)), 1)[0] == 0
 
 
 def test_lost_lines_are_counted():
@@ -97,13 +118,37 @@ def test_the_converter_is_measured():
     assert measure.ceiling(changed(image, noise.Saturation(1.0))) == pytest.approx((1 - black) / mean, rel=0.05)
 
 
+def test_noise_that_no_file_shows_is_no_surprise():
+    """Half of all images have exactly 30 per megapixel; in an image of which 3 are expected at a bound of 30, e^-3."""
+    always = noise.Range(30.0, 30.0, source="bounds")
+    seldom = noise.Prior(noise.RowLines, 0.5, {"count": always})
+    expected = (0.5 + 0.5 * np.exp(-3.0)) * (0.5 + 0.5 * np.exp(-1.5))
+    assert measure.within("RowLines.count", seldom, [30.0, 60.0]) == pytest.approx(expected)
+    level = noise.Prior(noise.FixedPattern, 0.8, {"level": noise.Range(0.0, 1.0, source="bounds")})
+    assert measure.within("FixedPattern.level", level, [0.25]) == pytest.approx(0.4, abs=0.03)
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="no real files here")
 def test_what_files_show_is_in_the_priors():
-    """One value at least of each range that is said to be from files, and none outside."""
-    seen = set()
-    for name in ("ceta_dark_velox.emd", "feiext_crop1024.mrc", "sto_osiris_u16.tif", "zeiss_sem_u8.tif"):
+    """One value at least of each range that is said to be from files, and none outside; of the others a bound."""
+    seen, bounded = set(), set()
+    names = (
+        "ceta_dark_velox.emd",
+        "dark5.emi",
+        "feiext_crop1024.mrc",
+        "sto_osiris_u16.tif",
+        "haadf_velox.emd",
+        "zeiss_sem_u8.tif",
+    )
+    for name in names:
         for field, value, sign in measure.measure(DATA / name):
             if sign == "=" and not np.isnan(value) and field in measure.RANGES:
                 seen.add(field)
                 assert measure.RANGES[field].low <= value <= measure.RANGES[field].high, (name, field)
+            if sign == "<":
+                bounded.add(field)
     assert seen == {field for field, limits in measure.RANGES.items() if limits.source == "files"}
+    together = {"Detector.photons", "Detector.efficiency", "Detector.gain", "Detector.photon_spread"}
+    of_it = {"BlackPixels.high": "BlackPixels.count"} | dict.fromkeys(together, "Detector.sigma")
+    asked = {field for field, limits in measure.RANGES.items() if limits.source == "bounds"}
+    assert {of_it.get(field, field) for field in asked} <= bounded

@@ -337,7 +337,7 @@ def test_every_range_says_where_it_is_from():
         for prior in (*noise.TEM, *noise.STEM)
         for name, limits in prior.ranges.items()
     }
-    assert {limits.source for limits in ranges.values()} == {"paper", "files", "argued"}
+    assert {limits.source for limits in ranges.values()} == {"paper", "files", "bounds"}
     spread = noise.Range(0.0025, 0.8, "uniform or log", "angstrom", source="paper")
     phi = noise.Range(0.0, 0.7, source="paper")
     paper = {(kind, name): limits for (kind, name), limits in ranges.items() if limits.source == "paper"}
@@ -373,15 +373,20 @@ def test_jitter_of_the_prior_is_along_x_or_y_or_both():
 
 
 def test_decay_along_rows_is_as_in_real_files():
-    """Noise has 0.155 to 0.296 in common with the next pixel in files that show it; up to twice that is drawn."""
+    """What noise has in common with the next pixels: 0.19 to 0.30 with the first in four files, in one 0.12 and then
+    -0.22 with the second; up to twice that is drawn."""
     common = []
     for step in drawn_steps(noise.FastScan, "stem", 2000):
-        taps = step.taps(512)
-        common.append(float((taps[1:] * taps[:-1]).sum() / (taps**2).sum()))
-    low, middle, high = np.percentile(common, (2, 50, 98))
-    assert 0 <= low < 0.155
+        taps = np.pad(step.taps(512), (0, 6))
+        common.append([float((taps[lag:] * taps[:-lag]).sum() / (taps**2).sum()) for lag in range(1, 7)])
+    first, lowest = np.array(common)[:, 0], np.min(common, axis=1)
+    low, middle, high = np.percentile(first, (2, 50, 98))
+    assert -0.3 < low < 0.12
     assert 0.155 < middle < 0.4
-    assert 0.296 < high < 0.6
+    assert 0.3 < high < 0.65
+    assert 0.03 < np.mean(lowest < -0.1) < 0.3
+    assert lowest.min() < -0.22
+    assert np.percentile(lowest, 1) > -0.45
 
 
 def test_saturation_leaves_sparse_bright_things():

@@ -78,6 +78,15 @@ def test_own_files_keep_their_scale(run: Run, tmp_path: Path, image_file: ImageF
     assert "SHA-256" in changed.err
 
 
+def test_a_small_signal_on_a_large_offset_is_kept(run: Run, tmp_path: Path) -> None:
+    clean = 1e9 + np.random.default_rng(3).random((64, 64))
+    np.save(tmp_path / "far.npy", clean)
+    run("simulate", tmp_path / "far.npy", "--noise", "g", "--level", "0.1", "-o", tmp_path / "out")
+    with io.read(tmp_path / "out" / "far_noisy.tif") as noisy:
+        assert noisy.pixels.dtype == np.float64
+        assert np.corrcoef(clean.ravel(), np.ravel(noisy.pixels[0]))[0, 1] > 0.9
+
+
 def test_bad_own_files_are_named_and_the_others_done(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
     sevens = np.full((8, 8), 7, np.uint8)
     flat = io.write(tmp_path / "flat.tif", io.Image.from_array(sevens), [sevens])

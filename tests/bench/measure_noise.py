@@ -4,8 +4,9 @@
 
 FOLDER holds the real files named below; those that are absent are left out. Prints each parameter of each file, a star
 where it lies outside its range in ``temclean/noise/priors.py``, and under them the least and the greatest, widened
-``WIDER`` times each way, which is how those ranges were chosen. ``<`` and ``>`` mark bounds, which are not judged: the
-file shows no more, or no less, than that. Exits 1 if a value lies outside.
+``WIDER`` times each way, which is how those ranges were chosen. ``<`` and ``>`` mark bounds: the file shows no more, or
+no less, than that. Where no file shows a parameter, the chance follows that noise drawn from the priors stays within
+what these files show, and a star where it is below ``SURPRISE``. Exits 1 if anything has a star.
 
 Black is the 0.1 percentile of an image, as files do not tell it: intensities, and the mean, are those above. What
 cameras add in reading is measured by their white noise, in beam-free frames, which have no mean.
@@ -14,7 +15,9 @@ cameras add in reading is measured by their white noise, in beam-free frames, wh
 import argparse
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +25,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from temclean import io, noise
+from temclean.errors import ParameterError
 from temclean.noise import priors
 
 WIDER = 2.0
+SURPRISE = 0.05
+DRAWS = 4000
 CAMERAS = {"ceta_dark_velox.emd": True, "dark5.emi": True, "feiext_crop1024.mrc": False}
 """Frames of cameras, and whether they are dark."""
 LATTICES = (
@@ -35,11 +41,15 @@ SHAPES = ("haadf_lowmag_1.ser", "haadf_velox.emd", "scan5.emi")
 SURFACES = {"rebco_sem_u16.tif": None, "rock_sem_lzw.tif": None, "zeiss_sem_u8.tif": 670}
 """SEM images, and the rows above a data bar."""
 
+CHAINS = {"scans": noise.STEM, "cameras": noise.TEM}
 RANGES = {
     f"{prior.kind.__name__}.{name}": limits
-    for prior in (*noise.STEM, *noise.TEM)
+    for chain in CHAINS.values()
+    for prior in chain
     for name, limits in prior.ranges.items()
 } | {"Thermal.level": priors.THERMAL}
+COUNTED = {"BlackPixels.count", "Zingers.count", "RowLines.count", "DarkCurrent.hot"}
+"""A bound on these is that of which 3 are expected in the file."""
 
 Pixels = NDArray[np.float64]
 Found = Iterator[tuple[str, float, str]]
@@ -100,7 +110,8 @@ def shared(frames: Pixels) -> tuple[float, float, float]:
 def spots(image: Pixels, sign: int, most: int = 6) -> tuple[int, int, list[float]]:
     """Count spots of up to ``most`` pixels, brighter (sign 1) or darker (-1) than noise makes pixels.
 
-    They differ from the median of 5 x 5 by more than 8 standard deviations of what pixels of like surroundings do.
+    They differ from the median of 5 x 5 by more than 8 standard deviations of what pixels of like surroundings do, or 8
+    times what one in a hundred of these exceeds, over 2.33: counts of few electrons have a longer tail.
     Only surroundings above half the mean count: in the dark a single electron is a spot. Returns the count, the pixels
     with such surroundings, and each spot's intensity over that of its surroundings.
     """
@@ -109,7 +120,8 @@ def spots(image: Pixels, sign: int, most: int = 6) -> tuple[int, int, list[float
     beyond = sign * (image - around)
     level = np.digitize(around, np.quantile(around, np.linspace(0, 1, 21)[1:-1]))
     width = np.array([spread(beyond[level == k]) if (level == k).any() else 0.0 for k in range(20)])
-    score = beyond / np.maximum(width, step(image))[level]
+    tail = [np.quantile(beyond[level == k], 0.99) / 2.33 if (level == k).any() else 0.0 for k in range(20)]
+    score = beyond / np.maximum(np.maximum(width, tail), step(image))[level]
     labels, count = ndimage.label(score > 8, np.ones((3, 3)))
     numbers = np.arange(1, count + 1)
     sizes = ndimage.sum_labels(score > 8, labels, numbers)
@@ -128,7 +140,7 @@ def line_jitter(image: Pixels) -> tuple[float, float, float]:
     """Return s and phi of the rows' shifts, pixels, as if they were along x, and the shifts' score.
 
     Shifts along y of a specimen that is not upright count too, and so may an oblique lattice of its own (short periods
-    above all): what is found is no proof of shifts along x, and the prior's range is argued, not taken from it.
+    above all): what is found is no proof of shifts along x. The prior takes it for that.
 
     A row's shift against the mean of the rows j before and j after is the slope of their difference on the gradient.
     Its variance is the covariance of the shifts of the left and the right half, whose noise is their own, and for an
@@ -163,8 +175,8 @@ def line_jitter(image: Pixels) -> tuple[float, float, float]:
     return float(np.sqrt(whole[best] * (1 - phi[best] ** 2))), float(phi[best]), float(np.mean(scores))
 
 
-def next_pixel(image: Pixels) -> float:
-    """Return what the noise of a pixel has in common with the next of its row, beyond what it has with the next row's.
+def common_along_rows(image: Pixels, lags: int = 16) -> Pixels:
+    """Return what the noise of a pixel has in common with the next ones of its row, beyond that of columns, (lags,).
 
     It is the transform of the power along x above 0.35 down, over that along y above 0.35 across: there specimens have
     little, and an isotropic blur cancels.
@@ -172,23 +184,62 @@ def next_pixel(image: Pixels) -> float:
     window = np.outer(*(np.hanning(length) for length in image.shape))
     power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
     down, across = (np.abs(np.fft.fftfreq(length)) for length in image.shape)
-    edges = np.linspace(0, 0.5, 13)
-    bands = list(pairwise(edges))[1:]
+    edges = np.linspace(0, 0.5, 25)
+    bands = list(pairwise(edges))[2:]
     x = [np.median(power[down > 0.35][:, (across > a) & (across <= b)]) for a, b in bands]
     y = [np.median(power[(down > a) & (down <= b)][:, across > 0.35]) for a, b in bands]
     ratio = np.divide(x, y)
-    ratio = np.concatenate([ratio[:1], ratio])  # the lowest band belongs to the specimen
-    return float(np.sum(ratio * np.cos(2 * np.pi * (edges[1:] + edges[:-1]) / 2)) / np.sum(ratio))
+    ratio = np.concatenate([ratio[[0, 0]], ratio])  # the lowest bands belong to the specimen
+    waves = np.cos(np.pi * np.outer(np.arange(1, lags + 1), edges[1:] + edges[:-1]))
+    return waves @ ratio / np.sum(ratio)
+
+
+def kept(step: noise.FastScan, lags: int = 1) -> Pixels:
+    """Return what white noise has in common with the next pixels after a step, (lags,)."""
+    taps = step.taps(512)
+    padded = np.concatenate([taps, np.zeros(lags)])
+    return np.array([taps @ padded[lag : lag + len(taps)] for lag in range(1, lags + 1)]) / (taps @ taps)
 
 
 def decays(common: float) -> tuple[float, float]:
     """Return alpha and beta of :class:`temclean.noise.FastScan`, each of which alone gives that next pixel."""
     alphas = np.geomspace(0.1, 30, 120)
-    kept = []
-    for alpha in alphas:
-        taps = noise.FastScan(detector=float(alpha), decay=0).taps(512)
-        kept.append(float((taps[1:] * taps[:-1]).sum() / (taps**2).sum()))
-    return float(np.interp(common, kept, alphas)), float(-1 / np.log(common))
+    next_pixels = [kept(noise.FastScan(detector=float(alpha), decay=0))[0] for alpha in alphas]
+    return float(np.interp(common, next_pixels, alphas)), float(-1 / np.log(common))
+
+
+def oscillation(common: Pixels, lags: int = 6) -> tuple[float, float, float] | None:
+    """Return beta, gamma and theta of a read-out that swings, or None where noise has nothing below 0 in common.
+
+    They fit the first ``lags`` best; below 0 is five times what the later ones scatter. Theta, on which the noise
+    depends least, is off by up to 0.5.
+    """
+    if common[:lags].min() > -5 * np.sqrt(np.mean(common[lags:] ** 2)):
+        return None
+    best, found = np.inf, None
+    for decay, period, phase in product(np.geomspace(0.3, 5, 22), np.geomspace(2.2, 40, 30), np.linspace(0.1, 3.0, 30)):
+        with suppress(ParameterError):  # parts that cancel
+            misfit = np.sum((kept(noise.FastScan(0.0, decay, period, phase), lags) - common[:lags]) ** 2)
+            if misfit < best:
+                best, found = misfit, (float(decay), float(period), float(phase))
+    return found
+
+
+def tube_noise(image: Pixels) -> float:
+    """Return what a detector's own noise is at most, electrons: that of the darkest places over the power of one.
+
+    Noise, by a mask that slopes and edges along an axis cancel in, grows with the intensity by one electron's power.
+    Places are told apart by the mean of 7 x 7 pixels, in thirty levels; those cut off at black are left out. Returns
+    nan where noise does not grow.
+    """
+    mask = np.outer([1, -2, 1], [1, -2, 1]) / 6
+    noisy, level = ndimage.convolve(image, mask), ndimage.uniform_filter(image, 7)
+    place = np.digitize(level, np.quantile(level, np.linspace(0, 1, 31)[1:-1]))
+    whole = [k for k in range(30) if np.mean(image[place == k] == image.min()) < 0.01]
+    means = np.array([level[place == k].mean() for k in whole])
+    powers = np.array([spread(noisy[place == k]) ** 2 for k in whole])
+    electron = float(np.polyfit(means, powers, 1)[0])
+    return float(np.sqrt(powers[0])) / electron if electron > 0 and powers[0] > 0 else np.nan
 
 
 def row_lines(image: Pixels, length: int = 32) -> int:
@@ -229,13 +280,16 @@ def of_camera(frames: Pixels, dark: bool) -> Found:
         if dark or (seen and name != "Flicker"):
             level = np.sqrt((more if seen else max(more, 0) + 3 * error) / white[0])
             yield f"{name}.level", level, ">" if not dark else "=" if seen else "<"
-    if not dark:
+    if dark:
+        offset = np.mean([abs(np.median(frame)) for frame in frames])
+        yield "DarkCurrent.mean", offset / np.sqrt(white[0]) * priors.THERMAL.high, "<"
+    else:
         for name in ("FixedPattern", "Thermal"):
             yield f"{name}.level", np.sqrt(white[0]) / black_and_mean(frames[0])[1], "<"
         yield "Quantisation.steps", steps(frames[0]), "="
     if len(frames) > 1:
         own, both, _ = shared(frames)
-        yield "variance that frames share, over that of their own", both / own, "="
+        yield "DarkCurrent.spread", np.sqrt(both / own) * priors.THERMAL.high, "<"
         hot = spots(frames.mean(axis=0), 1)[0]
         yield "DarkCurrent.hot", (hot or 3) / frames[0].size, "=" if hot else "<"
     yield from of_spots(frames, not dark)
@@ -246,15 +300,21 @@ def of_scan(image: NDArray[np.generic], pixel_size: float | None, lattice: bool)
     if image.dtype.kind in "iu":
         yield "Quantisation.steps", steps(image), "="
     image = image.astype(np.float64)
-    common = next_pixel(image)
-    for name, value in zip(("detector", "decay"), decays(max(common, 0.1)), strict=True):
-        yield f"FastScan.{name}", value, "=" if common > 0.1 else "<"
+    common = common_along_rows(image)
+    swing = oscillation(common)
+    if swing:
+        for name, value in zip(("decay", "period", "phase"), swing, strict=True):
+            yield f"FastScan.{name}", value, "="
+    else:
+        for name, value in zip(("detector", "decay"), decays(max(common[0], 0.1)), strict=True):
+            yield f"FastScan.{name}", value, "=" if common[0] > 0.1 else "<"
+    yield "Detector.sigma", tube_noise(image), "<"
     yield "Saturation.ceiling", ceiling(image), "="
     if lattice:
         shift, phi, score = line_jitter(image)
         if score > max(4.0, 2.0 * abs(line_jitter(image.T)[2])):
-            yield "rows displaced, Å, along x or y", shift * pixel_size if pixel_size else np.nan, "="
-            yield "their correlation", phi, "="
+            yield "Jitter.line", shift * pixel_size if pixel_size else np.nan, "="
+            yield "Jitter.line_phi", phi, "="
         lines = row_lines(image)
         yield "RowLines.count", (lines or 3) / image.size * 1e6, "=" if lines else "<"
         yield from of_spots(image[None])
@@ -271,6 +331,29 @@ def measure(path: Path) -> Found:
         yield from of_scan(frames[0][: SURFACES.get(path.name)], pixel_size, path.name in LATTICES)
 
 
+def within(field: str, prior: priors.Prior, bounds: list[float]) -> float:
+    """Return the chance that as many microscopes, drawn from a prior, show no more of a parameter than each bound."""
+    rng, one = np.random.Generator(np.random.PCG64(1)), priors.Scale(1.0, 1.0, 1.0, 1, 1.0)
+    name = field.split(".")[1]
+    ranges = prior.ranges | {"level": priors.THERMAL} if prior.kind is noise.Thermal else prior.ranges
+    drawn = [{key: replace(limits, unit="1").draw(rng, one) for key, limits in ranges.items()} for _ in range(DRAWS)]
+    values = np.array([noise.Detector(**some).sigma if field == "Detector.sigma" else some[name] for some in drawn])
+    chance = 1.0
+    for bound in bounds:
+        unseen = np.exp(-3 * values / bound) if field in COUNTED else values <= bound
+        chance *= 1 - prior.present * (1 - float(np.mean(unseen)))
+    return chance
+
+
+def chances(field: str, found: list[tuple[str, float, str]]) -> Iterator[tuple[str, float]]:
+    """Return, of the kinds of microscope none of whose files shows a parameter, the chance of that."""
+    for kind, chain in CHAINS.items():
+        some = [(value, sign) for name, value, sign in found if (name in CAMERAS) == (kind == "cameras")]
+        priors_of_it = [prior for prior in chain if prior.kind.__name__ == field.split(".")[0]]
+        if some and priors_of_it and all(sign == "<" for _, sign in some):
+            yield kind, within(field, priors_of_it[0], [value for value, _ in some])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -283,7 +366,7 @@ def main() -> int:
             for field, value, sign in measure(folder / name):
                 if not np.isnan(value):
                     rows.setdefault(field, []).append((name, value, sign))
-    outside = 0
+    outside = surprising = 0
     for field, found in rows.items():
         limits = RANGES.get(field)
         print(field + (f"  [{limits.low:g}, {limits.high:g}], unit {limits.unit}, {limits.source}" if limits else ""))
@@ -295,8 +378,11 @@ def main() -> int:
         if values and limits:
             least, greatest = min(values), max(values)
             print(f"    {least:.3g} to {greatest:.3g}, widened {least / WIDER:.3g} to {greatest * WIDER:.3g}")
-    print(f"{outside} values outside their ranges")
-    return int(outside > 0)
+        for kind, chance in chances(field, found):
+            surprising += chance < SURPRISE
+            print(f"    no more than that in all {kind}: chance {chance:.2f}{' *' if chance < SURPRISE else ''}")
+    print(f"{outside} values outside their ranges, {surprising} chances below {SURPRISE}")
+    return int(outside + surprising > 0)
 
 
 if __name__ == "__main__":
