@@ -373,8 +373,7 @@ def test_jitter_of_the_prior_is_along_x_or_y_or_both():
 
 
 def test_decay_along_rows_is_as_in_real_files():
-    """What noise has in common with the next pixels: 0.19 to 0.30 with the first in four files, in one 0.12 and then
-    -0.22 with the second; up to twice that is drawn."""
+    """Noise has 0.19 to 0.30 in common with the next pixel in four files; in one 0.12, and -0.22 with the second."""
     common = []
     for step in drawn_steps(noise.FastScan, "stem", 2000):
         taps = np.pad(step.taps(512), (0, 6))

@@ -349,7 +349,8 @@ def chances(field: str, found: list[tuple[str, float, str]]) -> Iterator[tuple[s
     """Return, of the kinds of microscope none of whose files shows a parameter, the chance of that."""
     for kind, chain in CHAINS.items():
         some = [(value, sign) for name, value, sign in found if (name in CAMERAS) == (kind == "cameras")]
-        priors_of_it = [prior for prior in chain if prior.kind.__name__ == field.split(".")[0]]
+        step = field.partition(".")[0]
+        priors_of_it = [prior for prior in chain if prior.kind.__name__ == step]
         if some and priors_of_it and all(sign == "<" for _, sign in some):
             yield kind, within(field, priors_of_it[0], [value for value, _ in some])
 
