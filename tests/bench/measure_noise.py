@@ -217,7 +217,7 @@ def oscillation(common: Pixels, lags: int = 6) -> tuple[float, float, float] | N
     if common[:lags].min() > -5 * np.sqrt(np.mean(common[lags:] ** 2)):
         return None
     best, found = np.inf, None
-    for decay, period, phase in product(np.geomspace(0.3, 5, 22), np.geomspace(2.2, 40, 30), np.linspace(0.1, 3.0, 30)):
+    for decay, period, phase in product(np.geomspace(0.3, 5, 20), np.geomspace(2.2, 40, 24), np.linspace(0.1, 3.0, 15)):
         with suppress(ParameterError):  # parts that cancel
             misfit = np.sum((kept(noise.FastScan(0.0, decay, period, phase), lags) - common[:lags]) ** 2)
             if misfit < best:
@@ -349,8 +349,8 @@ def chances(field: str, found: list[tuple[str, float, str]]) -> Iterator[tuple[s
     """Return, of the kinds of microscope none of whose files shows a parameter, the chance of that."""
     for kind, chain in CHAINS.items():
         some = [(value, sign) for name, value, sign in found if (name in CAMERAS) == (kind == "cameras")]
-        step = field.partition(".")[0]
-        priors_of_it = [prior for prior in chain if prior.kind.__name__ == step]
+        name_of_kind = field.partition(".")[0]
+        priors_of_it = [prior for prior in chain if prior.kind.__name__ == name_of_kind]
         if some and priors_of_it and all(sign == "<" for _, sign in some):
             yield kind, within(field, priors_of_it[0], [value for value, _ in some])
 
