@@ -239,7 +239,7 @@ What is bounded: an image gives the detector's four numbers at most together, as
 one file and further in the others; they surround the 100 photons an electron that the paper names. The lattices at
 hand have no zingers, row lines or black pixels, so they are as many as cameras have zingers, and in one image of five.
 
-One file's read-out swings (haadf_velox.emd: decay 1.3, period 4.4, phase 1.4 to within 0.5); the read-outs of four
+One file's read-out swings (haadf_velox.emd: decay 1.3, period 4.7, phase 1.5 to within 0.5); the read-outs of four
 others decay and don't swing, for which the period reaches up to 60. The detector's decay and the read-out's were
 measured each as if it were alone, so they are drawn alone in half of the draws, and both at half their size in the
 other. Rows of three files are displaced against their neighbours by 0.04 to 0.12 Å; along x or y the estimator cannot
