@@ -12,8 +12,10 @@ smooth.
 2. Beside the shipped models, at the same levels: the median and the Gaussian filter of the best size, and, for g
    and bbg, BM3D with the true sigma where PyPI's ``bm3d`` is installed.
 3. Round spots: mean eccentricity of true and of restored spots, and the share with tails (0.25 more than the true one).
-4. Lines at patch edges: energy of the error at the period of an 8 x 8 slicing and its harmonics over that of
-   neighbouring frequencies, for the image restored whole and for its patches restored one by one, as in the paper.
+4. Lines at cuts: energy of the error at the period of the cuts and its harmonics over that of neighbouring frequencies,
+   for the image cut as the pipeline cuts large ones, every TILE_STEP pixels, and for 8 x 8 patches restored one by one
+   as in the paper; each over the same ratio of the image restored in one go, which is 1 but for chance and for the
+   lattice's own lines.
 5. Regional brightness at C = 0.2, for models of uneven background: correlation of local means (64 pixels) with the
    image that has the background and no noise.
 6. Nothing invented, nothing lost, at C = 0.2: spots found in pure noise; how often a vacancy and a 5-7 pair survive:
@@ -47,7 +49,8 @@ PEER_SIZE = 320
 SEED = evaluate.GRAPHENE_SEED
 SIZE = 1024
 SHOWN = 384
-EDGE_IMAGES = 6
+EDGE_IMAGES = 4
+TILE, TILE_STEP = 640, 192
 BOND = atoms.BOND
 TEST_STRUCTURE = densities.COUNT - 1
 PAPER = Path(__file__).parents[2] / "training" / "baseline"
@@ -188,19 +191,34 @@ def edge_energy(error: np.ndarray, patch: int) -> tuple[float, float]:
     return lines[0], lines[1]
 
 
+def line_ratio(errors: list[np.ndarray], period: int) -> float:
+    """Return the energy of errors at the harmonics of a period over that beside them."""
+    side = SIZE // period * period
+    at, beside = np.sum([edge_energy(error[:side, :side], period) for error in errors], axis=0)
+    return float(at / beside)
+
+
 def edges(restore: Restorers) -> None:
-    print(f"\nlines at patch edges at C = 0.2: energy ratio, whole and sliced 8 x 8 ({EDGE_IMAGES} images; +-0.04)")
+    print(f"\nlines at cuts at C = 0.2: energy ratio over that of the uncut image, in brackets ({EDGE_IMAGES} images)")
+    print("               our tiles      8 x 8 patches")
     for pixel_size in PIXEL_SIZES:
         for name, run in restore.items():
-            found = []
+            ways = {"uncut": run, "tiles": partial(run, tile=TILE), "patches": partial(evaluate.in_patches, run)}
+            if name.endswith("paper"):
+                del ways["tiles"]
+            errors: dict[str, list[np.ndarray]] = {way: [] for way in ways}
             for seed in range(EDGE_IMAGES):
                 clean = specimen.draw("graphene-atoms", SIZE, pixel_size, SEED + seed).image
                 wanted = evaluate.target(clean, family(name), 0.2, SEED + seed)
                 noisy = spoiled(clean, name, 0.2, seed)
-                both = run(noisy), evaluate.in_patches(run, noisy)
-                found.append([edge_energy(restored - wanted, SIZE // 8) for restored in both])
-            whole, sliced = (at / beside for at, beside in np.sum(found, axis=0))
-            print(f"{pixel_size:5} {name:9} {whole:.3f} {sliced:.3f}", flush=True)
+                for way, restored in ways.items():
+                    errors[way].append(restored(noisy) - wanted)
+            cells = []
+            for way, period in (("tiles", TILE_STEP), ("patches", SIZE // 8)):
+                uncut = line_ratio(errors["uncut"], period)
+                cut = f"{line_ratio(errors[way], period) / uncut:.3f}" if way in ways else "    -"
+                cells.append(f"{cut} ({uncut:.3f})")
+            print(f"{pixel_size:5} {name:9} " + "  ".join(cells), flush=True)
 
 
 def brightness(restore: Restorers) -> None:
