@@ -1,6 +1,7 @@
 """The network, the pairs it trains on, the training loop and the export; needs the ``train`` extra."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,27 @@ def test_pairs_differ_by_their_noise_only() -> None:
     residual = (noisy - clean).flatten(1)
     assert (residual.mean(dim=1).abs() < 0.05).all()
     assert (residual.std(dim=1) > 0.05).all()
+
+
+def test_impulses_of_gsp_may_have_a_level_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, list[float]] = {"g": [], "sp": []}
+
+    def watch(name: str, add: Callable[..., Any]) -> Callable[..., Any]:
+        def added(image: data.Array, *options: Any) -> Any:
+            drawn[name].append(next(value for value in options if isinstance(value, float)))
+            return add(image, *options)
+
+        return added
+
+    monkeypatch.setattr(data, "add_noise", watch("g", data.add_noise))
+    monkeypatch.setattr(data, "add_impulses", watch("sp", data.add_impulses))
+    Pairs(DataOptions(("gsp",), crop=64, scene=64, bank=4, first=4, batch=20), 3).batch()
+    assert drawn["g"] == drawn["sp"]
+    drawn["g"], drawn["sp"] = [], []
+    Pairs(DataOptions(("gsp",), crop=64, scene=64, bank=4, first=4, batch=90, apart=1.0), 3).batch()
+    assert len(drawn["g"]) == 90
+    assert abs(len(drawn["sp"]) - 60) < 5 * np.sqrt(90 * 2 / 9)
+    assert not set(drawn["g"]) & set(drawn["sp"])
 
 
 def test_similarity_is_that_of_the_metrics() -> None:

@@ -47,11 +47,12 @@ class DataOptions:
     dark : share of ``maps`` and ``defects`` that are inverted.
     grainy : share of crops of ``g`` and ``gsp`` whose Gaussian noise has something in common with the next pixels, as
         that of scanned images has.
+    apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
 
-    Impulses are drawn at 0 and 1 exactly, and their share is above the percentiles of the normalisation; so crops with
-    impulses are always cut, and never normalised more widely. Whole microscopes (``tem``, ``stem``, ``sem``) draw their
-    own dose, so that levels and clip are nothing to them; what users do to images afterwards is done to their pairs,
-    and scenes of ``tem`` are blurred by a camera's transfer function before they enter the bank.
+    Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so
+    crops with impulses are always cut, and never normalised more widely. Whole microscopes (``tem``, ``stem``,
+    ``sem``) draw their own dose, so that levels and clip are nothing to them; what users do to images afterwards is
+    done to their pairs, and scenes of ``tem`` are blurred by a camera's transfer function before they enter the bank.
     """
 
     families: tuple[str, ...]
@@ -71,21 +72,17 @@ class DataOptions:
     defects: float = 0.0
     dark: float = 0.3
     grainy: float = 0.0
+    apart: float = 0.0
 
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
 
 
 def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Add one draw of a simple noise family to a crop: (noisy, clean), the latter lit unevenly for ``bbg-keep``."""
+    """Add one draw of ``g``, ``bbg`` or ``bbg-keep`` to a crop: (noisy, clean), the clean one lit for the last."""
     seed = int(rng.integers(2**63))
-    kinds: dict[str, noise.Noise] = {
-        "g": noise.Gaussian(level, clip=clip),
-        "sp": noise.SaltPepper(level),
-        "gsp": noise.GaussianSaltPepper(level, clip=clip),
-    }
-    if family in kinds:
-        return noise.apply(image, kinds[family], seed), image
+    if family == "g":
+        return noise.apply(image, noise.Gaussian(level, clip=clip), seed), image
     patches, smooth = int(rng.choice([1, 2, 3, 4, 6])), bool(rng.random() < 0.6)
     background = noise.BackgroundBrightness(level, patches=patches, smooth=smooth, clip=clip)
     clean = noise.background(image, background, seed) if family == "bbg-keep" else image
@@ -103,12 +100,16 @@ def grain(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> Arr
     return drawn * np.float32(level / drawn.std())
 
 
-def add_grain(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> Array:
-    """Add one draw of such noise to a crop, and impulses for ``gsp``."""
+def add_grain(image: Array, level: float, clip: bool, rng: np.random.Generator) -> Array:
+    """Add one draw of such noise to a crop."""
     noisy: Array = image + grain(image.shape, level, rng)
-    if clip:
-        noisy = np.clip(noisy, 0.0, 1.0)
-    return noise.apply(noisy, noise.SaltPepper(level), int(rng.integers(2**63))) if family == "gsp" else noisy
+    return np.clip(noisy, 0.0, 1.0) if clip else noisy
+
+
+def add_impulses(image: Array, level: float, rng: np.random.Generator) -> Array:
+    """Hit a share of the pixels of a crop, ``level``, with salt and pepper."""
+    hit: Array = noise.apply(image, noise.SaltPepper(level), int(rng.integers(2**63)))
+    return hit
 
 
 def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -173,16 +174,21 @@ class Pairs:
         rng, options = self.rng, self.options
         clean, pixel_size = self.crop()
         family = options.families[rng.integers(len(options.families))]
-        impulses = family in {"sp", "gsp"}
+        level = hits = rng.uniform(*options.levels)
+        if family == "gsp" and rng.random() < options.apart:
+            hits = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.0, options.levels[1])
+        impulses = family in {"sp", "gsp"} and hits > 0.0
         if family in MICROSCOPES:
             noisy, clean = record(clean, family, pixel_size, rng)
         else:
             clip = impulses or bool(rng.random() < options.clip)
-            level = rng.uniform(*options.levels)
+            noisy = clean
             if family in {"g", "gsp"} and rng.random() < options.grainy:
-                noisy = add_grain(clean, family, level, clip, rng)
-            else:
-                noisy, clean = add_noise(clean, family, level, clip, rng)
+                noisy = add_grain(clean, level, clip, rng)
+            elif family != "sp":
+                noisy, clean = add_noise(clean, "g" if family == "gsp" else family, level, clip, rng)
+            if impulses:
+                noisy = add_impulses(noisy, hits, rng)
         low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
         return (noisy - low) / (high - low), (clean - low) / (high - low)
 

@@ -57,8 +57,8 @@ RECIPES = {
     ),
     "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
     "gsp": Recipe(
-        DataOptions(families=("gsp",), dense=0.2, maps=0.25, defects=0.08, grainy=0.25, crop=192, batch=4),
-        similarity=0.3,
+        DataOptions(families=("gsp",), dense=0.2, maps=0.3, defects=0.05, grainy=0.2, apart=0.3, crop=192, batch=4),
+        similarity=1.0,
     ),
     "bbg": Recipe(
         DataOptions(
@@ -75,7 +75,7 @@ RECIPES = {
         heaviest=1.0,
         similarity=1.0,
     ),
-    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
+    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), maps=0.3, defects=0.08, crop=192, batch=4), similarity=1.0),
 }
 """``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""
