@@ -28,8 +28,14 @@ sum of free atoms: the repeated cell of the former has lines of its own in the s
 """
 
 import argparse
+import io
 import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from functools import cache, partial
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +64,24 @@ PAPER = Path(__file__).parents[2] / "training" / "baseline"
 Restorers = dict[str, evaluate.Restore]
 
 
-def network(path: Path) -> evaluate.Restore:
-    """Load one of the paper's networks, to restore an image in one go, and say how far it was trained."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    record = json.loads(session.get_modelmeta().custom_metadata_map["temclean"])
-    print(
+def session_of(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def training(path: Path) -> str:
+    """Say how far one of the paper's networks was trained."""
+    record = json.loads(session_of(path).get_modelmeta().custom_metadata_map["temclean"])
+    return (
         f"{path.stem} paper: {record['updates']} updates x {record['batch']}, {record['epochs']} epochs of the paper's "
         f"150, width {record['width']}, {record['hours']:.2f} h, validation MAE {record['validation']:.4f}"
     )
+
+
+def network(path: Path) -> evaluate.Restore:
+    """Load one of the paper's networks, to restore an image in one go."""
+    session = session_of(path)
     return lambda image: session.run(None, {"image": image[None, None]})[0][0, 0]
 
 
@@ -256,7 +272,7 @@ def with_defect(pixel_size: float, kind: str, seed: int) -> tuple[np.ndarray, np
     return image(positions, kept), image(drawn.positions, np.ones(len(positions), bool)), around
 
 
-def faithfulness(restore: Restorers, draws: int) -> None:
+def faithfulness(restore: Restorers, draws: int = 40) -> None:
     print("\nat C = 0.2: spots above 3 sigma in 512x512 of noise on even grey;")
     print(f"shares of {draws} vacancies and 5-7 pairs that survive")
     even = np.full((512, 512), 0.5, np.float32)
@@ -277,22 +293,34 @@ def faithfulness(restore: Restorers, draws: int) -> None:
             print(f"{pixel_size:5} {name:9} invented {invented}, {found}", flush=True)
 
 
+IN_PATCHES = {table: True, peers: None, roundness: True, edges: False, brightness: True, faithfulness: False}
+"""The parts, and whether the paper's networks take part, and restore patches or the whole image."""
+
+
+def printed(part: Callable[[Restorers], None], names: list[str], paper: list[Path]) -> str:
+    """Return what a part prints; models and networks have one thread, as each part has a core of its own."""
+    restore: Restorers = {name: partial(temclean.denoise, model=name, device="cpu", threads=1) for name in names}
+    if IN_PATCHES[part] is not None:
+        for path in paper:
+            run = network(path)
+            restore[f"{path.stem} paper"] = partial(evaluate.in_patches, run) if IN_PATCHES[part] else run
+    with redirect_stdout(io.StringIO()) as text:
+        part(restore)
+    return text.getvalue()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=sorted(models.available()))
     parser.add_argument("--paper", type=Path, default=PAPER, help="folder of FAMILY.onnx [default: training/baseline]")
     parser.add_argument("--quick", action="store_true", help="only the first tables")
     options = parser.parse_args()
-    shipped = {model: partial(temclean.denoise, model=model, device="cpu") for model in options.models}
-    whole = {f"{path.stem} paper": network(path) for path in sorted(options.paper.glob("*.onnx"))}
-    sliced = {name: partial(evaluate.in_patches, run) for name, run in whole.items()}
-    table(shipped | sliced)
-    if not options.quick:
-        peers(shipped)
-        roundness(shipped | sliced)
-        edges(shipped | whole)
-        brightness(shipped | sliced)
-        faithfulness(shipped | whole, 40)
+    paper = sorted(options.paper.glob("*.onnx"))
+    print(*map(training, paper), sep="\n", flush=True)
+    parts = [table] if options.quick else list(IN_PATCHES)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
+        for text in workers.map(printed, parts, repeat(options.models), repeat(paper)):
+            print(text, end="", flush=True)
 
 
 if __name__ == "__main__":
