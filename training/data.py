@@ -43,6 +43,7 @@ class DataOptions:
     dense : share of scenes that are bright lattices of 0.14 Å a pixel or more, whose columns are the first to be lost.
     maps : share of scenes that are graphene from first principles at up to 0.2 Å a pixel; one of its structures is kept
         for tests.
+    coarse : share of ``maps`` at 0.07 Å a pixel or more, in which there is more to restore.
     defects : share of scenes that are graphene with vacancies and turned bonds.
     dark : share of ``maps`` and ``defects`` that are inverted.
     grainy : share of crops of ``g`` and ``gsp`` whose Gaussian noise has something in common with the next pixels, as
@@ -69,6 +70,7 @@ class DataOptions:
     wider: float = 0.25
     dense: float = 0.0
     maps: float = 0.0
+    coarse: float = 0.0
     defects: float = 0.0
     dark: float = 0.3
     grainy: float = 0.0
@@ -147,7 +149,7 @@ class Pairs:
         if kind == 0:
             smallest = 0.14
         elif kind == 1:
-            largest = 0.2
+            smallest, largest = 0.07 if rng.random() < options.coarse else smallest, 0.2
         pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
         if kind == 1:
             scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
