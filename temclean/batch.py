@@ -7,12 +7,12 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from temclean import __version__, io, pipeline
+from temclean import __version__, io, pipeline, unfinished
 from temclean.errors import FileError, TemcleanError
 from temclean.jobs import Job
 from temclean.models import Model, Session
@@ -80,16 +80,17 @@ class _Opened:
 def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
     """Return what a run would do with a job: ``planned``, ``kept`` or ``failed``; nothing is written.
 
-    A result that is there already is kept with ``resume`` if this model made it of this input, replaced with
-    ``overwrite``, and otherwise in the way.
+    A result that is there already is kept with ``resume`` if this model made it of this input, or made again if it is
+    damaged; replaced with ``overwrite``; and otherwise in the way.
     """
     source = str(job.source)
     if job.target is None or job.problem:
         return Result(source, None, "failed", job.problem)
     if os.path.lexists(job.target):
-        if resume and _is_result_of(job, model):
+        ours = resume and _is_result_of(job, job.target, model)
+        if ours and _is_whole(job.target):
             return Result(source, str(job.target), "kept")
-        if not overwrite:
+        if not overwrite and not ours:
             remedy = (
                 "is not what this model makes of this input; --overwrite replaces it"
                 if resume
@@ -124,7 +125,7 @@ def run(
     """
     jobs = list(jobs)
     if resume:
-        _clear_leftovers(jobs)
+        unfinished.clear(job.target for job in jobs if job.target)
     reader = ThreadPoolExecutor(1, "temclean-read")
     writer = ThreadPoolExecutor(1, "temclean-write")
     waiting = iter(jobs)
@@ -281,29 +282,25 @@ def _size(pixels: Frames) -> int:
     return math.prod(pixels.shape) * pixels.dtype.itemsize
 
 
-def _clear_leftovers(jobs: Iterable[Job]) -> None:
-    """Remove the unfinished files that killed runs left where these jobs write."""
-    folders: dict[Path, set[str]] = {}
-    for job in jobs:
-        if job.target:
-            folders.setdefault(job.target.parent, set()).add(job.target.name[:100])
-    for folder, targets in folders.items():
-        for path in folder.glob(".*.part"):
-            name = path.name[1:].rsplit(".", 2)[0]
-            if name in targets:
-                with suppress(OSError):  # then it is in use, and not left
-                    path.unlink()
-
-
-def _is_result_of(job: Job, model: Model) -> bool:
-    """Return whether the target was made by this model of this input."""
-    if job.target is None:
-        return False
+def _is_result_of(job: Job, target: Path, model: Model) -> bool:
+    """Return whether the target was made by this model of this input, or is empty; whole or damaged."""
     try:
-        made = io.provenance(job.target)
+        if target.stat().st_size == 0:
+            return True
+        made = io.provenance(target)
         if made is None or made.get("model_sha256") != model.sha256:
             return False
         with job.source.open("rb") as file:
             return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
     except (TemcleanError, OSError):
         return False
+
+
+def _is_whole(target: Path) -> bool:
+    """Return whether a result opens and its last frame is there, which a failing disk or a copy cut short may undo."""
+    try:
+        with io.read(target) as made:
+            made.pixels[len(made.pixels) - 1]
+    except (TemcleanError, OSError):
+        return False
+    return True

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from importlib import import_module
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -271,6 +272,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may have letters that its encoding lacks
     try:
         # Click would expand globs on Windows before TRUTH and TEST can be told apart; we expand our inputs ourselves.
         code = cli.main(arguments, prog_name="temclean", standalone_mode=False, windows_expand_args=False)

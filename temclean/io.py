@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from temclean import unfinished
 from temclean.errors import FileError, ImageError, MissingExtraError, TemcleanError
 from temclean.formats.image import Array, Frames, Image
 from temclean.formats.quiet import first_line, reading, silence
@@ -184,10 +185,12 @@ def write(
         raise ImageError(f"{path}: there are no frames to write")
     dtype = np.asarray(first).dtype.newbyteorder("=")
     check_pixels(path, form, module, dtype, image)
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{unfinished.stem(path)}.{unfinished.writer()}-{secrets.token_hex(4)}.part")
     try:
         with silence:
             module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the name without all of the pixels
         temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):

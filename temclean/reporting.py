@@ -1,6 +1,7 @@
 """Tell the user what ``temclean denoise`` does: results on stdout, messages and a bar on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -38,6 +39,7 @@ class Reporter:
         self._as_json = as_json
         self._files: Any = None
         self._tiles: Any = None
+        self._lost = False
         if not dry_run and sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -69,7 +71,7 @@ class Reporter:
                 self._files.update()
         self._end()
         self._summarise(done, failed)
-        return 1 if failed else 0
+        return 1 if failed or self._lost else 0
 
     def begin(self, job: Job, tiles: int) -> None:
         """Start a file."""
@@ -100,11 +102,20 @@ class Reporter:
         self._write(line, err=False)
 
     def _write(self, line: str, *, err: bool) -> None:
-        if self._files is None:
-            click.echo(line, err=err)
-        else:
-            with self._files.external_write_mode(file=sys.stderr):
+        try:
+            if self._files is None:
                 click.echo(line, err=err)
+            else:
+                with self._files.external_write_mode(file=sys.stderr):
+                    click.echo(line, err=err)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # such as a full disk that stdout goes to; the files are worth more than their names
+            lost = sys.stderr if err else sys.stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), lost.fileno())
+            self._lost = True
+            if not err:
+                self._say(f"temclean: stdout cannot be written ({error.strerror}); the files are done all the same")
 
     def _end_tiles(self) -> None:
         if self._tiles is not None:

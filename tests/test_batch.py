@@ -1,5 +1,8 @@
 """Batches: what is taken, where it goes, and what stands on the disk when something goes wrong."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from temclean import batch, io, jobs, pipeline, tiling
+from temclean import batch, io, jobs, pipeline, tiling, unfinished
 from temclean.errors import ParameterError
 from temclean.inputs import expand
 from temclean.relay import ReadAhead, Relay, RelayClosedError
@@ -205,12 +208,56 @@ class TestRun:
 
     def test_resume_clears_away_what_killed_runs_left(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")
-        left = tmp_path / ".a_sp.tif.4711-0123abcd.part"
-        other = tmp_path / ".b_sp.tif.4711-0123abcd.part"
-        left.touch()
-        other.touch()
+        gone = subprocess.Popen([sys.executable, "-c", ""])
+        gone.wait()
+        left = tmp_path / f".a_sp.tif.{unfinished.HOST}-{gone.pid}-0123abcd.part"
+        others = {
+            tmp_path / f".b_sp.tif.{unfinished.HOST}-{gone.pid}-0123abcd.part",
+            tmp_path / f".a_sp.tif.5e1f00-{gone.pid}-0123abcd.part",  # of another machine
+        }
+        for name in (left, *others):
+            name.touch()
         run([path], resume=True)
-        assert leftovers(tmp_path) == [other]
+        assert set(leftovers(tmp_path)) == others
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows does not remove a file that is in use")
+    def test_resume_leaves_alone_what_another_run_is_writing(self, tmp_path: Path, image_file: ImageFile) -> None:
+        path = image_file(tmp_path / "a.tif")
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+            theirs = tmp_path / f".a_sp.tif.{unfinished.HOST}-{other.pid}-0123abcd.part"
+            theirs.touch()
+            run([path], resume=True)
+            assert leftovers(tmp_path) == [theirs]
+            other.communicate(b"\n")
+
+    @pytest.mark.parametrize("left", [0, 0.5])
+    def test_resume_makes_damaged_results_again(self, tmp_path: Path, image_file: ImageFile, left: float) -> None:
+        path = image_file(tmp_path / "movie.tif", frames=6)
+        run([path])
+        result = tmp_path / "movie_sp.tif"
+        whole = result.read_bytes()
+        os.truncate(result, int(left * len(whole)))
+        assert [each.status for each in run([path], resume=True)] == ["done"]
+        with io.read(result) as image:
+            assert len(list(image.pixels)) == 6
+        assert [each.status for each in run([path], resume=True)] == ["kept"]
+
+    def test_pixels_are_on_the_disk_before_the_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
+    ) -> None:
+        synced: list[tuple[int, bool]] = []
+
+        def fsync(file: int) -> None:
+            synced.append((os.fstat(file).st_size, (tmp_path / "a_sp.tif").exists()))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        run([image_file(tmp_path / "a.tif")])
+        assert (tmp_path / "a_sp.tif").stat().st_size in [size for size, named in synced if not named]
+
+    @pytest.mark.skipif(os.name == "nt", reason="names are counted otherwise there")
+    def test_long_names_of_many_byte_letters(self, tmp_path: Path, image_file: ImageFile) -> None:
+        path = image_file(tmp_path / f"{'日本' * 40}.tif")
+        assert [each.status for each in run([path])] == ["done"]
 
     def test_a_frame_that_fails_leaves_no_file(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "movie.tif", 666 - 24, frames=3)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from temclean import __version__, cli, io, models, pipeline, tiling
+from temclean import __version__, cli, io, models, pipeline, tiling, unfinished
 from temclean.errors import DeviceError, MissingExtraError, ModelError
 
 Run = Callable[..., Any]
@@ -258,7 +258,7 @@ class TestInterrupted:
             whole = contents(undisturbed)
             for name, data in contents(out).items():
                 assert name.endswith(".part") or data == whole[name]
-        (out / ".5_sp.tif.99-00c0ffee.part").write_bytes(b"half")
+        (out / f".5_sp.tif.{unfinished.HOST}-{2**22 + 1}-00c0ffee.part").write_bytes(b"half")
         assert finish("denoise", images, "-m", "sp", "-o", out, "--resume")[0] == 0
         assert contents(out) == contents(undisturbed)
 
@@ -299,6 +299,26 @@ class TestInterrupted:
             assert b"file" in seen
             assert b"tile" in seen
             assert len((shown.stdout.read() if shown.stdout else "").splitlines()) == 12
+
+    def test_names_that_stdout_cannot_spell(self, tmp_path: Path, image_file: ImageFile) -> None:
+        for name in ("a", "日本", "z"):
+            image_file(tmp_path / "in" / f"{name}.tif")
+        environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+        command = [sys.executable, "-c", SLOW, "denoise", str(tmp_path / "in"), "-m", "sp"]
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 3
+        assert b"\\u65e5" in done.stdout
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+    def test_a_full_disk_under_stdout_stops_no_file(self, images: Path, tmp_path: Path) -> None:
+        command = [sys.executable, "-c", SLOW, "denoise", str(images), "-m", "sp", "-o", str(tmp_path / "out")]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1
+        assert "stdout cannot be written (No space left on device)" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert len(list((tmp_path / "out").iterdir())) == len(list(images.iterdir()))
 
     def test_a_reader_of_stdout_that_goes_away_is_no_traceback(self, images: Path) -> None:
         command = f'"{sys.executable}" -c "$CODE" denoise "$IMAGES" -m sp --dry-run --json | true'

@@ -1,0 +1,50 @@
+"""Files being written: what their names say, and which of them a run that was killed has left."""
+
+import os
+import platform
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+HOST = sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def stem(path: Path) -> str:
+    """Return what the names of all unfinished files of a result begin with: up to 100 bytes of its own name."""
+    return os.fsencode(path.name)[:100].decode(errors="ignore")
+
+
+def writer() -> str:
+    """Name this process, and its machine, as others may write into the same folder."""
+    return f"{HOST}-{os.getpid()}"
+
+
+def clear(targets: Iterable[Path]) -> None:
+    """Remove the unfinished files of these results, but for those that another run is still writing.
+
+    Of a run on another machine that is not known, so its files stay.
+    """
+    folders: dict[Path, set[str]] = {}
+    for target in targets:
+        folders.setdefault(target.parent, set()).add(stem(target))
+    for folder, stems in folders.items():
+        for path in folder.glob(".*.part"):
+            name, _, made = path.name[1:-5].rpartition(".")
+            host, _, rest = made.partition("-")
+            if name in stems and host == HOST and not _runs(rest.partition("-")[0]):
+                with suppress(OSError):  # on Windows, where it is in use
+                    path.unlink()
+
+
+def _runs(process: str) -> bool:
+    """Return whether another process of this number runs. On Windows the file itself tells, as it cannot be removed."""
+    if os.name == "nt" or not process.isdecimal() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
