@@ -57,8 +57,8 @@ RECIPES = {
     ),
     "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
     "gsp": Recipe(
-        DataOptions(families=("gsp",), dense=0.2, maps=0.3, defects=0.05, grainy=0.2, apart=0.3, crop=192, batch=4),
-        similarity=1.0,
+        DataOptions(families=("gsp",), dense=0.3, maps=0.25, defects=0.05, grainy=0.2, apart=0.25, crop=192, batch=4),
+        similarity=0.3,
     ),
     "bbg": Recipe(
         DataOptions(
