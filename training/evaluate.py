@@ -141,11 +141,14 @@ def share_found(sought: Array, where: Array, spacing: float, prominence: float) 
     return matched(inner, faint, max(1.5, 0.3 * spacing)), len(inner)
 
 
-def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, size: int = 256) -> dict[str, list[float]]:
+def spots(
+    restore: Restore, family: str, level: float = 0.2, count: int = 3, size: int = 256, *, standing: bool = False
+) -> dict[str, list[float]]:
     """Precision and recall of the columns of each plane lattice, restored against clean: ``{lattice: [p, r]}``.
 
     Columns count if they stand out of the saddle to their neighbours by as much as the noise, ``level`` (at 0.2 about
-    the dip at which Rayleigh calls two points resolved).
+    the dip at which Rayleigh calls two points resolved). With ``standing``, recall is of the columns that do so under
+    the background of ``bbg`` too, without noise: of the others it leaves nothing.
     """
     result = {}
     for place, kind in enumerate(BRAVAIS):
@@ -158,6 +161,7 @@ def spots(restore: Restore, family: str, level: float = 0.2, count: int = 3, siz
             spacing = float(np.median(np.sort(gaps, axis=1)[:, 1]))
             wanted = target(truth.image, family, level, seed)
             precise += share_found(restored, wanted, spacing, level)
-            recalled += share_found(wanted, restored, spacing, level)
+            left = noise.background(truth.image, noise.BackgroundBrightness(level), seed) if standing else wanted
+            recalled += share_found(left, restored, spacing, level)
         result[kind] = [float(hits / max(total, 1)) for hits, total in (precise, recalled)]
     return result
