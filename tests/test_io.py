@@ -372,6 +372,80 @@ def test_ome_is_kept_without_its_file_names(tmp_path: Path) -> None:
         assert image.pixels.dtype == np.float32
 
 
+CALIBRATED = {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.25, "PhysicalSizeYUnit": "nm"}
+
+
+def check_by_tifffile(path: Path, array: np.ndarray, caplog: pytest.LogCaptureFixture) -> None:
+    """Check that tifffile finds the whole of `array` in one series and has nothing to say about it."""
+    caplog.clear()
+    with tifffile.TiffFile(path) as tiff:
+        assert [series.shape for series in tiff.series] == [array.shape]
+        np.testing.assert_array_equal(tiff.asarray(), array)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("frames", [(), (4,)])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("samples", [3, 4])
+@pytest.mark.parametrize("ome", [True, False])
+def test_descriptions_of_colour_fit_its_luminance(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ome: bool, samples: int, planar: str, frames: tuple[int, ...]
+) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    shape = (*frames, 19, 23, samples) if planar == "contig" else (*frames, samples, 19, 23)
+    axes = "T" * len(frames) + ("YXS" if planar == "contig" else "SYX")
+    about = {"axes": axes, **CALIBRATED} if ome else {"axes": axes, "who": "me"}
+    tifffile.imwrite(source, counts("u1", shape), photometric="rgb", planarconfig=planar, metadata=about, ome=ome)
+    with io.read(source) as image:
+        array = stack(image)
+        io.write(result, image, iter(image.pixels), NOTE)
+    check_by_tifffile(result, array, caplog)
+    with io.read(result) as image:
+        np.testing.assert_array_equal(stack(image), array)
+        assert (image.pixel_size, image.unit) == (((0.25, 0.5), "nm") if ome else (None, None))
+        assert ome or "me" in image.metadata["ImageDescription"]
+
+
+def test_a_truncated_stack_is_written_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    array = counts("u2", (5, 19, 23))
+    tifffile.imwrite(tmp_path / "a.tif", array, truncate=True, photometric="minisblack")
+    with io.read(tmp_path / "a.tif") as image:
+        io.write(tmp_path / "b.tif", image, iter(image.pixels), NOTE)
+    check_by_tifffile(tmp_path / "b.tif", array, caplog)
+
+
+@pytest.mark.parametrize("sides", [(40, 20), (20, 40)])
+def test_the_chosen_image_of_several_in_ome(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sides: tuple[int, int]
+) -> None:
+    source, result = tmp_path / "a.ome.tif", tmp_path / "b.ome.tif"
+    with tifffile.TiffWriter(source, ome=True) as writer:
+        for side in sides:
+            about = {**CALIBRATED, "axes": "ZYX", "Name": f"side {side}", "PhysicalSizeX": side / 100}
+            writer.write(counts("u2", (3, side, side + 4)), photometric="minisblack", metadata=about)
+    with io.read(source) as image:
+        assert (image.pixel_size, image.unit, image.axes) == ((0.25, 0.4), "nm", "ZYX")
+        io.write(result, image, iter(image.pixels), NOTE)
+    check_by_tifffile(result, counts("u2", (3, 40, 44)), caplog)
+    with io.read(result) as image:
+        assert (image.pixel_size, image.unit, image.axes) == ((0.25, 0.4), "nm", "ZYX")
+    with tifffile.TiffFile(result) as tiff:
+        assert tiff.series[0].name == "side 40"
+
+
+def test_ome_that_cannot_fit_is_kept_as_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    array = counts("u2", (3, 19, 23))
+    tifffile.imwrite(tmp_path / "a.tif", array, ome=True, metadata={"axes": "ZYX", **CALIBRATED})
+    with io.read(tmp_path / "a.tif") as image:
+        io.write(tmp_path / "b.tif", image, (frame.astype("f4") for frame in image.pixels), NOTE)
+    check_by_tifffile(tmp_path / "b.tif", array.astype("f4"), caplog)
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        assert tiff.imagej_metadata is not None
+        assert 'PhysicalSizeXUnit="nm"' in tiff.imagej_metadata["Info"]
+    with io.read(tmp_path / "b.tif") as image:
+        assert (image.pixel_size, image.unit) == (pytest.approx((0.25, 0.5)), "nm")
+
+
 def test_imagej_files_keep_description_labels_and_overlays(tmp_path: Path) -> None:
     source, result = tmp_path / "a.tif", tmp_path / "b.tif"
     about = {"unit": "nm", "spacing": 3.5, "axes": "ZYX", "Labels": ["one", "two"], "Info": "dose = 3", "min": 4.0}

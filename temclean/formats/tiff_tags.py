@@ -1,5 +1,7 @@
 """What the tags of a TIFF page say: its pixel size, and what to carry over into a result."""
 
+import json
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from temclean.formats import tiff_ome
 from temclean.formats.image import ByteOrder
 from temclean.formats.tiff_structure import TYPE_BYTES
 from temclean.formats.units import calibrate
@@ -43,6 +46,9 @@ class TiffContainer:
     kind: str
     """``"imagej"``, ``"ome"``, ``"shaped"``, ``"plain"`` or ``"none"``: what the description is."""
     description: bytes
+    """It fits the frames, one to a page; with ``"none"`` it does not, or there is none."""
+    note: str
+    """What the description says of more than the pixels, for a result that cannot have it as it is."""
     resolution: tuple[tuple[int, int], tuple[int, int], int] | None
     photometric: str
     tags: tuple[ExtraTag, ...]
@@ -123,9 +129,7 @@ def _olympus(tiff: "TiffFile", page: "TiffPage") -> _Found:
 
 
 def _ome(tiff: "TiffFile", page: "TiffPage") -> _Found:
-    if not page.is_ome:
-        return None
-    text = page.description
+    text = tiff_ome.chosen_image(tiff_ome.xml(tiff), page)
     sizes = {}
     for axis in "XY":
         size = re.search(rf'\bPhysicalSize{axis}="([^"]*)"', text)
@@ -180,13 +184,16 @@ def rational(value: float) -> tuple[int, int]:
 
 def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour: bool) -> TiffContainer:
     """Collect what a result takes over: description, resolution, and every tag that is the maker's own."""
-    description = _raw(tiff, page, 270).rstrip(b"\0")
+    description, note = _raw(tiff, page, 270).rstrip(b"\0"), ""
+    ome = tiff_ome.xml(tiff)
     if page.is_imagej and not colour:
         kind = "imagej"
-    elif page.is_ome:
-        kind = "ome"
+    elif ome:
+        fitted = tiff_ome.fitted(ome, page, math.prod(shape[:-2]))
+        kind, description, note = ("ome", fitted, ome) if fitted else ("none", b"", ome)
     elif page.is_shaped:
         kind = "shaped"
+        description, note = _fitted_shape(description, shape)
     else:
         kind = "plain" if description.strip() and not page.is_imagej else "none"
     across, down = page.tags.valueof(282), page.tags.valueof(283)
@@ -207,12 +214,32 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
         big=tiff.is_bigtiff,
         kind=kind,
         description=description,
+        note=note,
         resolution=resolution,
         photometric="miniswhite" if page.photometric == 0 else "minisblack",
         tags=tuple(tags),
         shape=shape,
         dtype=np.dtype(page.dtype),
     )
+
+
+def _fitted_shape(description: bytes, shape: tuple[int, ...]) -> tuple[bytes, str]:
+    """Return tifffile's JSON made to fit frames of `shape`, one to a page, and what else it says."""
+    try:
+        says = json.loads(description)
+        other = {name: value for name, value in says.items() if name not in {"shape", "axes", "truncated"}}
+        same = math.prod(says["shape"]) == math.prod(shape)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return json.dumps({"shape": shape}).encode(), ""
+    note = json.dumps(other) if other else ""
+    axes = str(says.get("axes", ""))
+    if same and "truncated" not in says and "S" not in axes:
+        return description, note
+    axes = axes.replace("S", "")
+    fitting: dict[str, Any] = {"shape": says["shape"] if same else shape}
+    if len(axes) == len(fitting["shape"]):
+        fitting["axes"] = axes
+    return json.dumps(fitting | other).encode(), note
 
 
 def _is_ratio(value: object) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,10 +76,10 @@ def _describe(
         if source.kind == "shaped" and image.pixel_size is None:
             return source.description, source.resolution, tags
         if source.kind == "ome" and source.dtype == dtype:
-            return _own_ome(source.description), source.resolution, tags
-    if source is None and image.metadata:
-        info = "\n".join(_lines(image.metadata))[:_MOST_INFO]
-        tags += tifffile.imagej_metadata_tag({"Info": info}, order)
+            return source.description, source.resolution, tags
+    info = "\n".join(_lines(image.metadata)) if source is None else source.note
+    if info and not any(tag[0] in {50838, 50839} for tag in tags):
+        tags += tifffile.imagej_metadata_tag({"Info": info[:_MOST_INFO]}, order)
     description = _imagej_description(image)
     if image.pixel_size is None:
         return description, source.resolution if source else None, tags
@@ -121,12 +120,6 @@ def _gatan_tags(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
         (65009, 12, 1, columns, True),
         (65010, 12, 1, rows, True),
     ]
-
-
-def _own_ome(description: bytes) -> bytes:
-    """Return OME-XML without the names of files: Bio-Formats would follow them back to the source's pixels."""
-    description = re.sub(rb"<UUID\b[^>]*?(/>|>.*?</UUID>)", b"", description, flags=re.DOTALL)
-    return re.sub(rb'\sUUID="[^"]*"', b"", description)
 
 
 def _lines(value: object, name: str = "", depth: int = 0) -> Iterator[str]:
