@@ -581,10 +581,42 @@ def test_mrc_labels_that_are_full_give_way(tmp_path: Path, capsys: pytest.Captur
     note = {**NOTE, "words": "with spaces " * 5, "long": "x" * 3000}
     with io.read(source) as image:
         io.write(result, image, iter(image.pixels), note)
+        (warning,) = image.warnings
     assert mrcfile.validate(str(result)), capsys.readouterr().out
     found = io.provenance(result)
     assert found is not None
     assert found == {name: value for name, value in note.items() if name != "long"}
+    with io.read(result) as image:
+        kept = [label for label in image.metadata["label"] if not label.startswith("temclean:")]
+    assert warning == f"its last {10 - len(kept)} label(s) gave way to the provenance; write .tif to keep them"
+
+
+def test_blank_mrc_labels_give_way_first(tmp_path: Path) -> None:
+    mrcfile = pytest.importorskip("mrcfile")
+    source, result = tmp_path / "a.mrc", tmp_path / "b.mrc"
+    with mrcfile.new(source, counts("i2")) as mrc:
+        mrc.header.label[:] = b" " * 80
+        mrc.header.label[9] = b"the last".ljust(80)
+        mrc.header.nlabl = 10
+    with io.read(source) as image:
+        io.write(result, image, iter(image.pixels), NOTE)
+        assert image.warnings == ()
+    with io.read(result) as image:
+        assert image.metadata["label"][0] == "the last"
+    assert io.provenance(result) == NOTE
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".npy", ".npy"), (".png", "PNG"), (".mrc", "MRC in 1/nm")])
+def test_a_pixel_size_is_not_lost_without_a_word(tmp_path: Path, suffix: str, kind: str) -> None:
+    array = counts("u2")
+    for unit, size, shown in (("1/nm", 0.5, "0.5 1/nm"), ("1/nm", (0.25, 0.5), "0.25 x 0.5 1/nm")):
+        image = io.Image.from_array(array, size, unit)
+        for _ in range(2):
+            io.write(tmp_path / f"a{suffix}", image, iter(image.pixels))
+        assert image.warnings == (f"{kind} holds no pixel size: {shown} is lost; write .tif to keep it",)
+    with io.read(tmp_path / f"a{suffix}") as image:
+        io.write(tmp_path / f"b{suffix}", image, iter(image.pixels))
+        assert image.warnings == ()
 
 
 def test_mrc_traps(tmp_path: Path) -> None:
