@@ -446,6 +446,54 @@ def test_ome_that_cannot_fit_is_kept_as_a_note(tmp_path: Path, caplog: pytest.Lo
         assert (image.pixel_size, image.unit) == (pytest.approx((0.25, 0.5)), "nm")
 
 
+@pytest.mark.parametrize("big", [True, False])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_every_page_keeps_its_own_tags(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, order: str, big: bool, compression: str | None
+) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    array = counts("u2", (5, 19, 23))
+    with tifffile.TiffWriter(source, bigtiff=big, byteorder=order) as writer:
+        for index, frame in enumerate(array):
+            tags = [(65100, 12, 2, (1.5, float(index)), True), (65101, 3, 1, index, True)]
+            about = {"description": f"frame {index}", "metadata": None, "compression": compression}
+            writer.write(frame, photometric="minisblack", contiguous=False, extratags=tags, **about)
+    for name, before in ((result, source), (tmp_path / "again.tif", result)):
+        with io.read(before) as image:
+            io.write(name, image, iter(image.pixels), NOTE)
+            assert image.warnings == ()
+        check_by_tifffile(name, array, caplog)
+        with tifffile.TiffFile(name) as tiff:
+            assert tiff.series[0].dataoffset is not None
+            for index, page in enumerate(tiff.pages):
+                assert page.description == f"frame {index}"
+                assert page.tags.valueof(65100) == (1.5, float(index))
+                assert page.tags.valueof(65101) == index
+        if not (big and order == ">"):  # which Pillow does not read, whoever wrote it
+            with Pillow.open(name) as picture:
+                picture.seek(4)
+                assert picture.tag_v2[270] == "frame 4"
+        assert io.provenance(name) == NOTE
+
+
+def test_a_source_that_is_gone_costs_its_pages_tags_not_the_result(tmp_path: Path) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    array = counts("u2", (3, 19, 23))
+    with tifffile.TiffWriter(source) as writer:
+        for index, frame in enumerate(array):
+            writer.write(frame, photometric="minisblack", contiguous=False, description=f"{index}", metadata=None)
+    with io.read(source) as image:
+        frames = list(image.pixels)
+    source.unlink()
+    io.write(result, image, iter(frames))
+    assert image.warnings == (
+        "what the tags of its pages after the first say was not carried over whole; keep the source",
+    )
+    with io.read(result) as image:
+        np.testing.assert_array_equal(stack(image), array)
+
+
 def test_imagej_files_keep_description_labels_and_overlays(tmp_path: Path) -> None:
     source, result = tmp_path / "a.tif", tmp_path / "b.tif"
     about = {"unit": "nm", "spacing": 3.5, "axes": "ZYX", "Labels": ["one", "two"], "Info": "dose = 3", "min": 4.0}

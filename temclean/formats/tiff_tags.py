@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,8 @@ class TiffContainer:
     resolution: tuple[tuple[int, int], tuple[int, int], int] | None
     photometric: str
     tags: tuple[ExtraTag, ...]
+    pages: Path | None
+    """The source itself, where its pages after the first have tags to carry over."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -182,7 +185,9 @@ def rational(value: float) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
-def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour: bool) -> TiffContainer:
+def container(
+    tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour: bool, pages: Path | None
+) -> TiffContainer:
     """Collect what a result takes over: description, resolution, and every tag that is the maker's own."""
     description, note = _raw(tiff, page, 270).rstrip(b"\0"), ""
     ome = tiff_ome.xml(tiff)
@@ -200,15 +205,6 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
     resolution = None
     if page.tags.valueof(296, 2) in {1, 2, 3} and _is_ratio(across) and _is_ratio(down):
         resolution = (across, down, page.tags.valueof(296, 2))
-    tags = []
-    for tag in page.tags:
-        if tag.code in _STRUCTURE or tag.code in _OFFSETS or tag.dtype == 13 or tag.valuebytecount > _MOST_TAG_BYTES:
-            continue
-        if tag.code in {50838, 50839} and colour:
-            continue
-        value = _raw(tiff, page, tag.code)
-        if len(value) == TYPE_BYTES.get(int(tag.dtype), 0) * tag.count:
-            tags.append((tag.code, int(tag.dtype), tag.count, value, True))
     return TiffContainer(
         byteorder=tiff.byteorder,
         big=tiff.is_bigtiff,
@@ -217,10 +213,31 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
         note=note,
         resolution=resolution,
         photometric="miniswhite" if page.photometric == 0 else "minisblack",
-        tags=tuple(tags),
+        tags=tuple(own_tags(tiff, page, colour)),
+        pages=pages,
         shape=shape,
         dtype=np.dtype(page.dtype),
     )
+
+
+def own_tags(tiff: "TiffFile", page: "TiffPage", colour: bool) -> list[ExtraTag]:
+    """Return the tags of a page that are its maker's own, their values as they stand in the file."""
+    tags: list[ExtraTag] = []
+    for tag in page.tags:
+        if tag.code in _STRUCTURE or tag.code in _OFFSETS or tag.dtype == 13 or tag.valuebytecount > _MOST_TAG_BYTES:
+            continue
+        if tag.code in {50838, 50839} and colour:
+            continue
+        value = _raw(tiff, page, tag.code)
+        if len(value) == TYPE_BYTES.get(int(tag.dtype), 0) * tag.count:
+            tags.append((tag.code, int(tag.dtype), tag.count, value, True))
+    return tags
+
+
+def plain_description(tiff: "TiffFile", page: "TiffPage") -> bytes:
+    """Return a page's description, unless it is a program's account of the pixels."""
+    text = _raw(tiff, page, 270).rstrip(b"\0")
+    return text if text.strip() and not (page.is_imagej or page.is_ome or page.is_shaped) else b""
 
 
 def _fitted_shape(description: bytes, shape: tuple[int, ...]) -> tuple[bytes, str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from temclean.errors import TemcleanError
+from temclean.formats import tiff_pages
 from temclean.formats.image import Array, ByteOrder, Image
 from temclean.formats.quiet import silence
 from temclean.formats.tiff_tags import PROVENANCE, ExtraTag, TiffContainer, rational
@@ -31,7 +33,9 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     description, resolution, tags = _describe(image, source, dtype, order)
     if provenance is not None:
         tags.append((PROVENANCE, 2, 0, provenance, True))
-    big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * 512 > _CLASSIC_LIMIT
+    pages = source.pages if source and source.shape == shape else None
+    page_bytes = 512 + (sum(len(tag[3]) for tag in source.tags) if source and pages else 0)
+    big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * page_bytes > _CLASSIC_LIMIT
     if not big:
         # The 64-bit tag types exist in BigTIFF only.
         tags = [tag for tag in tags if tag[1] < 16]
@@ -57,6 +61,18 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
             for top in range(0, frame.shape[0], rows):
                 file.write(np.ascontiguousarray(frame[top : top + rows], stored).data)
+    if pages is not None:
+        _carry_pages(path, pages, image)
+
+
+def _carry_pages(path: Path, source: Path, image: Image) -> None:
+    """Give the pages after the first what those of the source say; warn where that cannot be."""
+    try:
+        whole = tiff_pages.append(path, tiff_pages.of_source(source, len(image.pixels)))
+    except TemcleanError:
+        whole = False
+    if not whole:
+        image.warn("what the tags of its pages after the first say was not carried over whole; keep the source")
 
 
 _Resolution = tuple[tuple[int, int], tuple[int, int], int] | None
