@@ -316,11 +316,12 @@ def test_maker_tags_are_carried_over_byte_by_byte(tmp_path: Path) -> None:
         (50431, 1, 5, b"\1\2\3\4\5", True),
         (271, 2, 0, "FEI", True),
         (65100, 12, 2, (1.5, -2.5), True),
+        (274, 3, 1, 6, True),
         (330, 4, 1, 8, True),
     ]
     for order in "<>":
         source, result = tmp_path / f"a{ord(order)}.tif", tmp_path / f"b{ord(order)}.tif"
-        tifffile.imwrite(source, counts("u2"), metadata=None, extratags=tags[:4], byteorder=order, software="xT 5.1")
+        tifffile.imwrite(source, counts("u2"), metadata=None, extratags=tags[:5], byteorder=order, software="xT 5.1")
         with io.read(source) as image:
             assert image.pixel_size == pytest.approx((2.5, 2.5))
             assert image.unit == "nm"
@@ -329,7 +330,7 @@ def test_maker_tags_are_carried_over_byte_by_byte(tmp_path: Path) -> None:
         with tifffile.TiffFile(source) as before, tifffile.TiffFile(result) as after:
             assert after.byteorder == order
             assert after.is_fei
-            for code in (34682, 50431, 271, 65100, 305):
+            for code in (34682, 50431, 271, 65100, 274, 305):
                 assert after.pages.first.tags.valueof(code) == before.pages.first.tags.valueof(code)
             # ImageJ, which knows nothing of FEI, gets the size in its own way.
             assert "unit=nm" in after.pages.first.description

@@ -136,7 +136,7 @@ def _read(path: Path, file: BinaryIO) -> Image:
     elif page.photometric == PALETTE and not grey_palette(page):
         frames = palette_frames(path, page, frames, shape, warnings)
     pixel_size, unit = tiff_tags.calibration(tiff, page, warnings)
-    pages = path if tiff_pages.has_own(tiff, series, math.prod(shape[:-2])) else None
+    pages = path if tiff_pages.has_own(path, tiff, series, math.prod(shape[:-2])) else None
     return Image(
         frames,
         pixel_size,

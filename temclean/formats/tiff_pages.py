@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from temclean.errors import TemcleanError
 from temclean.formats.quiet import reading, silence
 from temclean.formats.tiff_structure import choose_series
 from temclean.formats.tiff_tags import ExtraTag, own_tags, plain_description
@@ -19,13 +20,16 @@ _PRIVATE = 32768
 _CLASSIC_END = (1 << 32) - (1 << 20)
 
 
-def has_own(tiff: "TiffFile", series: "TiffPageSeries", count: int) -> bool:
+def has_own(path: Path, tiff: "TiffFile", series: "TiffPageSeries", count: int) -> bool:
     """Return whether the second or the last of `count` frames, a page each, has a description or a maker's tags."""
     if count < 2 or len(series.pages) != count or len(tiff.pages) < count:
         return False
-    return any(
-        any(tag[0] >= _PRIVATE or tag[0] == 270 for tag in _tags(tiff, series, index)) for index in {1, count - 1}
-    )
+    try:
+        with reading(path):
+            tags = _tags(tiff, series, 1) + _tags(tiff, series, count - 1)
+    except TemcleanError:
+        return True  # the pixels may be whole all the same; the writer says what it cannot carry over
+    return any(tag[0] >= _PRIVATE or tag[0] == 270 for tag in tags)
 
 
 def of_source(path: Path, count: int) -> Iterator[list[ExtraTag]]:
