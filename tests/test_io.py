@@ -316,11 +316,12 @@ def test_maker_tags_are_carried_over_byte_by_byte(tmp_path: Path) -> None:
         (50431, 1, 5, b"\1\2\3\4\5", True),
         (271, 2, 0, "FEI", True),
         (65100, 12, 2, (1.5, -2.5), True),
+        (274, 3, 1, 6, True),
         (330, 4, 1, 8, True),
     ]
     for order in "<>":
         source, result = tmp_path / f"a{ord(order)}.tif", tmp_path / f"b{ord(order)}.tif"
-        tifffile.imwrite(source, counts("u2"), metadata=None, extratags=tags[:4], byteorder=order, software="xT 5.1")
+        tifffile.imwrite(source, counts("u2"), metadata=None, extratags=tags[:5], byteorder=order, software="xT 5.1")
         with io.read(source) as image:
             assert image.pixel_size == pytest.approx((2.5, 2.5))
             assert image.unit == "nm"
@@ -329,7 +330,7 @@ def test_maker_tags_are_carried_over_byte_by_byte(tmp_path: Path) -> None:
         with tifffile.TiffFile(source) as before, tifffile.TiffFile(result) as after:
             assert after.byteorder == order
             assert after.is_fei
-            for code in (34682, 50431, 271, 65100, 305):
+            for code in (34682, 50431, 271, 65100, 274, 305):
                 assert after.pages.first.tags.valueof(code) == before.pages.first.tags.valueof(code)
             # ImageJ, which knows nothing of FEI, gets the size in its own way.
             assert "unit=nm" in after.pages.first.description
@@ -370,6 +371,128 @@ def test_ome_is_kept_without_its_file_names(tmp_path: Path) -> None:
     with io.read(tmp_path / "float.tif") as image:
         assert (image.axes, image.pixel_size, image.unit) == ("ZYX", pytest.approx((0.5, 0.4)), "Å")
         assert image.pixels.dtype == np.float32
+
+
+CALIBRATED = {"PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.25, "PhysicalSizeYUnit": "nm"}
+
+
+def check_by_tifffile(path: Path, array: np.ndarray, caplog: pytest.LogCaptureFixture) -> None:
+    """Check that tifffile finds the whole of `array` in one series and has nothing to say about it."""
+    caplog.clear()
+    with tifffile.TiffFile(path) as tiff:
+        assert [series.shape for series in tiff.series] == [array.shape]
+        np.testing.assert_array_equal(tiff.asarray(), array)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("frames", [(), (4,)])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("samples", [3, 4])
+@pytest.mark.parametrize("ome", [True, False])
+def test_descriptions_of_colour_fit_its_luminance(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ome: bool, samples: int, planar: str, frames: tuple[int, ...]
+) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    shape = (*frames, 19, 23, samples) if planar == "contig" else (*frames, samples, 19, 23)
+    axes = "T" * len(frames) + ("YXS" if planar == "contig" else "SYX")
+    about = {"axes": axes, **CALIBRATED} if ome else {"axes": axes, "who": "me"}
+    tifffile.imwrite(source, counts("u1", shape), photometric="rgb", planarconfig=planar, metadata=about, ome=ome)
+    with io.read(source) as image:
+        array = stack(image)
+        io.write(result, image, iter(image.pixels), NOTE)
+    check_by_tifffile(result, array, caplog)
+    with io.read(result) as image:
+        np.testing.assert_array_equal(stack(image), array)
+        assert (image.pixel_size, image.unit) == (((0.25, 0.5), "nm") if ome else (None, None))
+        assert ome or "me" in image.metadata["ImageDescription"]
+
+
+def test_a_truncated_stack_is_written_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    array = counts("u2", (5, 19, 23))
+    tifffile.imwrite(tmp_path / "a.tif", array, truncate=True, photometric="minisblack")
+    with io.read(tmp_path / "a.tif") as image:
+        io.write(tmp_path / "b.tif", image, iter(image.pixels), NOTE)
+    check_by_tifffile(tmp_path / "b.tif", array, caplog)
+
+
+@pytest.mark.parametrize("sides", [(40, 20), (20, 40)])
+def test_the_chosen_image_of_several_in_ome(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sides: tuple[int, int]
+) -> None:
+    source, result = tmp_path / "a.ome.tif", tmp_path / "b.ome.tif"
+    with tifffile.TiffWriter(source, ome=True) as writer:
+        for side in sides:
+            about = {**CALIBRATED, "axes": "ZYX", "Name": f"side {side}", "PhysicalSizeX": side / 100}
+            writer.write(counts("u2", (3, side, side + 4)), photometric="minisblack", metadata=about)
+    with io.read(source) as image:
+        assert (image.pixel_size, image.unit, image.axes) == ((0.25, 0.4), "nm", "ZYX")
+        io.write(result, image, iter(image.pixels), NOTE)
+    check_by_tifffile(result, counts("u2", (3, 40, 44)), caplog)
+    with io.read(result) as image:
+        assert (image.pixel_size, image.unit, image.axes) == ((0.25, 0.4), "nm", "ZYX")
+    with tifffile.TiffFile(result) as tiff:
+        assert tiff.series[0].name == "side 40"
+
+
+def test_ome_that_cannot_fit_is_kept_as_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    array = counts("u2", (3, 19, 23))
+    tifffile.imwrite(tmp_path / "a.tif", array, ome=True, metadata={"axes": "ZYX", **CALIBRATED})
+    with io.read(tmp_path / "a.tif") as image:
+        io.write(tmp_path / "b.tif", image, (frame.astype("f4") for frame in image.pixels), NOTE)
+    check_by_tifffile(tmp_path / "b.tif", array.astype("f4"), caplog)
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        assert tiff.imagej_metadata is not None
+        assert 'PhysicalSizeXUnit="nm"' in tiff.imagej_metadata["Info"]
+    with io.read(tmp_path / "b.tif") as image:
+        assert (image.pixel_size, image.unit) == (pytest.approx((0.25, 0.5)), "nm")
+
+
+@pytest.mark.parametrize("big", [True, False])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_every_page_keeps_its_own_tags(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, order: str, big: bool, compression: str | None
+) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    array = counts("u2", (5, 19, 23))
+    with tifffile.TiffWriter(source, bigtiff=big, byteorder=order) as writer:
+        for index, frame in enumerate(array):
+            tags = [(65100, 12, 2, (1.5, float(index)), True), (65101, 3, 1, index, True)]
+            about = {"description": f"frame {index}", "metadata": None, "compression": compression}
+            writer.write(frame, photometric="minisblack", contiguous=False, extratags=tags, **about)
+    for name, before in ((result, source), (tmp_path / "again.tif", result)):
+        with io.read(before) as image:
+            io.write(name, image, iter(image.pixels), NOTE)
+            assert image.warnings == ()
+        check_by_tifffile(name, array, caplog)
+        with tifffile.TiffFile(name) as tiff:
+            assert tiff.series[0].dataoffset is not None
+            for index, page in enumerate(tiff.pages):
+                assert page.description == f"frame {index}"
+                assert page.tags.valueof(65100) == (1.5, float(index))
+                assert page.tags.valueof(65101) == index
+        if not (big and order == ">"):  # which Pillow does not read, whoever wrote it
+            with Pillow.open(name) as picture:
+                picture.seek(4)
+                assert picture.tag_v2[270] == "frame 4"
+        assert io.provenance(name) == NOTE
+
+
+def test_a_source_that_is_gone_costs_its_pages_tags_not_the_result(tmp_path: Path) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    array = counts("u2", (3, 19, 23))
+    with tifffile.TiffWriter(source) as writer:
+        for index, frame in enumerate(array):
+            writer.write(frame, photometric="minisblack", contiguous=False, description=f"{index}", metadata=None)
+    with io.read(source) as image:
+        frames = list(image.pixels)
+    source.unlink()
+    io.write(result, image, iter(frames))
+    assert image.warnings == (
+        "what the tags of its pages after the first say was not carried over whole; keep the source",
+    )
+    with io.read(result) as image:
+        np.testing.assert_array_equal(stack(image), array)
 
 
 def test_imagej_files_keep_description_labels_and_overlays(tmp_path: Path) -> None:
@@ -507,10 +630,42 @@ def test_mrc_labels_that_are_full_give_way(tmp_path: Path, capsys: pytest.Captur
     note = {**NOTE, "words": "with spaces " * 5, "long": "x" * 3000}
     with io.read(source) as image:
         io.write(result, image, iter(image.pixels), note)
+        (warning,) = image.warnings
     assert mrcfile.validate(str(result)), capsys.readouterr().out
     found = io.provenance(result)
     assert found is not None
     assert found == {name: value for name, value in note.items() if name != "long"}
+    with io.read(result) as image:
+        kept = [label for label in image.metadata["label"] if not label.startswith("temclean:")]
+    assert warning == f"its last {10 - len(kept)} label(s) gave way to the provenance; write .tif to keep them"
+
+
+def test_blank_mrc_labels_give_way_first(tmp_path: Path) -> None:
+    mrcfile = pytest.importorskip("mrcfile")
+    source, result = tmp_path / "a.mrc", tmp_path / "b.mrc"
+    with mrcfile.new(source, counts("i2")) as mrc:
+        mrc.header.label[:] = b" " * 80
+        mrc.header.label[9] = b"the last".ljust(80)
+        mrc.header.nlabl = 10
+    with io.read(source) as image:
+        io.write(result, image, iter(image.pixels), NOTE)
+        assert image.warnings == ()
+    with io.read(result) as image:
+        assert image.metadata["label"][0] == "the last"
+    assert io.provenance(result) == NOTE
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".npy", ".npy"), (".png", "PNG"), (".mrc", "MRC in 1/nm")])
+def test_a_pixel_size_is_not_lost_without_a_word(tmp_path: Path, suffix: str, kind: str) -> None:
+    array = counts("u2")
+    for unit, size, shown in (("1/nm", 0.5, "0.5 1/nm"), ("1/nm", (0.25, 0.5), "0.25 x 0.5 1/nm")):
+        image = io.Image.from_array(array, size, unit)
+        for _ in range(2):
+            io.write(tmp_path / f"a{suffix}", image, iter(image.pixels))
+        assert image.warnings == (f"{kind} holds no pixel size: {shown} is lost; write .tif to keep it",)
+    with io.read(tmp_path / f"a{suffix}") as image:
+        io.write(tmp_path / f"b{suffix}", image, iter(image.pixels))
+        assert image.warnings == ()
 
 
 def test_mrc_traps(tmp_path: Path) -> None:

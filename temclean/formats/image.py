@@ -163,6 +163,18 @@ class Image:
             raise ImageError(f"axes {axes!r} do not fit an array of {pixels.ndim} dimensions; end them with 'YX'")
         return cls(ArrayFrames(Path("array"), pixels), pixel_size, unit, axes, dict(metadata or {}))
 
+    def warn(self, line: str) -> None:
+        """Add a line to the warnings, unless it is there; writers say so what their format could not hold."""
+        if line not in self.warnings:
+            object.__setattr__(self, "warnings", (*self.warnings, line))
+
+    def warn_of_lost_size(self, kind: str) -> None:
+        """Say that files of `kind` cannot hold the pixel size, where there is one."""
+        if self.pixel_size is not None:
+            rows, columns = (f"{size:.6g}" for size in self.pixel_size)
+            shown = rows if rows == columns else f"{rows} x {columns}"
+            self.warn(f"{kind} holds no pixel size: {shown} {self.unit} is lost; write .tif to keep it")
+
     def close(self) -> None:
         """Let go of the file."""
         self.pixels.close()

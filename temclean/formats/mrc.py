@@ -130,7 +130,11 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     if source and image.pixel_size is None:
         # A cell that was refused on reading must not be handed on as if it were true.
         header["cella"] = 0
-    _set_labels(header, _labels(header), provenance)
+    lost = _set_labels(header, _labels(header), provenance)
+    if lost:
+        image.warn(f"its last {lost} label(s) gave way to the provenance; write .tif to keep them")
+    if source is None and image.unit not in METRES:
+        image.warn_of_lost_size(f"MRC in {image.unit}")
     statistics = _Statistics()
     with path.open("wb") as file:
         file.write(bytes(HEADER_DTYPE.itemsize) + extended)
@@ -160,19 +164,22 @@ def _new_header(image: Image) -> Array:
     return header
 
 
-def _set_labels(header: Array, labels: list[str], provenance: str | None) -> None:
-    """Keep the source's labels and add the provenance; of too many labels, the source's last give way."""
+def _set_labels(header: Array, labels: list[str], provenance: str | None) -> int:
+    """Keep the source's labels and add the provenance; return how many of the source's last had to give way."""
+    lost = 0
     if provenance is not None:
-        labels = [label for label in labels if not label.startswith(LABEL)]
+        labels = [label for label in labels if label and not label.startswith(LABEL)]
         room = _LABEL_BYTES - len(LABEL)
         # Spaces at the end of a label are padding: none may carry a space of ours.
         text = _fit(json.loads(provenance), room * _LABELS)
         pieces = [LABEL + text[at : at + room] for at in range(0, len(text), room)]
-        labels = labels[: _LABELS - len(pieces)] + pieces
+        lost = max(0, len(labels) + len(pieces) - _LABELS)
+        labels = labels[: len(labels) - lost] + pieces
     header["label"] = b""
     for index, label in enumerate(labels):
         header["label"][index] = label.encode("latin-1", "replace").ljust(_LABEL_BYTES)
     header["nlabl"] = len(labels)
+    return lost
 
 
 def _fit(facts: dict[str, Any], most: int) -> str:

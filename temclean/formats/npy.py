@@ -64,6 +64,7 @@ def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype
 
 def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], provenance: str | None) -> None:
     """Write `frames` of `dtype` to `path`."""
+    image.warn_of_lost_size(".npy")
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": image.pixels.shape}
     with path.open("wb") as file:
         npy.write_array_header_1_0(file, header)

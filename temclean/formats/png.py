@@ -84,6 +84,7 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     if provenance is not None:
         info.add_itxt(KEY, provenance)
     options: dict[str, Any] = {"dpi": source.dpi} if source.dpi else {}
+    image.warn_of_lost_size("PNG")
     (frame,) = frames
     picture = Pillow.fromarray(np.ascontiguousarray(frame, dtype))
     picture.save(path, format="PNG", pnginfo=info, **options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from temclean.errors import ImageError
-from temclean.formats import tiff_codecs, tiff_tags
+from temclean.formats import tiff_codecs, tiff_pages, tiff_tags
 from temclean.formats.image import (
     Array,
     Frames,
@@ -136,6 +136,7 @@ def _read(path: Path, file: BinaryIO) -> Image:
     elif page.photometric == PALETTE and not grey_palette(page):
         frames = palette_frames(path, page, frames, shape, warnings)
     pixel_size, unit = tiff_tags.calibration(tiff, page, warnings)
+    pages = path if tiff_pages.has_own(path, tiff, series, math.prod(shape[:-2])) else None
     return Image(
         frames,
         pixel_size,
@@ -144,7 +145,7 @@ def _read(path: Path, file: BinaryIO) -> Image:
         tiff_tags.facts(page),
         path.suffix.lower() if path.suffix.lower() in {".tif", ".tiff", ".btf", ".tf8"} else ".tif",
         tuple(warnings),
-        tiff_tags.container(tiff, page, shape, colour),
+        tiff_tags.container(tiff, page, shape, colour, pages),
     )
 
 

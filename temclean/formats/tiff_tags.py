@@ -1,12 +1,16 @@
 """What the tags of a TIFF page say: its pixel size, and what to carry over into a result."""
 
+import json
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from temclean.formats import tiff_ome
 from temclean.formats.image import ByteOrder
 from temclean.formats.tiff_structure import TYPE_BYTES
 from temclean.formats.units import calibrate
@@ -43,9 +47,14 @@ class TiffContainer:
     kind: str
     """``"imagej"``, ``"ome"``, ``"shaped"``, ``"plain"`` or ``"none"``: what the description is."""
     description: bytes
+    """It fits the frames, one to a page; with ``"none"`` it does not, or there is none."""
+    note: str
+    """What the description says of more than the pixels, for a result that cannot have it as it is."""
     resolution: tuple[tuple[int, int], tuple[int, int], int] | None
     photometric: str
     tags: tuple[ExtraTag, ...]
+    pages: Path | None
+    """The source itself, where its pages after the first have tags to carry over."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -123,9 +132,7 @@ def _olympus(tiff: "TiffFile", page: "TiffPage") -> _Found:
 
 
 def _ome(tiff: "TiffFile", page: "TiffPage") -> _Found:
-    if not page.is_ome:
-        return None
-    text = page.description
+    text = tiff_ome.chosen_image(tiff_ome.xml(tiff), page)
     sizes = {}
     for axis in "XY":
         size = re.search(rf'\bPhysicalSize{axis}="([^"]*)"', text)
@@ -178,22 +185,44 @@ def rational(value: float) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
-def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour: bool) -> TiffContainer:
+def container(
+    tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour: bool, pages: Path | None
+) -> TiffContainer:
     """Collect what a result takes over: description, resolution, and every tag that is the maker's own."""
-    description = _raw(tiff, page, 270).rstrip(b"\0")
+    description, note = _raw(tiff, page, 270).rstrip(b"\0"), ""
+    ome = tiff_ome.xml(tiff)
     if page.is_imagej and not colour:
         kind = "imagej"
-    elif page.is_ome:
-        kind = "ome"
+    elif ome:
+        fitted = tiff_ome.fitted(ome, page, math.prod(shape[:-2]))
+        kind, description, note = ("ome", fitted, ome) if fitted else ("none", b"", ome)
     elif page.is_shaped:
         kind = "shaped"
+        description, note = _fitted_shape(description, shape)
     else:
         kind = "plain" if description.strip() and not page.is_imagej else "none"
     across, down = page.tags.valueof(282), page.tags.valueof(283)
     resolution = None
     if page.tags.valueof(296, 2) in {1, 2, 3} and _is_ratio(across) and _is_ratio(down):
         resolution = (across, down, page.tags.valueof(296, 2))
-    tags = []
+    return TiffContainer(
+        byteorder=tiff.byteorder,
+        big=tiff.is_bigtiff,
+        kind=kind,
+        description=description,
+        note=note,
+        resolution=resolution,
+        photometric="miniswhite" if page.photometric == 0 else "minisblack",
+        tags=tuple(own_tags(tiff, page, colour)),
+        pages=pages,
+        shape=shape,
+        dtype=np.dtype(page.dtype),
+    )
+
+
+def own_tags(tiff: "TiffFile", page: "TiffPage", colour: bool) -> list[ExtraTag]:
+    """Return the tags of a page that are its maker's own, their values as they stand in the file."""
+    tags: list[ExtraTag] = []
     for tag in page.tags:
         if tag.code in _STRUCTURE or tag.code in _OFFSETS or tag.dtype == 13 or tag.valuebytecount > _MOST_TAG_BYTES:
             continue
@@ -202,17 +231,32 @@ def container(tiff: "TiffFile", page: "TiffPage", shape: tuple[int, ...], colour
         value = _raw(tiff, page, tag.code)
         if len(value) == TYPE_BYTES.get(int(tag.dtype), 0) * tag.count:
             tags.append((tag.code, int(tag.dtype), tag.count, value, True))
-    return TiffContainer(
-        byteorder=tiff.byteorder,
-        big=tiff.is_bigtiff,
-        kind=kind,
-        description=description,
-        resolution=resolution,
-        photometric="miniswhite" if page.photometric == 0 else "minisblack",
-        tags=tuple(tags),
-        shape=shape,
-        dtype=np.dtype(page.dtype),
-    )
+    return tags
+
+
+def plain_description(tiff: "TiffFile", page: "TiffPage") -> bytes:
+    """Return a page's description, unless it is a program's account of the pixels."""
+    text = _raw(tiff, page, 270).rstrip(b"\0")
+    return text if text.strip() and not (page.is_imagej or page.is_ome or page.is_shaped) else b""
+
+
+def _fitted_shape(description: bytes, shape: tuple[int, ...]) -> tuple[bytes, str]:
+    """Return tifffile's JSON made to fit frames of `shape`, one to a page, and what else it says."""
+    try:
+        says = json.loads(description)
+        other = {name: value for name, value in says.items() if name not in {"shape", "axes", "truncated"}}
+        same = math.prod(says["shape"]) == math.prod(shape)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return json.dumps({"shape": shape}).encode(), ""
+    note = json.dumps(other) if other else ""
+    axes = str(says.get("axes", ""))
+    if same and "truncated" not in says and "S" not in axes:
+        return description, note
+    axes = axes.replace("S", "")
+    fitting: dict[str, Any] = {"shape": says["shape"] if same else shape}
+    if len(axes) == len(fitting["shape"]):
+        fitting["axes"] = axes
+    return json.dumps(fitting | other).encode(), note
 
 
 def _is_ratio(value: object) -> bool:

@@ -2,13 +2,14 @@
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from temclean.errors import TemcleanError
+from temclean.formats import tiff_pages
 from temclean.formats.image import Array, ByteOrder, Image
 from temclean.formats.quiet import silence
 from temclean.formats.tiff_tags import PROVENANCE, ExtraTag, TiffContainer, rational
@@ -32,7 +33,9 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     description, resolution, tags = _describe(image, source, dtype, order)
     if provenance is not None:
         tags.append((PROVENANCE, 2, 0, provenance, True))
-    big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * 512 > _CLASSIC_LIMIT
+    pages = source.pages if source and source.shape == shape else None
+    page_bytes = 512 + (sum(len(tag[3]) for tag in source.tags) if source and pages else 0)
+    big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * page_bytes > _CLASSIC_LIMIT
     if not big:
         # The 64-bit tag types exist in BigTIFF only.
         tags = [tag for tag in tags if tag[1] < 16]
@@ -58,6 +61,18 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
             for top in range(0, frame.shape[0], rows):
                 file.write(np.ascontiguousarray(frame[top : top + rows], stored).data)
+    if pages is not None:
+        _carry_pages(path, pages, image)
+
+
+def _carry_pages(path: Path, source: Path, image: Image) -> None:
+    """Give the pages after the first what those of the source say; warn where that cannot be."""
+    try:
+        whole = tiff_pages.append(path, tiff_pages.of_source(source, len(image.pixels)))
+    except TemcleanError:
+        whole = False
+    if not whole:
+        image.warn("what the tags of its pages after the first say was not carried over whole; keep the source")
 
 
 _Resolution = tuple[tuple[int, int], tuple[int, int], int] | None
@@ -77,10 +92,10 @@ def _describe(
         if source.kind == "shaped" and image.pixel_size is None:
             return source.description, source.resolution, tags
         if source.kind == "ome" and source.dtype == dtype:
-            return _own_ome(source.description), source.resolution, tags
-    if source is None and image.metadata:
-        info = "\n".join(_lines(image.metadata))[:_MOST_INFO]
-        tags += tifffile.imagej_metadata_tag({"Info": info}, order)
+            return source.description, source.resolution, tags
+    info = "\n".join(_lines(image.metadata)) if source is None else source.note
+    if info and not any(tag[0] in {50838, 50839} for tag in tags):
+        tags += tifffile.imagej_metadata_tag({"Info": info[:_MOST_INFO]}, order)
     description = _imagej_description(image)
     if image.pixel_size is None:
         return description, source.resolution if source else None, tags
@@ -121,12 +136,6 @@ def _gatan_tags(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
         (65009, 12, 1, columns, True),
         (65010, 12, 1, rows, True),
     ]
-
-
-def _own_ome(description: bytes) -> bytes:
-    """Return OME-XML without the names of files: Bio-Formats would follow them back to the source's pixels."""
-    description = re.sub(rb"<UUID\b[^>]*?(/>|>.*?</UUID>)", b"", description, flags=re.DOTALL)
-    return re.sub(rb'\sUUID="[^"]*"', b"", description)
 
 
 def _lines(value: object, name: str = "", depth: int = 0) -> Iterator[str]:
