@@ -4,8 +4,9 @@ The paper says of few parameters how they are distributed, and each :class:`Rang
 has the paper's numbers. ``files``: from half of the least to twice the greatest value that
 ``tests/bench/measure_noise.py`` measures on real files, rounded. ``bounds``: no file shows it, but each bounds it; the
 range, for the reasons at :data:`TEM` and :data:`STEM`, is such that files which show no more than these are no
-surprise, by the chance that the same program prints: more than one in twenty. ``tests/bench/draw_simulated.py`` shows
-drawn images beside the real ones.
+surprise, by the chance that the same program prints: more than one in twenty. Of fixed pattern, dark current, thermal
+noise and the photomultiplier these bounds exclude little: there the ranges are ours. ``tests/bench/draw_simulated.py``
+shows drawn images beside the real ones.
 """
 
 import math
