@@ -52,7 +52,7 @@ class Recipe:
 RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
     "g": Recipe(
-        DataOptions(families=("g",), dense=0.1, maps=0.45, coarse=0.5, defects=0.05, grainy=0.15, crop=192, batch=4),
+        DataOptions(families=("g",), dense=0.1, maps=0.6, coarse=0.6, defects=0.05, grainy=0.15, crop=192, batch=4),
         similarity=1.5,
     ),
     "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
@@ -64,8 +64,8 @@ RECIPES = {
         DataOptions(
             families=("bbg",),
             specimen="atoms",
-            maps=0.45,
-            coarse=0.6,
+            maps=0.6,
+            coarse=0.8,
             defects=0.15,
             dark=0.0,
             crop=256,
