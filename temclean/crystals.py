@@ -4,8 +4,6 @@ After Lobato, Friedrich and Van Aert 2024, "Specimen generation". Lengths are in
 right, y down, z along the beam. What the paper leaves open is marked [R], our reading.
 """
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,7 +56,7 @@ def crystal(rng: np.random.Generator, size: int, pixel_size: float) -> Projected
 
     The paper's box is as deep as it is wide; a crystal of over 250 000 atoms and a support of over 150 000 (a film of
     over 80 000) are made thinner, so that a scene never has more than 400 000. The columns are those of the crystal
-    alone, and only where tilt, thickness and defects leave them resolved.
+    alone; :func:`temclean.projection.resolved` tells which of them tilt, thickness and defects leave apart.
 
     Parameters
     ----------
@@ -96,52 +94,20 @@ def points(rng: np.random.Generator, size: int, pixel_size: float) -> Projected:
     flat = flat[rng.random(len(flat)) < rng.uniform(0.05, 1.0)]
     numbers = rng.choice(rng.integers(1, 104, int(rng.integers(1, 4))), len(flat))
     atoms = Atoms(np.pad(flat, ((0, 0), (0, 1))), numbers)
-    return scene(rng, atoms, support(rng, width), size, pixel_size, len(atoms.numbers), apart=True)
+    return scene(rng, atoms, support(rng, width), size, pixel_size, len(atoms.numbers))
 
 
-def scene(
-    rng: np.random.Generator, atoms: Atoms, below: Atoms, size: int, pixel_size: float, named: int, apart: bool = False
-) -> Projected:
+def scene(rng: np.random.Generator, atoms: Atoms, below: Atoms, size: int, pixel_size: float, named: int) -> Projected:
     """Project a specimen and its support (eqs. 16 to 22) and give the image its contrast (eqs. 23 to 26).
 
-    The first ``named`` atoms form columns; where these are not known to be apart, only if they are resolved.
+    The first ``named`` atoms form columns.
     """
     numbers = np.concatenate([atoms.numbers, below.numbers])
     drawn = profiles.draw(np.unique(numbers).tolist(), rng)
     flat = (np.concatenate([atoms.positions, below.positions])[:, :2] - REACH)[:, ::-1] / pixel_size - 0.5
     clean = projected(flat, numbers, drawn, size, pixel_size, named)
-    if not apart:
-        clean = resolved(clean, pixel_size)
     image, polarity = contrast.finish(clean.image, rng)
     return Projected(image, clean.positions, clean.brightness, polarity)
-
-
-def resolved(clean: Projected, pixel_size: float) -> Projected:
-    """Keep the columns, or none if under a third of them are within a pixel or 0.3 Å of a maximum of the image.
-
-    Where a specimen is not resolved, a few of its columns are near a maximum by chance.
-    """
-    padded = np.pad(clean.image, 1, constant_values=-np.inf)
-    rows, columns = clean.image.shape
-    around = [padded[1 + i : 1 + i + rows, 1 + j : 1 + j + columns] for i, j in product((-1, 0, 1), repeat=2) if i or j]
-    top = np.flatnonzero((clean.image > np.maximum.reduce(around)).ravel())
-    order = np.argsort(-clean.brightness, kind="stable")
-    where = clean.positions[order]
-    reach = max(1.0, 0.3 / pixel_size)
-    owner = np.full(clean.image.size, -1)
-    owner[top] = np.arange(len(top))
-    found = np.full(len(where), -1)
-    steps = range(-int(reach + 0.5), int(reach + 0.5) + 1)
-    for i, j in sorted(product(steps, steps), key=lambda step: -(step[0] ** 2 + step[1] ** 2)):
-        pixel = np.rint(where).astype(np.intp) + np.array([i, j])
-        valid = ((pixel >= 0) & (pixel < clean.image.shape)).all(axis=1) & (np.hypot(*(pixel - where).T) <= reach)
-        hit = owner[np.where(valid, pixel[:, 0] * columns + pixel[:, 1], 0)]
-        found = np.where(valid & (hit >= 0), hit, found)
-    _, first = np.unique(found, return_index=True)
-    chosen = first[found[first] >= 0]
-    if 3 * len(chosen) >= len(where):
-        return clean
-    return Projected(clean.image, clean.positions[:0], clean.brightness[:0])
 
 
 def projected(

@@ -5,6 +5,7 @@ Positions are in pixels, rows of (y, x), the centre of the first pixel being (0,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Projected:
     Attributes
     ----------
     image : float32 array (H, W).
-    positions : float64 array (N, 2), the resolved columns inside the image, rows of (y, x) in pixels.
+    positions : float64 array (N, 2), the columns inside the image, rows of (y, x) in pixels.
     brightness : float32 array (N,), integrated signal of each column relative to the brightest.
     polarity : 1 where atoms are brighter than their surroundings, -1 where they are darker.
     """
@@ -215,3 +216,53 @@ def chained(code: NDArray[np.int64], width: int) -> NDArray[np.intp]:
         label = label[label]
         if np.array_equal(label, before):
             return label
+
+
+def resolved(
+    image: NDArray[np.floating], positions: Floats, brightness: NDArray[np.float32], pixel_size: float
+) -> NDArray[np.bool_]:
+    """Mark the columns that have a maximum of their own in the image, the brightest choosing first.
+
+    Parameters
+    ----------
+    image : (H, W), atoms bright.
+    positions, brightness : of N columns, as of :class:`Projected`.
+    pixel_size : Å a pixel.
+
+    Returns
+    -------
+    A bool array (N,): whether the column is within a pixel, or 0.3 Å, of such a maximum. Where that is so of less than
+    a third of the columns, the specimen is not resolved, a few are near a maximum by chance, and none is marked.
+    """
+    rows, width = image.shape
+    image = smoothed(image, max(0.7, 0.1 / pixel_size))
+    padded = np.pad(image, 1, constant_values=-np.inf)
+    around = [padded[1 + i : 1 + i + rows, 1 + j : 1 + j + width] for i, j in product((-1, 0, 1), repeat=2) if i or j]
+    top = np.flatnonzero((image > np.maximum.reduce(around)).ravel())
+    order = np.argsort(-brightness, kind="stable")
+    where = positions[order]
+    reach = max(1.0, 0.3 / pixel_size)
+    owner = np.full(image.size, -1)
+    owner[top] = np.arange(len(top))
+    nearest = np.full(len(where), -1)
+    steps = range(-int(reach + 0.5), int(reach + 0.5) + 1)
+    for i, j in sorted(product(steps, steps), key=lambda step: -(step[0] ** 2 + step[1] ** 2)):
+        pixel = np.rint(where).astype(np.intp) + np.array([i, j])
+        valid = ((pixel >= 0) & (pixel < image.shape)).all(axis=1) & (np.hypot(*(pixel - where).T) <= reach)
+        hit = owner[np.where(valid, pixel[:, 0] * width + pixel[:, 1], 0)]
+        nearest = np.where(valid & (hit >= 0), hit, nearest)
+    _, first = np.unique(nearest, return_index=True)
+    chosen = order[first[nearest[first] >= 0]]
+    marks = np.zeros(len(where), bool)
+    marks[chosen] = 3 * len(chosen) >= len(where)
+    return marks
+
+
+def smoothed(image: NDArray[np.floating], sigma: float) -> Floats:
+    """Return the image (H, W) under a Gaussian of ``sigma`` pixels, which gives spots cut off at white a maximum."""
+    reach = int(np.ceil(4.0 * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    result: Floats = np.pad(image.astype(np.float64), reach, mode="edge")
+    for axis in (0, 1):
+        result = np.apply_along_axis(np.convolve, axis, result, taps / taps.sum(), mode="valid")
+    return result

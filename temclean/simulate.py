@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import inputs, io, manifest, mtf, noise, specimen, structures
+from temclean import inputs, io, manifest, mtf, noise, projection, specimen, structures
 from temclean.errors import FileError, ImageError, ParameterError, TemcleanError
 from temclean.manifest import Manifest, Outcome, Pair
 
@@ -162,7 +162,7 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
         io.write(folder / name, image, [pixels])
     (folder / table).unlink(missing_ok=True)
     if len(truth.positions):
-        _write_columns(folder / table, truth)
+        _write_columns(folder / table, truth, clean)
         pair = replace(pair, columns=table)
     return pair
 
@@ -179,11 +179,16 @@ def _specimen_of(pair: Pair, folder: Path) -> specimen.Specimen:
     return specimen.draw_file(structure, pair.size, pair.pixel_size, pair.specimen_seed, (u, v, w), pair.thickness)
 
 
-def _write_columns(path: Path, truth: specimen.Specimen) -> None:
-    """Write where columns are: x and y in pixels, the centre of the first one being (0, 0), and their brightness."""
-    rows = np.column_stack([truth.positions[:, ::-1], truth.brightness])
+def _write_columns(path: Path, truth: specimen.Specimen, clean: noise.Pixels) -> None:
+    """Write where columns are, how bright, and if they are resolved.
+
+    x and y are in pixels, the centre of the first one being (0, 0).
+    """
+    seen = projection.resolved(clean * truth.polarity, truth.positions, truth.brightness, truth.pixel_size)
+    rows = np.column_stack([truth.positions[:, ::-1], truth.brightness, seen])
     temporary = path.with_name(f".{path.name}.part")
-    np.savetxt(temporary, rows, fmt=["%.3f", "%.3f", "%.5g"], delimiter=",", header="x_px,y_px,brightness", comments="")
+    header, formats = "x_px,y_px,brightness,resolved", ["%.3f", "%.3f", "%.5g", "%d"]
+    np.savetxt(temporary, rows, fmt=formats, delimiter=",", header=header, comments="")
     temporary.replace(path)
 
 

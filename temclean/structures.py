@@ -66,8 +66,7 @@ def from_file(
     The crystal fills the field of view, perfect, with the zone axis along the beam and a (else b) to the right, shifted
     at random. A sheet repeats within its plane alone; atoms without a cell are drawn once, centred, the zone being a
     direction in their own axes. An atom of partial occupancy has that part of its signal. Profiles are those of
-    :func:`temclean.profiles.typical`; the image is not inverted and its maximum is 1. All columns are given, resolved
-    or not.
+    :func:`temclean.profiles.typical`; the image is not inverted and its maximum is 1.
 
     Parameters
     ----------

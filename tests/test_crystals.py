@@ -276,19 +276,6 @@ def test_single_atoms_are_where_the_image_has_maxima(monkeypatch: pytest.MonkeyP
     assert np.mean(near) > 0.9  # a steep background moves a few
 
 
-def test_columns_are_named_where_a_third_of_them_is_seen() -> None:
-    y, x = np.mgrid[:64, :64]
-    sites = np.array([[12.3, 15.0], [40.0, 20.2], [30.0, 50.0]])
-    image = sum(np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 8) for cy, cx in sites).astype(np.float32)
-    hidden = np.array([[12.8, 15.2], [50.0, 50.0]])
-    brightness = np.array([1.0, 0.8, 0.9, 0.1, 0.1], np.float32)
-    clean = projection.Projected(image, np.concatenate([sites, hidden]), brightness)
-    kept = crystals.resolved(clean, 0.2)
-    np.testing.assert_array_equal(kept.positions, clean.positions)
-    blurred = projection.Projected(image, np.concatenate([sites, rng_of(0).uniform(0, 63, (40, 2))]), np.ones(43))
-    assert len(crystals.resolved(blurred, 0.5).positions) == 0
-
-
 @pytest.mark.parametrize("draw", [crystals.crystal, crystals.amorphous3d, crystals.points])
 def test_a_field_that_no_atoms_could_fill_is_refused(draw) -> None:
     with pytest.raises(ParameterError, match="5000 Å is too wide"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter
 
 from temclean import profiles, projection
 from temclean.errors import ParameterError
@@ -116,3 +117,28 @@ def test_default_blur_and_margin() -> None:
     assert projection.default_blur([Profile(0.8), Profile(1.2)], 0.1) == 1.0
     assert projection.default_blur([Profile(0.4), Profile(1.2)], 0.1) == 0.6
     assert projection.margin([Profile(1.0)], 0.1) == 83
+
+
+def test_columns_with_a_maximum_of_their_own_are_resolved() -> None:
+    y, x = np.mgrid[:64, :64]
+    sites = np.array([[12.3, 15.0], [40.0, 20.2], [30.0, 50.0]])
+    image = sum(np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 8) for cy, cx in sites).astype(np.float32)
+    beside, nowhere = [12.8, 15.2], [50.0, 50.0]
+    places, brightness = np.array([beside, *sites, nowhere]), np.array([0.1, 1.0, 0.8, 0.9, 0.1], np.float32)
+    for cut in (1.0, 0.6):  # spots that are cut off are flat on top
+        marks = projection.resolved(np.minimum(image, np.float32(cut)), places, brightness, 0.2)
+        np.testing.assert_array_equal(marks, [False, True, True, True, False])
+
+
+def test_nothing_is_resolved_where_columns_meet_maxima_by_chance() -> None:
+    rng = np.random.default_rng(4)
+    image = projection.smoothed(rng.random((64, 64)).astype(np.float32), 2.0).astype(np.float32)
+    places = rng.uniform(0, 63, (60, 2))
+    assert not projection.resolved(image, places, np.ones(60, np.float32), 0.3).any()
+    assert projection.resolved(image, np.zeros((0, 2)), np.zeros(0, np.float32), 0.3).shape == (0,)
+
+
+def test_smoothing_is_that_of_scipy() -> None:
+    image = np.random.default_rng(5).random((20, 33)).astype(np.float32)
+    expected = gaussian_filter(image.astype(np.float64), 1.3, mode="nearest", radius=6)
+    np.testing.assert_allclose(projection.smoothed(image, 1.3), expected)

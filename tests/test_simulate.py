@@ -158,7 +158,7 @@ O O 0.5 0.5 0
 
 
 def columns_of(path: Path) -> np.ndarray:
-    assert path.read_text().splitlines()[0] == "x_px,y_px,brightness"
+    assert path.read_text().splitlines()[0] == "x_px,y_px,brightness,resolved"
     return np.loadtxt(path, delimiter=",", skiprows=1)
 
 
@@ -172,6 +172,15 @@ def test_columns_are_where_the_table_says(run: Run, tmp_path: Path) -> None:
     assert inner.sum() > 20
     assert pixels[rows[inner], columns[inner]].mean() > pixels.mean() + 0.2
     assert table[:, 2].max() == pytest.approx(1.0)
+    assert (table[inner, 3] == 1).all()
+
+
+def test_a_random_crystal_has_its_columns_whether_they_are_resolved_or_not(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("ase")
+    run("simulate", "--noise", "g", "--specimen", "crystal", "--size", 96, "--seed", 1, "-n", 4, "-o", tmp_path)
+    tables = [columns_of(path) for path in sorted(tmp_path.glob("*_columns.csv"))]
+    assert len(tables) == 4
+    assert {value for table in tables for value in table[:, 3]} == {0.0, 1.0}
 
 
 def test_a_file_of_atoms_is_drawn_along_its_zone(run: Run, tmp_path: Path) -> None:
