@@ -108,6 +108,25 @@ def test_pairs_differ_by_their_noise_only() -> None:
     assert (residual.std(dim=1) > 0.05).all()
 
 
+@pytest.mark.parametrize("family", ["g", "gsp", "bbg", "bbg-keep"])
+def test_any_gaussian_noise_may_have_grain(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr(data, "grain", lambda shape, *_: drawn.append(shape) or np.zeros(shape, np.float32))
+    for share, least, most in ((0.0, 0, 0), (0.5, 8, 32), (1.0, 40, 40)):
+        drawn.clear()
+        Pairs(DataOptions((family,), crop=32, bank=4, first=4, scene=64, grainy=share, batch=40), 1).batch()
+        assert least <= len(drawn) <= most
+
+
+def test_the_light_is_kept_by_bbg_keep_alone() -> None:
+    options = DataOptions(
+        ("bbg",), levels=(0.0, 1e-4), crop=96, bank=4, first=4, scene=96, wider=0.0, smooth=1.0, batch=8
+    )
+    for family, remains in (("bbg", True), ("bbg-keep", False)):
+        noisy, clean = Pairs(replace(options, families=(family,)), 1).batch()
+        assert (((noisy - clean).abs().mean(dim=(1, 2, 3)) > 0.02) == remains).all()
+
+
 def test_impulses_of_gsp_may_have_a_level_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: dict[str, list[float]] = {"g": [], "sp": []}
 

@@ -46,8 +46,9 @@ class DataOptions:
     coarse : share of ``maps`` at 0.07 Å a pixel or more, in which there is more to restore.
     defects : share of scenes that are graphene with vacancies and turned bonds.
     dark : share of ``maps`` and ``defects`` that are inverted.
-    grainy : share of crops of ``g`` and ``gsp`` whose Gaussian noise has something in common with the next pixels, as
-        that of scanned images has.
+    grainy : share of crops whose Gaussian noise has something in common with the next pixels, as that of scanned images
+        has.
+    smooth : share of the backgrounds of ``bbg`` and ``bbg-keep`` that do not jump between patches.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
 
     Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so
@@ -74,21 +75,18 @@ class DataOptions:
     defects: float = 0.0
     dark: float = 0.3
     grainy: float = 0.0
+    smooth: float = 0.6
     apart: float = 0.0
 
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
 
 
-def add_noise(image: Array, family: str, level: float, clip: bool, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Add one draw of ``g``, ``bbg`` or ``bbg-keep`` to a crop: (noisy, clean), the clean one lit for the last."""
-    seed = int(rng.integers(2**63))
-    if family == "g":
-        return noise.apply(image, noise.Gaussian(level, clip=clip), seed), image
-    patches, smooth = int(rng.choice([1, 2, 3, 4, 6])), bool(rng.random() < 0.6)
-    background = noise.BackgroundBrightness(level, patches=patches, smooth=smooth, clip=clip)
-    clean = noise.background(image, background, seed) if family == "bbg-keep" else image
-    return noise.apply(image, background, seed), clean
+def light(image: Array, rng: np.random.Generator, smooth: float) -> Array:
+    """Lay one draw of the background of ``bbg`` over a crop, without noise; ``smooth`` is the chance of no jumps."""
+    patches = int(rng.choice([1, 2, 3, 4, 6]))
+    background = noise.BackgroundBrightness(0.0, patches=patches, smooth=bool(rng.random() < smooth))
+    return noise.background(image, background, int(rng.integers(2**63)))
 
 
 def grain(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> Array:
@@ -102,8 +100,10 @@ def grain(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> Arr
     return drawn * np.float32(level / drawn.std())
 
 
-def add_grain(image: Array, level: float, clip: bool, rng: np.random.Generator) -> Array:
-    """Add one draw of such noise to a crop."""
+def add_noise(image: Array, level: float, grainy: bool, clip: bool, rng: np.random.Generator) -> Array:
+    """Add one draw of Gaussian noise to a crop, white or with grain."""
+    if not grainy:
+        return noise.apply(image, noise.Gaussian(level, clip=clip), int(rng.integers(2**63)))
     noisy: Array = image + grain(image.shape, level, rng)
     return np.clip(noisy, 0.0, 1.0) if clip else noisy
 
@@ -184,11 +184,9 @@ class Pairs:
             noisy, clean = record(clean, family, pixel_size, rng)
         else:
             clip = impulses or bool(rng.random() < options.clip)
-            noisy = clean
-            if family in {"g", "gsp"} and rng.random() < options.grainy:
-                noisy = add_grain(clean, level, clip, rng)
-            elif family != "sp":
-                noisy, clean = add_noise(clean, "g" if family == "gsp" else family, level, clip, rng)
+            lit = light(clean, rng, options.smooth) if family in {"bbg", "bbg-keep"} else clean
+            clean = lit if family == "bbg-keep" else clean
+            noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
             if impulses:
                 noisy = add_impulses(noisy, hits, rng)
         low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)

@@ -76,7 +76,10 @@ RECIPES = {
         heaviest=1.0,
         similarity=1.0,
     ),
-    "bbg-keep": Recipe(DataOptions(families=("bbg-keep",), maps=0.3, defects=0.08, crop=192, batch=4), similarity=1.0),
+    "bbg-keep": Recipe(
+        DataOptions(families=("bbg-keep",), maps=0.3, defects=0.08, grainy=0.2, smooth=0.85, crop=192, batch=4),
+        similarity=1.0,
+    ),
 }
 """``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""
