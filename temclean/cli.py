@@ -1,7 +1,6 @@
 """The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -37,7 +36,7 @@ def settings_of(context: click.Context, option: click.Parameter, values: tuple[s
         name, _, value = text.partition("=")
         try:
             settings[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             problem = f"{text!r} is not NAME=VALUE, such as smooth=false or patches=[8,8]"
             raise click.BadParameter(problem) from None
     return settings
@@ -194,9 +193,9 @@ def simulate(
 ) -> int:
     """Write pairs of clean and noisy images, and a manifest.json from which they can be made again.
 
-    Without CLEAN, draw a specimen: NNNN_clean.tif and NNNN_noisy.tif, float32 in [0, 1]. With the user's own CLEAN
-    files, write STEM_noisy.tif: the noise is added to the image scaled to [0, 1] by its least and greatest value, and
-    the result returned to the scale of the input, as float32.
+    Without CLEAN, draw a specimen: NNNN_clean.tif, within [0, 1], and NNNN_noisy.tif, both float32. With the user's own
+    CLEAN files, write STEM_noisy.tif: the noise is added to the image scaled to [0, 1] by its least and greatest value,
+    and the result returned to the scale of the input, as float32.
     """
     from temclean import manifest as book
     from temclean import simulate as pairs
@@ -283,16 +282,21 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; every file that was written is whole")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain about it when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except click.ClickException as error:
         _say(error.format_message())
         return USAGE
     except TemcleanError as error:
         _say(str(error))
         return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        from temclean.reporting import abandon
+
+        abandon(sys.stdout)
+        if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
+            _say(f"stdout cannot be written ({error.strerror or error})")
+        return FAILED
 
 
 def _say(text: str) -> None:

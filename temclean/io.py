@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
@@ -185,12 +185,24 @@ def write(
         raise ImageError(f"{path}: there are no frames to write")
     dtype = np.asarray(first).dtype.newbyteorder("=")
     check_pixels(path, form, module, dtype, image)
+    with whole(path) as temporary, silence:
+        module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
+    return path
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a name to write a file under; it gets its own when all is well and on the disk, and is removed when not.
+
+    Raises
+    ------
+    FileError : it cannot be written.
+    """
     temporary = path.with_name(f".{unfinished.stem(path)}.{unfinished.writer()}-{secrets.token_hex(4)}.part")
     try:
-        with silence:
-            module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
+        yield temporary
         with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # or a power cut could leave the name without all of the pixels
+            os.fsync(file.fileno())  # or a power cut could leave the name without all of the content
         temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):
@@ -198,7 +210,6 @@ def write(
         if isinstance(error, OSError) and not isinstance(error, TemcleanError):
             raise FileError(f"{path}: cannot be written ({first_line(error)}); {remedy(error, path)}") from error
         raise
-    return path
 
 
 def check_pixels(path: Path, form: Format, module: ModuleType, dtype: np.dtype[Any], image: Image) -> None:

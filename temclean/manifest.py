@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from temclean import __version__, noise
+from temclean import __version__, io, noise
 from temclean.errors import FileError, ParameterError
 
 MANIFEST = "manifest.json"
@@ -126,10 +126,12 @@ def load(path: Path) -> Manifest:
         family = described.pop("family")
         level = described.pop(fields(noise.FAMILIES[family])[0].name)
         pairs = tuple(_pair(number, pair) for number, pair in enumerate(content["pairs"]))
+        if not pairs:
+            raise FileError(f"{path} names no pairs; simulate them anew")
         return Manifest(family, noise_of(family, level, described), pairs, path.parent)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FileError(f"{path} is no manifest of temclean simulate: {error}") from error
 
 
@@ -155,10 +157,15 @@ def _pair(number: int, content: dict[str, Any]) -> Pair:
 
 
 def save(manifest: Manifest, folder: Path) -> None:
-    """Write the manifest into a folder."""
+    """Write the manifest into a folder.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
     pairs = [{name: value for name, value in asdict(pair).items() if value is not None} for pair in manifest.pairs]
     described = {"family": manifest.family, **asdict(manifest.noise)}
     content = {"format": FORMAT, "temclean": __version__, "noise": described, "pairs": pairs}
-    temporary = folder / f".{MANIFEST}.part"
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder / MANIFEST)
+    with io.whole(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -231,14 +231,16 @@ def resolved(
 
     Returns
     -------
-    A bool array (N,): whether the column is within a pixel, or 0.3 Å, of such a maximum. Where that is so of less than
-    a third of the columns, the specimen is not resolved, a few are near a maximum by chance, and none is marked.
+    A bool array (N,): whether the column is within a pixel, or 0.3 Å, of such a maximum. Where as many as a third of
+    these would be so by chance, as of places drawn evenly, the specimen is not resolved and none is marked.
     """
     rows, width = image.shape
-    image = smoothed(image, max(0.7, 0.1 / pixel_size))
+    image = np.round(smoothed(image, max(0.7, 0.1 / pixel_size)), 6)
     padded = np.pad(image, 1, constant_values=-np.inf)
     around = [padded[1 + i : 1 + i + rows, 1 + j : 1 + j + width] for i, j in product((-1, 0, 1), repeat=2) if i or j]
-    top = np.flatnonzero((image > np.maximum.reduce(around)).ravel())
+    # Of pixels that are alike, the first is the maximum, so that rounding does not decide.
+    higher = (image > np.maximum.reduce(around[:4])) & (image >= np.maximum.reduce(around[4:]))
+    top = np.flatnonzero((higher & (image > image.min())).ravel())
     order = np.argsort(-brightness, kind="stable")
     where = positions[order]
     reach = max(1.0, 0.3 / pixel_size)
@@ -253,8 +255,10 @@ def resolved(
         nearest = np.where(valid & (hit >= 0), hit, nearest)
     _, first = np.unique(nearest, return_index=True)
     chosen = order[first[nearest[first] >= 0]]
+    share = min(1.0, len(top) * np.pi * reach**2 / image.size)
+    real = (len(chosen) - share * len(where)) / max(1.0 - share, 1e-9)
     marks = np.zeros(len(where), bool)
-    marks[chosen] = 3 * len(chosen) >= len(where)
+    marks[chosen] = real > 2.0 * (len(chosen) - real)
     return marks
 
 

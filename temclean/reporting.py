@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -19,6 +19,11 @@ MANY_TILES = 8
 
 NAMED = 20
 """Failed inputs that the summary names at most."""
+
+
+def abandon(stream: TextIO) -> None:
+    """Send to nowhere what a stream still holds and gets, as it cannot be written and Python flushes it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Reporter:
@@ -111,8 +116,7 @@ class Reporter:
         except BrokenPipeError:
             raise
         except OSError as error:  # such as a full disk that stdout goes to; the files are worth more than their names
-            lost = sys.stderr if err else sys.stdout
-            os.dup2(os.open(os.devnull, os.O_WRONLY), lost.fileno())
+            abandon(sys.stderr if err else sys.stdout)
             self._lost = True
             if not err:
                 self._say(f"temclean: stdout cannot be written ({error.strerror}); the files are done all the same")

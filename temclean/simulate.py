@@ -112,11 +112,13 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
     if not overwrite and (folder / manifest.MANIFEST).exists():
         raise FileError(f"{folder / manifest.MANIFEST} exists; give another -o, or --overwrite to replace it")
     yield from plan.problems
+    originals = {_identity(plan.folder / (pair.specimen or pair.clean)) for pair in plan.pairs} - {None}
     pairs = []
     for pair in plan.pairs:
         clean = (folder if pair.specimen else plan.folder) / pair.clean
         try:
-            pairs.append(_make_pair(pair, plan, folder, overwrite))
+            _check_targets(pair, folder, originals, overwrite)
+            pairs.append(_make_pair(pair, plan, folder))
         except (TemcleanError, OSError) as error:
             yield Outcome(str(clean), error=str(error).removeprefix(f"{clean}: "))
         else:
@@ -125,9 +127,23 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
         manifest.save(replace(plan, pairs=tuple(pairs)), folder)
 
 
-def _make_pair(pair: Pair, plan: Manifest, folder: Path, overwrite: bool) -> Pair:
-    table = pair.clean.replace("_clean.tif", "_columns.csv")
-    names = [pair.clean, pair.noisy, table] if pair.specimen else [pair.noisy]
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever it is called; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _table(pair: Pair) -> str:
+    """Name the table of a pair's columns."""
+    return pair.clean.replace("_clean.tif", "_columns.csv")
+
+
+def _check_targets(pair: Pair, folder: Path, originals: set[tuple[int, int] | None], overwrite: bool) -> None:
+    """Refuse names that the files of a pair cannot have, or that the user's own files have."""
+    names = [pair.clean, pair.noisy, _table(pair)] if pair.specimen else [pair.noisy]
     if len(set(names)) < len(names):
         raise FileError(
             f"{pair.clean} and {pair.noisy} are not names of two files, as of 0000_clean.tif and 0000_noisy.tif"
@@ -135,10 +151,17 @@ def _make_pair(pair: Pair, plan: Manifest, folder: Path, overwrite: bool) -> Pai
     for name in names:
         if Path(name).name != name:
             raise FileError(f"{name} is not a plain file name")
+        if _identity(folder / name) in originals:
+            raise FileError(f"{folder / name} is itself one of the files to simulate from; give another -o")
+        if (folder / name).is_dir():
+            raise FileError(f"{folder / name} is a folder; give another -o")
         if not overwrite and (folder / name).exists():
             raise FileError(f"{folder / name} exists; --overwrite replaces it")
+
+
+def _make_pair(pair: Pair, plan: Manifest, folder: Path) -> Pair:
     if pair.specimen:
-        return _draw(pair, plan, folder, table)
+        return _draw(pair, plan, folder, _table(pair))
     return _spoil(pair, plan.noise, folder, plan.folder / pair.clean)
 
 
@@ -151,6 +174,7 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
     if isinstance(kind, noise.Tem):
         camera = mtf.draw(np.random.Generator(np.random.PCG64([pair.noise_seed, 1])))
         clean = np.maximum(mtf.blur(clean, camera), np.float32(0.0))
+        clean /= max(np.float32(1.0), clean.max())  # a transfer function may overshoot
         transfer = ({"step": "mtf", **asdict(camera)},)
     settled = _settled(kind, clean, pair.noise_seed)
     steps = _described(settled)
@@ -186,10 +210,9 @@ def _write_columns(path: Path, truth: specimen.Specimen, clean: noise.Pixels) ->
     """
     seen = projection.resolved(clean * truth.polarity, truth.positions, truth.brightness, truth.pixel_size)
     rows = np.column_stack([truth.positions[:, ::-1], truth.brightness, seen])
-    temporary = path.with_name(f".{path.name}.part")
     header, formats = "x_px,y_px,brightness,resolved", ["%.3f", "%.3f", "%.5g", "%d"]
-    np.savetxt(temporary, rows, fmt=formats, delimiter=",", header=header, comments="")
-    temporary.replace(path)
+    with io.whole(path) as temporary:
+        np.savetxt(temporary, rows, fmt=formats, delimiter=",", header=header, comments="")
 
 
 def _calibrated(kind: noise.Noise, pixel_size: float | None) -> noise.Noise:

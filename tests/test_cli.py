@@ -74,6 +74,8 @@ def test_version(run: Run) -> None:
         "simulate --noise g --specimen cheese",
         "simulate --noise g --set smooth=true",
         "simulate --noise bbg --set smooth",
+        "simulate --noise bbg --set smooth=1",
+        "simulate --noise g --set clip=null",
         "simulate --noise g --from manifest.json",
         "score a.tif",
         "score",
@@ -319,6 +321,21 @@ class TestInterrupted:
         assert "stdout cannot be written (No space left on device)" in done.stderr
         assert "Traceback" not in done.stderr
         assert len(list((tmp_path / "out").iterdir())) == len(list(images.iterdir()))
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+    @pytest.mark.parametrize("command", [["models"], ["score", "TRUTH", "TRUTH"]])
+    def test_a_full_disk_under_stdout_is_one_line(self, images: Path, command: list[str]) -> None:
+        arguments = [str(next(images.iterdir())) if word == "TRUTH" else word for word in command]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "temclean", *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == ["temclean: stdout cannot be written (No space left on device)"]
 
     def test_a_reader_of_stdout_that_goes_away_is_no_traceback(self, images: Path) -> None:
         command = f'"{sys.executable}" -c "$CODE" denoise "$IMAGES" -m sp --dry-run --json | true'

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
-from temclean import profiles, projection
+from temclean import profiles, projection, specimen
 from temclean.errors import ParameterError
 from temclean.profiles import Profile
 
@@ -136,6 +136,24 @@ def test_nothing_is_resolved_where_columns_meet_maxima_by_chance() -> None:
     places = rng.uniform(0, 63, (60, 2))
     assert not projection.resolved(image, places, np.ones(60, np.float32), 0.3).any()
     assert projection.resolved(image, np.zeros((0, 2)), np.zeros(0, np.float32), 0.3).shape == (0,)
+
+
+def test_a_spot_between_pixels_is_resolved_whatever_rounding_does() -> None:
+    y, x = np.mgrid[:48, :48]
+    image = np.exp(-((y - 23.5) ** 2 + (x - 23.5) ** 2) / 40)
+    for noise in (0.0, 1e-9, -1e-9):
+        image[23, 24] += noise
+        assert projection.resolved(image, np.array([[23.5, 23.5]]), np.ones(1, np.float32), 0.1).all()
+
+
+def test_a_quarter_of_the_columns_is_more_than_chance_where_maxima_are_few() -> None:
+    truth = specimen.draw("graphene", 128, 0.1, 4)
+    marks = projection.resolved(truth.image, truth.positions, truth.brightness, 0.1)
+    smooth = gaussian_filter(truth.image, 1.0)
+    top = np.argwhere(maximum_filter(smooth, 3) == smooth)
+    gaps = np.linalg.norm(truth.positions[:, None] - top, axis=-1).min(axis=1)
+    assert len(marks) // 5 < marks.sum() < len(marks) // 2
+    assert gaps[marks].max() <= 3.0
 
 
 def test_smoothing_is_that_of_scipy() -> None:

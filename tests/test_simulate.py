@@ -120,6 +120,8 @@ def test_nothing_is_overwritten_unasked(run: Run, tmp_path: Path) -> None:
         '{"format": 99}',
         '{"format": 1, "noise": {"family": "fog"}, "pairs": []}',
         '{"format": 1, "noise": {"family": "g", "level": 0.1}, "pairs": [{"clean": "a"}]}',
+        '{"format": 1, "noise": {"family": "g", "level": 0.1}, "pairs": []}',
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_manifest_is_one_line(run: Run, tmp_path: Path, text: str) -> None:
@@ -135,6 +137,33 @@ def test_a_manifest_cannot_write_elsewhere(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a" / "evil.json").write_text(text.replace("0000_noisy.tif", "../escaped.tif"))
     assert run("simulate", "--from", tmp_path / "a" / "evil.json", "-o", tmp_path / "b").code == 1
     assert not (tmp_path / "escaped.tif").exists()
+
+
+def test_no_original_is_replaced_even_where_results_may_be(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+    first, second = image_file(tmp_path / "x.tif"), image_file(tmp_path / "x_noisy.tif", 100)
+    before = second.read_bytes()
+    done = run("simulate", first, second, "--noise", "g", "--overwrite", "-o", tmp_path)
+    assert done.code == 1
+    assert "x_noisy.tif is itself one of the files to simulate from" in done.err
+    assert second.read_bytes() == before
+    assert (tmp_path / "x_noisy_noisy.tif").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "0000_columns.csv", "0000_noisy.tif"])
+def test_a_folder_in_the_way_is_one_line(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    done = run("simulate", "--noise", "g", "--specimen", "lattice", "--size", 32, "--overwrite", "-o", tmp_path)
+    assert done.code == 1
+    assert len(done.err.splitlines()) <= 2
+    assert name in done.err
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_images_blurred_by_a_camera_stay_within_0_and_1(run: Run, tmp_path: Path) -> None:
+    run("simulate", "--noise", "tem", "--specimen", "edges", "--size", 96, "-n", 6, "-o", tmp_path)
+    for path in tmp_path.glob("*_clean.tif"):
+        with io.read(path) as clean:
+            assert 0.0 <= clean.pixels[0].min() < clean.pixels[0].max() <= 1.0
 
 
 STRONTIUM_TITANATE = """data_SrTiO3

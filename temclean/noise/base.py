@@ -127,6 +127,13 @@ def check(name: str, value: float, lowest: float, highest: float) -> None:
         raise ParameterError(f"{name} is {value!r}; give a number from {lowest:g} to {highest:g}")
 
 
+def check_flags(noise: Noise, *names: str) -> None:
+    """Refuse fields that are neither True nor False."""
+    for name in names:
+        if not isinstance(getattr(noise, name), bool | np.bool_):
+            raise ParameterError(f"{name} is {getattr(noise, name)!r}; give true or false")
+
+
 def check_events(count: int, pixels: int) -> None:
     """Refuse more clusters or lines than an image has pixels."""
     if count > max(pixels, 1000):

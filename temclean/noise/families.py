@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean import _noise
 from temclean.errors import ImageError, ParameterError
-from temclean.noise.base import LARGEST_LEVEL, Noise, Pixels, check, rendered, whole
+from temclean.noise.base import LARGEST_LEVEL, Noise, Pixels, check, check_flags, rendered, whole
 
 CEILING = 0.6
 """Largest background threshold, in intensity: above it spots would vanish."""
@@ -36,6 +36,7 @@ class Gaussian(Noise):
 
     def __post_init__(self) -> None:
         check("level", self.level, 0, LARGEST_LEVEL)
+        check_flags(self, "clip")
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         _noise.gaussian(pixels.reshape(-1), out.reshape(-1), self.level, self.clip, seed, threads)
@@ -78,6 +79,7 @@ class GaussianSaltPepper(Noise):
 
     def __post_init__(self) -> None:
         check("level", self.level, 0, 1)
+        check_flags(self, "clip")
 
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         Gaussian(self.level, self.clip)._render(pixels, out, seed, threads)
@@ -112,6 +114,7 @@ class BackgroundBrightness(Noise):
     def __post_init__(self) -> None:
         check("level", self.level, 0, LARGEST_LEVEL)
         check("height", self.height, 0, 1)
+        check_flags(self, "smooth", "clip")
         if len(self.grid) != 2:
             raise ParameterError(f"patches is {self.patches!r}; give one number, or (rows, columns)")
         for patches in self.grid:
