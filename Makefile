@@ -6,7 +6,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build:  ## install in place, with everything that working on it takes
-	$(PYTHON) -m pip install -e '.[cpu,em,crystal,test,dev]'
+	$(PYTHON) -m pip install -e ".[cpu,em,crystal,test,dev]"
 
 test:  ## run the tests
 	$(PYTHON) -m pytest
@@ -21,5 +21,5 @@ check:  ## lint, check the format and the types
 	cython-lint ext
 	$(PYTHON) -m mypy
 
-bench:  ## measure against the peers
+bench:  ## measure against the peers (needs the extra `bench`)
 	for script in tests/bench/bench_*.py; do $(PYTHON) $$script || exit 1; done

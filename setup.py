@@ -41,7 +41,7 @@ class BuildKernels(build_ext):
 
     def build_extensions(self) -> None:
         if self.compiler.compiler_type == "msvc":
-            compile_args = ["/Od", "/Zi"] if DEBUG else ["/O2"]
+            compile_args = ["/Od", "/Z7"] if DEBUG else ["/O2"]
             openmp_compile, openmp_link = ["/openmp"], []
         else:
             compile_args = ["-O0", "-g"] if DEBUG else ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"]
@@ -72,6 +72,7 @@ setup(
         [Extension(f"temclean.{name}", [f"ext/{name}.pyx"], include_dirs=["ext"], depends=SHARED) for name in KERNELS],
         compiler_directives=DIRECTIVES,
         include_path=["ext"],
+        force="--force" in sys.argv,  # or C made without the checks of indices would do for a build with them
     ),
     cmdclass={"build_ext": BuildKernels},
 )

@@ -1,6 +1,5 @@
 """Find out what works on this machine and what does not, and why."""
 
-import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ def _kernels() -> Finding:
     except ImportError as error:
         return Finding("kernels", "broken", f"{error}; install temclean again")
     threaded = any(mark in Path(file).read_bytes() for file in compiled for mark in OPENMP)
-    cores = os.cpu_count() or 1
+    cores = models.usable_cores()
     return Finding("kernels", "ok", f"OpenMP, {cores} cores" if threaded else "one thread: built without OpenMP")
 
 

@@ -55,7 +55,7 @@ class Format:
             if isinstance(error, MissingExtraError):
                 raise
             raise MissingExtraError(
-                f"{self.name} files cannot be read: {first_line(error)}; run `pip install --force-reinstall temclean`"
+                f"{self.name} files cannot be read: {first_line(error)}; install temclean again"
             ) from error
 
 

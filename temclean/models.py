@@ -130,7 +130,7 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
                 raise
             fallback = str(error) if CUDA in ort.get_available_providers() else None
     options = _options(ort)
-    options.intra_op_num_threads = threads or _usable_cores()
+    options.intra_op_num_threads = threads or usable_cores()
     try:
         runtime = ort.InferenceSession(str(model.path), options, providers=[CPU])
     except Exception as error:
@@ -219,7 +219,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # a queue or a container may grant fewer than there are
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,6 +1,7 @@
 """Score restored files against the truth, and movies against themselves."""
 
 import glob
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,11 +127,12 @@ def _by_key(side: str) -> dict[str, Path]:
 
 def _with_groups(pattern: str) -> re.Pattern[str]:
     """Translate a glob so that the text of each wildcard can be asked for."""
-    wildcards = {"?": "([^/])", "*": "([^/]*)", "**": "(.*)"}
+    wildcards = {"?": "([^/])", "*": "([^/]*)", "**": "(.*)", "**/": "((?:.*/)?)"}
 
     def translate(token: str) -> str:
         if token.startswith("[") and len(token) > 1:
             return "([" + re.sub(r"^!", "^", token[1:-1]).replace("\\", r"\\") + "])"
         return wildcards.get(token) or re.escape(token)
 
-    return re.compile("".join(translate(token) for token in re.findall(r"\[.[^]]*\]|\*\*|\*|\?|[^*?[]+|\[", pattern)))
+    tokens = re.findall(r"\[.[^]]*\]|\*\*/?|\*|\?|[^*?[]+|\[", pattern)
+    return re.compile("".join(translate(token) for token in tokens), re.IGNORECASE if os.name == "nt" else 0)

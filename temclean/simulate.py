@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from temclean import inputs, io, manifest, mtf, noise, projection, specimen, structures
 from temclean.errors import FileError, ImageError, ParameterError, TemcleanError
 from temclean.manifest import Manifest, Outcome, Pair
+from temclean.models import usable_cores
 
 Array = NDArray[np.float32]
 
@@ -179,7 +180,7 @@ def _draw(pair: Pair, plan: Manifest, folder: Path, table: str) -> Pair:
     settled = _settled(kind, clean, pair.noise_seed)
     steps = _described(settled)
     pair = _recorded(pair, None if steps is None else transfer + steps)
-    noisy = noise.apply(clean, settled, pair.noise_seed, threads=os.cpu_count() or 1)
+    noisy = noise.apply(clean, settled, pair.noise_seed, threads=usable_cores())
     nanometres = truth.pixel_size / 10
     for name, pixels in ((pair.clean, clean), (pair.noisy, noisy)):
         image = io.Image.from_array(pixels, pixel_size=(nanometres, nanometres), unit="nm")
@@ -270,7 +271,7 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
 
         def frames() -> Iterator[NDArray[np.floating[Any]]]:
             for index in range(len(image.pixels)):
-                noisy = noise.apply(scaled(index), settled, pair.noise_seed, threads=os.cpu_count() or 1, frame=index)
+                noisy = noise.apply(scaled(index), settled, pair.noise_seed, threads=usable_cores(), frame=index)
                 yield (low + noisy * (high - low)).astype(np.float64 if coarse else np.float32)
 
         io.write(folder / pair.noisy, image, frames())

@@ -96,7 +96,8 @@ def draw_file(
     Raises
     ------
     FileError : the file cannot be read or holds no atoms.
-    ParameterError : a number is out of range, there are too many atoms, or ASE is not installed.
+    ParameterError : a number is out of range, or there are too many atoms.
+    MissingExtraError : ASE is not installed.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     return seen(structures.from_file(path, rng, size, pixel_size, zone, thickness), pixel_size)
@@ -207,21 +208,6 @@ def spots(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     return finish(atoms.gaussians(drawn, size), pixel_size, drawn)
 
 
-def amorphous(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw an amorphous film; its atoms overlap, so their positions are not given."""
-    return finish(atoms.gaussians(atoms.amorphous(rng, size, pixel_size), size), pixel_size)
-
-
-def particles(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw soft and sharp particles."""
-    return finish(shapes.particles(rng, size), pixel_size)
-
-
-def grains(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw grains of different brightness."""
-    return finish(shapes.grains(rng, size), pixel_size)
-
-
 def edges(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     """Draw edges and bands."""
     return finish(shapes.edges(rng, size), pixel_size)
@@ -272,9 +258,11 @@ def atoms_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Speci
 
 def shape_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     """Draw particles, grains, edges or an even area, at full or at low contrast."""
-    draw_shape = [particles, grains, edges, flat][rng.choice(4, p=[0.35, 0.2, 0.25, 0.2])]
-    specimen = draw_shape(rng, size, pixel_size)
-    if draw_shape is flat or rng.random() < 0.5:
+    shape = [shapes.particles, shapes.grains, shapes.edges, None][rng.choice(4, p=[0.35, 0.2, 0.25, 0.2])]
+    if shape is None:
+        return flat(rng, size, pixel_size)
+    specimen = finish(shape(rng, size), pixel_size)
+    if rng.random() < 0.5:
         return specimen
     low, high = np.sort(rng.uniform(0.0, 1.0, 2)).astype(np.float32)
     return Specimen(low + (high - low) * specimen.image, pixel_size, specimen.positions, specimen.brightness)

@@ -43,7 +43,9 @@ def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
             click.echo(json.dumps(score.record()))
         if score.values is None:
             failed += 1
-            click.echo(f"{score.test or score.truth}: {score.error}", err=True)
+            error = str(score.error)
+            named = error if error.startswith(f"{score.truth}: ") else f"{score.test or score.truth}: {error}"
+            click.echo(named, err=True)
             continue
         row = [score.values[name] for name in METRICS]
         if not as_json:

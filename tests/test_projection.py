@@ -153,7 +153,7 @@ def test_a_quarter_of_the_columns_is_more_than_chance_where_maxima_are_few() -> 
     top = np.argwhere(maximum_filter(smooth, 3) == smooth)
     gaps = np.linalg.norm(truth.positions[:, None] - top, axis=-1).min(axis=1)
     assert len(marks) // 5 < marks.sum() < len(marks) // 2
-    assert gaps[marks].max() <= 3.0
+    assert gaps[marks].max() < 3.5  # theirs is smoothed otherwise
 
 
 def test_smoothing_is_that_of_scipy() -> None:

@@ -56,6 +56,21 @@ def test_folders_are_paired_by_name(run: Run, pairs: Path) -> None:
     assert "inf" in lines[1]
 
 
+def test_two_stars_stand_for_no_folder_too(run: Run, pairs: Path) -> None:
+    (pairs / "deeper").mkdir()
+    for name in ("0001_clean.tif", "0001_noisy.tif"):
+        (pairs / name).rename(pairs / "deeper" / name)
+    done = run("score", f"{pairs}/**/*_clean.tif", f"{pairs}/**/*_noisy.tif", "--json")
+    assert done.code == 0, done.err
+    assert len(done.out.splitlines()) == 2
+
+
+def test_a_truth_that_is_not_there_is_named_alone(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+    done = run("score", tmp_path / "none.tif", image_file(tmp_path / "b.tif"))
+    assert done.code == 1
+    assert done.err == f"{tmp_path / 'none.tif'}: there is no such file; check the name\n"
+
+
 def test_small_images_and_stacks(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
     one, other = image_file(tmp_path / "a.tif", frames=3), image_file(tmp_path / "b.tif", 5, frames=3)
     record = json.loads(run("score", one, other, "--json").out)

@@ -163,6 +163,11 @@ def test_similarity_is_that_of_the_metrics() -> None:
     assert float(restored.grad.abs().max()) > 0
 
 
+def test_a_commit_is_unknown_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert train.commit() == "unknown"
+
+
 def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
     checkpoint = tmp_path / "small.pt"
     recipe = train.Recipe(replace(SMALL, crop=32, batch=2), widths=(4, 6, 8, 8, 8), warm_up=1)

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -133,10 +134,11 @@ def rate_at(step: int, recipe: Recipe) -> float:
 
 def commit() -> str:
     """Return the short hash of the checked-out commit, with ``+`` where tracked files differ from it."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+", "--exclude=*"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    with suppress(OSError):  # no git here
+        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+        return found.stdout.strip() or "unknown"
+    return "unknown"
 
 
 def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int) -> None:
@@ -167,6 +169,7 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
             "images": step * recipe.data.batch,
             "crop": recipe.data.crop,
             "device": device,
+            "recipe": asdict(recipe),
         }
         state = {"network": network.state_dict(), "average": average, "optimizer": optimizer.state_dict(), "step": step}
         options = json.dumps(asdict(recipe))
@@ -190,7 +193,7 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5, foreach=True)
         optimizer.step()
-        decay = min(recipe.average, (1.0 + step - first) / (10.0 + step - first))
+        decay = min(recipe.average, (1.0 + step) / (10.0 + step))
         torch._foreach_lerp_(list(average.values()), list(network.state_dict().values()), 1.0 - decay)
         total += loss.detach()
         if (step + 1) % every == 0 or step + 1 == recipe.steps:

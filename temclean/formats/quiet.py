@@ -56,6 +56,8 @@ def reading(path: Path) -> Iterator[None]:
     except IsADirectoryError as error:
         raise FileError(f"{path}: this is a folder, not a file; name the files in it") from error
     except PermissionError as error:
+        if path.is_dir():  # as Windows says of folders
+            raise FileError(f"{path}: this is a folder, not a file; name the files in it") from error
         raise FileError(f"{path}: may not be read; check its permissions and who holds it") from error
     except MemoryError as error:
         raise ImageError(f"{path}: needs more memory than there is, or is damaged; copy it again") from error

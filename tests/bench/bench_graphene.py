@@ -138,7 +138,7 @@ def filters(name: str, level: float) -> dict[str, list[evaluate.Restore]]:
         from bm3d import bm3d
     except ImportError:
         return found
-    if name not in {"g", "bbg"}:
+    if name not in {"g", "bbg", "bbg-keep"}:
         return found
     return {**found, "BM3D": [lambda noisy: bm3d(noisy, level).astype(np.float32)]}
 

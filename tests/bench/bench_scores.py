@@ -34,8 +34,8 @@ def filters(level: float) -> dict[str, list[Filter]]:
 def main() -> None:
     """Print one row for each model and level."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 4
-    print("model level   noisy  Gaussian  median      TV  temclean   (graphene, others)")
-    for family in ("g", "sp", "gsp", "bbg"):
+    print("model    level   noisy  Gaussian  median      TV  temclean   (graphene, others)")
+    for family in ("g", "sp", "gsp", "bbg", "bbg-keep"):
         for level in LEVELS:
             score = partial(evaluate.similarity, family=family, level=level, count=count)
             noisy = score(lambda image: image)["all"]
@@ -44,7 +44,7 @@ def main() -> None:
             other = ours["atoms" if family == "bbg" else "scene"]
             classical = "  ".join(f"{value:.4f}" for value in peers)
             parts = f"({ours['graphene']:.4f}, {other:.4f})"
-            print(f"{family:5} {level:5.2f}  {noisy:.4f}    {classical}    {ours['all']:.4f}   {parts}", flush=True)
+            print(f"{family:8} {level:5.2f}  {noisy:.4f}    {classical}    {ours['all']:.4f}   {parts}", flush=True)
 
 
 if __name__ == "__main__":
