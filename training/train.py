@@ -58,8 +58,8 @@ RECIPES = {
     ),
     "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
     "gsp": Recipe(
-        DataOptions(families=("gsp",), dense=0.3, maps=0.25, defects=0.05, grainy=0.2, apart=0.25, crop=192, batch=4),
-        similarity=0.3,
+        DataOptions(families=("gsp",), dense=0.45, maps=0.25, defects=0.05, grainy=0.2, apart=0.25, crop=192, batch=4),
+        similarity=0.5,
     ),
     "bbg": Recipe(
         DataOptions(
@@ -160,6 +160,8 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         optimizer.load_state_dict(state["optimizer"])
         average, first, hours, origin = state["average"], state["step"], state["record"]["hours"], state["origin"]
 
+    options = json.dumps(asdict(recipe))
+
     def save(step: int) -> None:
         elapsed = hours + (time.monotonic() - began) / 3600.0
         record = {
@@ -169,10 +171,9 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
             "images": step * recipe.data.batch,
             "crop": recipe.data.crop,
             "device": device,
-            "recipe": asdict(recipe),
+            "recipe": options,
         }
         state = {"network": network.state_dict(), "average": average, "optimizer": optimizer.state_dict(), "step": step}
-        options = json.dumps(asdict(recipe))
         out.parent.mkdir(parents=True, exist_ok=True)
         torch.save({**state, "recipe": options, "record": record, "origin": origin}, out.with_suffix(".part"))
         out.with_suffix(".part").replace(out)

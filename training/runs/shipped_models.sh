@@ -1,6 +1,7 @@
 #!/bin/sh
-# The shipped models with the updates that they had, in a straight line (they took the detours that the run log in
-# ../README.md tells, and the recipes changed on the way). About fourteen hours on two cores; --resume goes on after a stop.
+# Models like the shipped ones, with the updates that those had, in a straight line. Those took the detours that the run
+# log in ../README.md tells, and the recipes changed on the way; their files tell the options of each of
+# their runs. Hours on two cores; --resume goes on after a stop.
 set -eu
 checkpoints=training/checkpoints
 run() { temclean train "$@" --threads 2 --resume; }
