@@ -127,7 +127,7 @@ def load(path: Path) -> Manifest:
         level = described.pop(fields(noise.FAMILIES[family])[0].name)
         pairs = tuple(_pair(number, pair) for number, pair in enumerate(content["pairs"]))
         if not pairs:
-            raise FileError(f"{path} names no pairs; simulate them anew")
+            raise ValueError("it names no pairs")
         return Manifest(family, noise_of(family, level, described), pairs, path.parent)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
