@@ -38,11 +38,11 @@ GRAPHENE = {
     "g": {0.036: (0.9978, 0.996, 0.995), 0.10: (0.9958, 0.991, 0.988)},
     "sp": {0.036: (0.9975, 0.994, 0.990), 0.10: (0.998, 0.994, 0.990)},
     "gsp": {0.036: (0.996, 0.990, 0.985), 0.10: (0.992, 0.980, 0.965)},
-    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.9935, 0.988, 0.984)},
+    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.994, 0.9895, 0.986)},
 }
 """Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2, 0.3 and 0.36, by Å a
-pixel. The goals of ``g`` (0.998, 0.996, 0.995; 0.996, 0.991, 0.988) are reached within rounding, those of ``bbg`` at
-0.10 Å (0.994, 0.992, 0.987) at 0.2 alone."""
+pixel. The goals of ``g`` (0.998, 0.996, 0.995; 0.996, 0.991, 0.988) are reached as the mean of two images, to the fourth
+decimal; those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987) at 0.2 and, to the third decimal, at 0.36."""
 
 
 @pytest.mark.parametrize("pixel_size", evaluate.GRAPHENE_PIXEL_SIZES)
@@ -55,7 +55,7 @@ def test_graphene_from_first_principles(restorers: dict[str, evaluate.Restore], 
 
 COLUMNS = {"g": 10, "sp": 3, "gsp": 10}
 """Images of each lattice at each pixel size. Of few, one counts for much: where columns are 5 to 7 pixels apart at
-0.2 Å a pixel, ``g`` and ``gsp`` lose some; of the first nine hexagonal images one is such (recall 0.991 and 0.979)."""
+0.2 Å a pixel, ``gsp`` loses some; of the first nine hexagonal images one is such (recall 0.980; ``g`` 0.993)."""
 
 
 @pytest.mark.parametrize("family", COLUMNS)
