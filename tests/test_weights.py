@@ -41,8 +41,8 @@ GRAPHENE = {
     "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.994, 0.9895, 0.986)},
 }
 """Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2, 0.3 and 0.36, by Å a
-pixel. The goals of ``g`` (0.998, 0.996, 0.995; 0.996, 0.991, 0.988) are reached as the mean of two images, to the fourth
-decimal; those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987) at 0.2 and, to the third decimal, at 0.36."""
+pixel. The goals of ``g`` (0.998, 0.996, 0.995; 0.996, 0.991, 0.988) are reached as the mean of two images, to four
+decimals; those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987) at 0.2 and, to three decimals, at 0.36."""
 
 
 @pytest.mark.parametrize("pixel_size", evaluate.GRAPHENE_PIXEL_SIZES)
