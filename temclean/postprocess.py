@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import filters
 from temclean.errors import ParameterError
 
 Image = NDArray[np.float32]
@@ -101,27 +102,7 @@ def mirror(index: Integers, length: int) -> Integers:
 def blur(clean: Image, noisy: Image, rng: np.random.Generator) -> Pair:
     """Blur the noisy image alone by a Gaussian, sigma uniform in [0, 1] px (the paper's range)."""
     check(clean, noisy)
-    return clean, gaussian(noisy, rng.uniform(0.0, 1.0))
-
-
-def gaussian(image: Image, sigma: float) -> Image:
-    """Convolve with a Gaussian cut at four sigma; borders reflect, the mean stays."""
-    reach = int(np.ceil(4.0 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-3)) ** 2)
-    return convolve(image, (kernel / kernel.sum()).astype(np.float32))
-
-
-def convolve(image: Image, kernel: Image) -> Image:
-    """Convolve along y and x with a symmetric kernel of odd length; borders reflect."""
-    reach = len(kernel) // 2
-    for _ in range(2):
-        padded = np.pad(image, ((reach, reach), (0, 0)), mode="symmetric")
-        total = kernel[reach] * image
-        for k in range(1, reach + 1):
-            before, after = padded[reach - k : len(padded) - reach - k], padded[reach + k : len(padded) - reach + k]
-            total += kernel[reach + k] * (before + after)
-        image = total.T
-    return np.ascontiguousarray(image)
+    return clean, filters.gaussian(noisy, rng.uniform(0.0, 1.0))
 
 
 def crop(clean: Image, noisy: Image, rng: np.random.Generator) -> Pair:
@@ -158,7 +139,7 @@ def annotate(clean: Image, noisy: Image, rng: np.random.Generator) -> Pair:
         for mask, brightness in ANNOTATIONS[rng.integers(len(ANNOTATIONS))](clean.shape, rng):
             weight = mask.astype(np.float32)
             if smooth:
-                weight = convolve(weight, np.array([0.25, 0.5, 0.25], np.float32))
+                weight = filters.convolve(weight, np.array([0.25, 0.5, 0.25], np.float32))
             value = np.float32(low + brightness * (high - low))
             clean, noisy = clean + weight * (value - clean), noisy + weight * (value - noisy)
     return clean, noisy

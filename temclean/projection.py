@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import filters
 from temclean.errors import ParameterError
 from temclean.profiles import Profile
 
@@ -235,7 +236,8 @@ def resolved(
     these would be so by chance, as of places drawn evenly, the specimen is not resolved and none is marked.
     """
     rows, width = image.shape
-    image = np.round(smoothed(image, max(0.7, 0.1 / pixel_size)), 6)
+    # Spots that are cut off at white get a maximum too.
+    image = np.round(filters.gaussian(image.astype(np.float32), max(0.7, 0.1 / pixel_size)), 5)
     padded = np.pad(image, 1, constant_values=-np.inf)
     around = [padded[1 + i : 1 + i + rows, 1 + j : 1 + j + width] for i, j in product((-1, 0, 1), repeat=2) if i or j]
     # Of pixels that are alike, the first is the maximum, so that rounding does not decide.
@@ -260,13 +262,3 @@ def resolved(
     marks = np.zeros(len(where), bool)
     marks[chosen] = real > 2.0 * (len(chosen) - real)
     return marks
-
-
-def smoothed(image: NDArray[np.floating], sigma: float) -> Floats:
-    """Return the image (H, W) under a Gaussian of ``sigma`` pixels, which gives spots cut off at white a maximum."""
-    reach = int(np.ceil(4.0 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    result: Floats = np.pad(image.astype(np.float64), reach, mode="edge")
-    for axis in (0, 1):
-        result = np.apply_along_axis(np.convolve, axis, result, taps / taps.sum(), mode="valid")
-    return result

@@ -25,7 +25,7 @@ FLOORS = [
     ["formats", "unfinished", "scales", "scaling", "modelfile", "layout", "sheets", "shapes"],
     ["crystals", "textures", "mtf"],
     ["atoms", "densities", "pairs", "projection", "contrast", "particles", "blocks"],
-    ["profiles", "unitcells", "outlines"],
+    ["profiles", "unitcells", "outlines", "filters"],
     sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi")),
     ["errors", "data", "weights"],
 ]
