@@ -65,9 +65,9 @@ RECIPES = {
         DataOptions(
             families=("bbg",),
             specimen="atoms",
-            maps=0.6,
+            maps=0.55,
             coarse=0.8,
-            defects=0.15,
+            defects=0.25,
             dark=0.0,
             crop=256,
             batch=4,
