@@ -21,6 +21,9 @@ PERCENTILES = (0.5, 99.5)
 TRAINING_STRUCTURES = range(densities.COUNT - 1)
 """Structures of :mod:`temclean.densities` that networks see; the last is kept for tests."""
 
+OTHERS = {"hr": 0.45, "lr": 0.45, "bn": 0.05, "mos2": 0.05}
+"""What ``scene`` does not draw, and how often each is drawn: the specimens of Lobato 2024 and more sheets."""
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -45,6 +48,7 @@ class DataOptions:
         for tests.
     coarse : share of ``maps`` at 0.07 Å a pixel or more, in which there is more to restore.
     defects : share of scenes that are graphene with vacancies and turned bonds.
+    others : share of scenes that are of the simulator's other kinds, :data:`OTHERS`, half of them at less contrast.
     dark : share of ``maps`` and ``defects`` that are inverted.
     grainy : share of crops whose Gaussian noise has something in common with the next pixels, as that of scanned images
         has.
@@ -73,6 +77,7 @@ class DataOptions:
     maps: float = 0.0
     coarse: float = 0.0
     defects: float = 0.0
+    others: float = 0.0
     dark: float = 0.3
     grainy: float = 0.0
     smooth: float = 0.6
@@ -145,7 +150,8 @@ class Pairs:
         """Draw one clean scene."""
         options, rng = self.options, self.rng
         smallest, largest = options.pixel_sizes
-        kind = np.searchsorted(np.cumsum([options.dense, options.maps, options.defects]), rng.random(), side="right")
+        shares = np.cumsum([options.dense, options.maps, options.defects, options.others])
+        kind = np.searchsorted(shares, rng.random(), side="right")
         if kind == 0:
             smallest = 0.14
         elif kind == 1:
@@ -153,6 +159,11 @@ class Pairs:
         pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
         if kind == 1:
             scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
+        elif kind == 3:
+            name = rng.choice(list(OTHERS), p=list(OTHERS.values()))
+            scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)
+            low, high = np.sort(rng.uniform(0.0, 1.0, 2)) if rng.random() < 0.5 else (0.0, 1.0)
+            scene = replace(scene, image=np.float32(low) + np.float32(high - low) * specimen.scale(scene.image))
         else:
             name = {0: "lattice", 2: "graphene-defects"}.get(int(kind), options.specimen)
             scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)

@@ -53,12 +53,24 @@ class Recipe:
 RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
     "g": Recipe(
-        DataOptions(families=("g",), dense=0.1, maps=0.6, coarse=0.6, defects=0.05, grainy=0.15, crop=192, batch=4),
+        DataOptions(
+            families=("g",), dense=0.08, maps=0.45, coarse=0.6, defects=0.05, others=0.3, grainy=0.15, crop=192, batch=4
+        ),
         similarity=1.5,
     ),
-    "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, crop=192, batch=4), similarity=0.3),
+    "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, others=0.3, crop=192, batch=4), similarity=0.3),
     "gsp": Recipe(
-        DataOptions(families=("gsp",), dense=0.45, maps=0.25, defects=0.05, grainy=0.2, apart=0.25, crop=192, batch=4),
+        DataOptions(
+            families=("gsp",),
+            dense=0.35,
+            maps=0.25,
+            defects=0.05,
+            others=0.25,
+            grainy=0.2,
+            apart=0.25,
+            crop=192,
+            batch=4,
+        ),
         similarity=0.5,
     ),
     "bbg": Recipe(
@@ -78,7 +90,9 @@ RECIPES = {
         similarity=1.0,
     ),
     "bbg-keep": Recipe(
-        DataOptions(families=("bbg-keep",), maps=0.3, defects=0.08, grainy=0.2, smooth=0.85, crop=192, batch=4),
+        DataOptions(
+            families=("bbg-keep",), maps=0.3, defects=0.08, others=0.3, grainy=0.2, smooth=0.85, crop=192, batch=4
+        ),
         similarity=1.0,
     ),
 }
