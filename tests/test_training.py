@@ -16,7 +16,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not in
 
 from click.testing import CliRunner  # noqa: E402
 
-from temclean import densities, metrics  # noqa: E402
+from temclean import densities, metrics, tiling  # noqa: E402
 from temclean.errors import ModelError  # noqa: E402
 from temclean.training import data, export, train  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
@@ -120,11 +120,17 @@ def test_any_gaussian_noise_may_have_grain(family: str, monkeypatch: pytest.Monk
 
 def test_the_light_is_kept_by_bbg_keep_alone() -> None:
     options = DataOptions(
-        ("bbg",), levels=(0.0, 1e-4), crop=96, bank=4, first=4, scene=96, wider=0.0, smooth=1.0, batch=8
+        ("bbg",), levels=(0.0, 1e-4), crop=96, bank=4, first=4, scene=96, wider=0.0, smooth=1.0, batch=8, reflected=0.0
     )
     for family, remains in (("bbg", True), ("bbg-keep", False)):
         noisy, clean = Pairs(replace(options, families=(family,)), 1).batch()
         assert (((noisy - clean).abs().mean(dim=(1, 2, 3)) > 0.02) == remains).all()
+
+
+def test_crops_go_on_by_reflection_as_the_pipeline_has_images_do() -> None:
+    image = np.random.default_rng(1).random((96, 128), dtype=np.float32)
+    tile = tiling.split(image[:70, :99], tiling.plan((70, 99), (96, 128), 0, multiple=data.MULTIPLE))[0]
+    np.testing.assert_array_equal(data.reflect(image, (70, 99)), tile)
 
 
 def test_impulses_of_gsp_may_have_a_level_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

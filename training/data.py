@@ -11,12 +11,16 @@ from torch import Tensor
 
 from temclean import densities, mtf, noise, postprocess, specimen
 from temclean.specimen import Specimen
+from temclean.training.network import WIDTHS
 
 Array = NDArray[np.float32]
 
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the noisy image that become 0 and 1; written into each model's metadata for the pipeline."""
 
+
+MULTIPLE = 2 ** len(WIDTHS)
+"""The network takes sides that are multiples of this many pixels."""
 
 TRAINING_STRUCTURES = range(densities.COUNT - 1)
 """Structures of :mod:`temclean.densities` that networks see; the last is kept for tests."""
@@ -53,6 +57,8 @@ class DataOptions:
     grainy : share of crops whose Gaussian noise has something in common with the next pixels, as that of scanned images
         has.
     smooth : share of the backgrounds of ``bbg`` and ``bbg-keep`` that do not jump between patches.
+    reflected : share of crops that go on by reflection below and on the right, as the pipeline has images do whose
+        sides are no multiples of what the network takes; the others are cut.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
 
     Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so
@@ -81,6 +87,7 @@ class DataOptions:
     dark: float = 0.3
     grainy: float = 0.0
     smooth: float = 0.6
+    reflected: float = 0.25
     apart: float = 0.0
 
 
@@ -127,6 +134,12 @@ def record(image: Array, family: str, pixel_size: float, rng: np.random.Generato
     noisy = noise.apply(image, kind, int(rng.integers(2**63)))
     clean, noisy = postprocess.draw_all(image, noisy, rng)
     return noisy, clean
+
+
+def reflect(image: Array, kept: tuple[int, int]) -> Array:
+    """Replace what lies below the kept rows and right of the kept columns by their reflection, noise and all."""
+    below, right = (length - keep for length, keep in zip(image.shape, kept, strict=True))
+    return np.pad(image[: kept[0], : kept[1]], ((0, below), (0, right)), mode="reflect")
 
 
 def normalisation(noisy: Array, wider: bool, rng: np.random.Generator) -> tuple[float, float]:
@@ -200,6 +213,9 @@ class Pairs:
             noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
             if impulses:
                 noisy = add_impulses(noisy, hits, rng)
+        if rng.random() < options.reflected:
+            rows, columns = options.crop - rng.integers(MULTIPLE, size=2)
+            noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
         low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
         return (noisy - low) / (high - low), (clean - low) / (high - low)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from temclean import densities, metrics, noise, specimen
 from temclean.atoms import BRAVAIS
+from temclean.textures import TEXTURES
 
 Array = NDArray[np.float32]
 Restore = Callable[[Array], Array]
@@ -17,6 +18,10 @@ FIRST_SEED = 1_000_000
 
 PIXEL_SIZES = (0.05, 0.10, 0.20)
 LEVELS = (0.05, 0.10, 0.20, 0.30, 0.36)
+
+OTHERS = ("crystal", "amorphous", "points", "fringes", "bn", "mos2")
+OTHERS += tuple(name.replace("_", "-") for name in TEXTURES if name != "mixture")
+"""What ``held_out`` does not show: the specimens of Lobato 2024, and more sheets."""
 
 GRAPHENE_SEED = 7_000_000
 GRAPHENE_PIXEL_SIZES = (0.036, 0.10)
@@ -30,6 +35,12 @@ def held_out(count: int, size: int, other: str = "scene") -> Iterator[tuple[str,
             for label, name in (("graphene", "graphene-atoms"), (other, other)):
                 seed = FIRST_SEED + 1000 * place + number
                 yield label, pixel_size, specimen.draw(name, size, pixel_size, seed)
+
+
+def others(name: str, count: int, size: int = 256) -> Iterator[Array]:
+    """Yield ``count`` images of a specimen of :data:`OTHERS` at 0.03 to 0.4 Å a pixel, stretched to fill [0, 1]."""
+    for number, pixel_size in enumerate(np.geomspace(0.03, 0.4, count)):
+        yield specimen.scale(specimen.draw(name, size, float(pixel_size), FIRST_SEED + number).image)
 
 
 def distort(clean: Array, family: str, level: float, seed: int) -> Array:
