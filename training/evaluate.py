@@ -38,8 +38,8 @@ def held_out(count: int, size: int, other: str = "scene") -> Iterator[tuple[str,
 
 
 def others(name: str, count: int, size: int = 256) -> Iterator[Array]:
-    """Yield ``count`` images of a specimen of :data:`OTHERS` at 0.03 to 0.4 Å a pixel, stretched to fill [0, 1]."""
-    for number, pixel_size in enumerate(np.geomspace(0.03, 0.4, count)):
+    """Yield ``count`` images of a specimen of :data:`OTHERS`, between 0.03 and 0.4 Å a pixel, stretched to [0, 1]."""
+    for number, pixel_size in enumerate(np.geomspace(0.03, 0.4, count + 2)[1:-1]):
         yield specimen.scale(specimen.draw(name, size, float(pixel_size), FIRST_SEED + number).image)
 
 

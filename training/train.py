@@ -15,14 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from temclean import metrics
 from temclean.errors import FileError
 from temclean.training.data import DataOptions, Pairs
 from temclean.training.network import WIDTHS, ResidualUNet
 
 CHECKPOINTS = Path("training/checkpoints")
-
-SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Exponents of the scales of MS-SSIM (Wang 2003)."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def similarity(restored: Tensor, clean: Tensor) -> Tensor:
     Factors below 0 count as hardly above it, so that the product has a gradient.
     """
     product = torch.ones((), device=clean.device)
-    exponents = SCALES[: max(1, min(len(SCALES), 1 + int(math.log2(min(clean.shape[-2:]) / 11.0))))]
+    exponents = metrics.WEIGHTS[: max(1, min(len(metrics.WEIGHTS), 1 + int(math.log2(min(clean.shape[-2:]) / 11.0))))]
     for number, exponent in enumerate(exponents):
         moments = torch.cat([restored, clean, restored**2, clean**2, restored * clean], dim=1)
         rows, columns = (windows(length).to(clean.device) for length in clean.shape[-2:])
