@@ -3,7 +3,7 @@
     python tests/bench/bench_specimens.py [MODEL ...] [--count N] [--level C]
 
 N images of 256x256 of each specimen between 0.03 and 0.4 Å a pixel. A median and a Gaussian filter have whichever size
-scores best of that specimen; for ``g`` and ``bbg-keep`` BM3D is told the true sigma, where PyPI's ``bm3d`` is installed.
+scores best of that specimen; for ``g`` and ``bbg-keep`` BM3D is told the true sigma, where ``bm3d`` is installed.
 A row is starred where a filter is ahead. ``bbg``, which is for bright atoms on an even background, is left out unless
 it is named.
 """
