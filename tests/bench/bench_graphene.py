@@ -272,24 +272,30 @@ def with_defect(pixel_size: float, kind: str, seed: int) -> tuple[np.ndarray, np
     return image(positions, kept), image(drawn.positions, np.ones(len(positions), bool)), around
 
 
-def faithfulness(restore: Restorers, draws: int = 40) -> None:
-    print("\nat C = 0.2: spots above 3 sigma in 512x512 of noise on even grey;")
-    print(f"shares of {draws} vacancies and 5-7 pairs that survive")
+def draws(name: str, kind: str) -> int:
+    """Return how many defects a row is judged on; of a few vacancies its background leaves nothing to see."""
+    return 200 if (family(name), kind) == ("bbg", "vacancy") else 40
+
+
+def faithfulness(restore: Restorers) -> None:
+    print("\nat C = 0.2: spots above 3 sigma in 512x512 of noise on even grey; defects that survive")
     even = np.full((512, 512), 0.5, np.float32)
     part = (slice((SIZE - SHOWN) // 2, (SIZE + SHOWN) // 2),) * 2
     for pixel_size in PIXEL_SIZES:
         kept = {(name, kind): 0 for name in restore for kind in ("vacancy", "pair")}
         for kind in ("vacancy", "pair"):
-            for seed in range(draws):
+            for seed in range(max(draws(name, kind) for name in restore)):
                 clean, perfect, around = with_defect(pixel_size, kind, SEED + seed)
                 for name, run in restore.items():
+                    if seed >= draws(name, kind):
+                        continue
                     restored = run(np.ascontiguousarray(spoiled(clean, name, 0.2, seed)[part]))
                     wanted = [evaluate.target(other, family(name), 0.2, SEED + seed) for other in (clean, perfect)]
                     far = [np.square(restored - other[part])[around[part]].sum() for other in wanted]
                     kept[name, kind] += far[0] < 0.5 * far[1]
         for name, run in restore.items():
             invented = len(evaluate.find_spots(run(spoiled(even, name, 0.2)), 2.0, 3 * 0.2))
-            found = f"vacancy {kept[name, 'vacancy'] / draws:.2f}, pair {kept[name, 'pair'] / draws:.2f}"
+            found = ", ".join(f"{kind} {kept[name, kind]} of {draws(name, kind)}" for kind in ("vacancy", "pair"))
             print(f"{pixel_size:5} {name:9} invented {invented}, {found}", flush=True)
 
 
