@@ -34,7 +34,6 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from functools import cache, partial
-from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -325,8 +324,9 @@ def main() -> None:
     print(*map(training, paper), sep="\n", flush=True)
     parts = [table] if options.quick else list(IN_PATCHES)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        for text in workers.map(printed, parts, repeat(options.models), repeat(paper)):
-            print(text, end="", flush=True)
+        longest_first = {part: workers.submit(printed, part, options.models, paper) for part in reversed(parts)}
+        for part in parts:
+            print(longest_first[part].result(), end="", flush=True)
 
 
 if __name__ == "__main__":
