@@ -52,7 +52,15 @@ RECIPES = {
     "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
     "g": Recipe(
         DataOptions(
-            families=("g",), dense=0.08, maps=0.65, coarse=0.5, defects=0.05, others=0.15, grainy=0.25, crop=192, batch=4
+            families=("g",),
+            dense=0.08,
+            maps=0.65,
+            coarse=0.5,
+            defects=0.05,
+            others=0.15,
+            grainy=0.25,
+            crop=192,
+            batch=4,
         ),
         similarity=1.5,
     ),
