@@ -18,7 +18,6 @@ Array = NDArray[np.float32]
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the noisy image that become 0 and 1; written into each model's metadata for the pipeline."""
 
-
 MULTIPLE = 2 ** len(WIDTHS)
 """The network takes sides that are multiples of this many pixels."""
 

@@ -324,9 +324,10 @@ def main() -> None:
     print(*map(training, paper), sep="\n", flush=True)
     parts = [table] if options.quick else list(IN_PATCHES)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        longest_first = {part: workers.submit(printed, part, options.models, paper) for part in reversed(parts)}
+        longest_first = sorted(parts, key=lambda part: part not in {table, faithfulness})
+        texts = {part: workers.submit(printed, part, options.models, paper) for part in longest_first}
         for part in parts:
-            print(longest_first[part].result(), end="", flush=True)
+            print(texts[part].result(), end="", flush=True)
 
 
 if __name__ == "__main__":
