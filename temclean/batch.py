@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +25,13 @@ AHEAD = 2
 SMALL = 2**26
 """Bytes up to which an image is read as a whole before its turn."""
 
+FEW_STEPS = 20
+"""Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
+which is then above 1.4% of the contrast."""
+
+STRONG_NOISE = 0.6
+"""Noise over contrast (`pipeline.noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
+
 LARGE = 2**24
 """Bytes above which an image waits until the results before it are written, and is waited for."""
 
@@ -37,7 +44,7 @@ class Result:
     ----------
     status : ``done``; ``kept``, where an earlier run had done it; ``failed``; ``planned``, in a dry run.
     error : why it failed, in one line.
-    warnings : what its reader had to say.
+    warnings : what its reader, the network's result and its writer gave cause to say, a line each.
     seconds : from opening the input to the finished result, waiting included.
     """
 
@@ -217,19 +224,40 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.digest,
     }
+    if pixels.dtype.kind in "iu" and 0 < scaling.high - scaling.low < FEW_STEPS:
+        steps = math.ceil(scaling.high - scaling.low)
+        opened.image.warn(
+            f"the result is rounded to whole numbers, of which the input spans but {steps}; give it as 32-bit floats"
+        )
+    levels: list[float] = []
     written = writer.submit(_write, opened, relay, session, provenance)
     try:
         advance = progress.advance if progress else None
         if progress:
             progress.begin(opened.job, len(pixels) * len(cut))
-        for frame in pipeline.denoise_frames(pixels, session, tile=tile, scaling=scaling, progress=advance):
+        for frame in pipeline.denoise_frames(
+            pixels, session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
+        ):
             relay.put(frame)
+        _warn_of_noise(opened.image, levels)
         relay.close()
     except RelayClosedError:
         pass  # the writer has failed, and its record says why
     except Exception as error:
         relay.close(error)
     return written
+
+
+def _warn_of_noise(image: io.Image, levels: Sequence[float]) -> None:
+    """Say that a model was given more noise than it knows, in how many frames, and what to do."""
+    strong = sum(level > STRONG_NOISE for level in levels)
+    if strong:
+        times = f"{max(levels):.1f}" if max(levels) < 10 else "over 10"
+        where = f" in {strong} of {len(levels)} frames" if len(levels) > 1 else ""
+        image.warn(
+            f"the noise is {times} of the contrast left{where}, more than any model has learned: "
+            "features may be invented or lost; average frames or take more dose"
+        )
 
 
 def _write(opened: _Opened, relay: Relay, session: Session, provenance: dict[str, object]) -> Result:

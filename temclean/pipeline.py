@@ -23,6 +23,9 @@ ROOMY = 4096 * 4096
 ROOMY_TILE_AREA = 1408 * 1408
 """Frames of up to so many pixels are themselves so small that they leave room for larger tiles."""
 
+SAMPLE = 2**16
+"""Pixels of a frame that are enough to tell how strong its noise is."""
+
 
 def denoise(
     image: ArrayLike,
@@ -80,6 +83,7 @@ def denoise_frames(
     tile: int | None = None,
     scaling: Scaling | None = None,
     progress: Callable[[int], object] | None = None,
+    noise: Callable[[float], object] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Denoise a stack frame by frame; only one frame, its result and a few tiles are in memory.
 
@@ -95,6 +99,8 @@ def denoise_frames(
         From `scaling`, where it is already known.
     progress : callable, optional
         Called with the number of tiles just done; see `tile_count`.
+    noise : callable, optional
+        Called with the `noise_level` of each frame that is not flat.
 
     Yields
     ------
@@ -104,10 +110,27 @@ def denoise_frames(
     cut = plan(_frame_shape(frames.shape), session.model, tile)
     scale = intensities.measure(frames, *_percentiles(session.model)) if scaling is None else scaling
     for index in range(len(frames)):
-        out = np.empty(cut.shape, dtype=frames.dtype)
-        _restore(frames[index], out, session, cut, scale, progress)
+        frame, out = frames[index], np.empty(cut.shape, dtype=frames.dtype)
+        _restore(frame, out, session, cut, scale, progress)
+        if noise and not scale.flat:
+            noise(noise_level(frame, out))
+        del frame
         yield out
         del out  # it is the receiver's: do not hold two while the next is made
+
+
+def noise_level(frame: NDArray[Any], restored: NDArray[Any]) -> float:
+    """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
+
+    The width of the middle 95% of what was taken out, over 3.92, so that few wild pixels count for nothing; over what
+    lies between the percentiles 0.5 and 99.5 of the result. This is the level C of Gaussian noise (Chae 2025, eq. 3)
+    where the result is right and nothing was clipped. Infinite where no contrast is left.
+    """
+    step = math.isqrt(max(1, frame.size // SAMPLE))
+    before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
+    low, high = np.percentile(after, (0.5, 99.5))
+    least, most = np.percentile(before - after, (2.5, 97.5))
+    return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
 
 
 def scaling(frames: Frames, model: Model) -> Scaling:

@@ -126,20 +126,27 @@ class TestPlan:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a pipeline in place that adds 1, and fails where an image begins with 666."""
+    """Put a pipeline in place that adds 1, and fails where an image begins with 666; 1000 stands for a noise of 1."""
 
     def frames(
-        pixels: ReadAhead, session: Any, *, scaling: Any, progress: Callable[[int], None] | None = None, **_: Any
+        pixels: ReadAhead,
+        session: Any,
+        *,
+        scaling: Any,
+        progress: Callable[[int], None] | None = None,
+        noise: Callable[[float], object],
+        **_: Any,
     ) -> Iterator[Array]:
         for index in range(len(pixels)):
             if pixels[index][0, 0] == 666:
                 raise ValueError("an image from hell")
             if progress:
                 progress(1)
+            noise(pixels[index][0, 0] / 1000)
             yield pixels[index] + 1
 
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=1.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
@@ -304,6 +311,32 @@ class TestRun:
             object.__setattr__(image, "warnings", ("the unit is odd",))
             monkeypatch.setattr(io, "read", lambda _: image)
             assert run([path])[0].warnings == ("the unit is odd",)
+
+    @pytest.mark.parametrize(
+        ("first", "frames", "warning"),
+        [
+            (590, 1, None),
+            (900, 1, "noise is 0.9 of the contrast left, more"),
+            (570, 3, "noise is 0.6 of the contrast left in 1 of 3 frames"),
+            (40_000, 1, "noise is over 10 of the contrast left"),
+        ],
+    )
+    def test_noise_beyond_the_models_gives_a_warning(
+        self, tmp_path: Path, image_file: ImageFile, first: int, frames: int, warning: str | None
+    ) -> None:
+        (result,) = run([image_file(tmp_path / "a.tif", first, frames)])
+        assert result.status == "done"
+        assert len(result.warnings) == (warning is not None)
+        assert all(str(warning) in line for line in result.warnings)
+
+    @pytest.mark.parametrize("high", [19.0, 20.0])
+    def test_so_few_steps_that_rounding_spoils_the_result_give_a_warning(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile, high: float
+    ) -> None:
+        monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=high))
+        (result,) = run([image_file(tmp_path / "a.tif")])
+        assert bool(result.warnings) == (high == 19)
+        assert all("spans but 19" in line and "32-bit floats" in line for line in result.warnings)
 
     def test_foresee_writes_nothing(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")

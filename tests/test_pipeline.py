@@ -273,3 +273,29 @@ def test_huge_frames_need_no_second_copy(network):
 
 def test_the_plan_of_the_pipeline_is_that_of_tiling(network):
     assert isinstance(pipeline.plan((100, 100), network.model, 20), tiling.Plan)
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (700, 1100)])
+@pytest.mark.parametrize("dtype", ["f4", "u2"])
+def test_noise_level_is_that_of_gaussian_noise_whatever_the_scale_and_the_zingers(shape, dtype):
+    rng = np.random.default_rng(3)
+    clean = np.where(rng.random(shape) < 0.3, 5000.0, 3000.0)
+    noisy = clean + rng.normal(0, 700, shape)
+    noisy[rng.random(shape) < 0.002] = 60_000
+    found = pipeline.noise_level(noisy.clip(0, 65535).astype(dtype), clean.astype(dtype))
+    assert found == pytest.approx(0.35, rel=0.05)
+
+
+def test_noise_level_without_contrast_is_infinite():
+    image = random_image((64, 64))
+    assert pipeline.noise_level(image, np.ones_like(image)) == float("inf")
+
+
+def test_noise_level_is_told_of_each_frame(network):
+    stack = random_image((3, 40, 50))
+    levels = []
+    results = list(pipeline.denoise_frames(stack, network, noise=levels.append))
+    assert levels == [pipeline.noise_level(*pair) for pair in zip(stack, results, strict=True)]
+    flat = np.ones((2, 40, 50), np.float32)
+    assert len(list(pipeline.denoise_frames(flat, network, noise=levels.append))) == 2
+    assert len(levels) == 3

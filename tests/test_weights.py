@@ -10,7 +10,7 @@ pytest.importorskip("skimage", reason="the test extra is not installed")
 
 from scipy import ndimage
 
-from temclean import metrics, models, pipeline, specimen
+from temclean import batch, metrics, models, pipeline, specimen
 from temclean.training import evaluate
 
 BARS = {
@@ -66,6 +66,16 @@ def test_every_specimen_is_restored_better_than_by_a_filter(
         noisy, wanted = (make(clean, family, 0.2, evaluate.FIRST_SEED) for make in (evaluate.distort, evaluate.target))
         ours, *peers = (metrics.ms_ssim(wanted, run(noisy), data_range=1.0) for run in (restorers[family], *filters))
         assert ours > max(peers), name
+
+
+@pytest.mark.parametrize("name", models.available())
+def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str, evaluate.Restore], name: str) -> None:
+    for _, _, drawn in evaluate.held_out(1, 256, "atoms" if name == "bbg" else "scene"):
+        learned = evaluate.distort(drawn.image, name, 0.4, evaluate.FIRST_SEED)
+        assert pipeline.noise_level(learned, restorers[name](learned)) < batch.STRONG_NOISE
+        if name in ("g", "gsp", "bbg-keep"):  # the others are not for grain, or take it for atoms
+            grain = np.random.default_rng(0).normal(0, 0.8, drawn.image.shape).astype(np.float32)
+            assert pipeline.noise_level(drawn.image + grain, restorers[name](drawn.image + grain)) > batch.STRONG_NOISE
 
 
 COLUMNS = {"g": 10, "sp": 3, "gsp": 10}
