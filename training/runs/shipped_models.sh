@@ -7,7 +7,7 @@ checkpoints=training/checkpoints
 run() { temclean train "$@" --threads 2 --resume; }
 
 run base --batch 8 --steps 13000 --rate 1e-3
-run gsp --start $checkpoints/base.pt --steps 152500 --rate 8e-4
+run gsp --start $checkpoints/base.pt --steps 170500 --rate 8e-4
 run g --start $checkpoints/base.pt --steps 226100 --rate 8e-4
 run sp --start $checkpoints/gsp.pt --steps 7250 --rate 8e-4
 run bbg --start $checkpoints/g.pt --steps 161100 --rate 8e-4
