@@ -124,12 +124,15 @@ def noise_level(frame: NDArray[Any], restored: NDArray[Any]) -> float:
 
     The width of the middle 95% of what was taken out, over 3.92, so that few wild pixels count for nothing; over what
     lies between the percentiles 0.5 and 99.5 of the result. This is the level C of Gaussian noise (Chae 2025, eq. 3)
-    where the result is right and nothing was clipped. Infinite where no contrast is left.
+    where the result is right and nothing was clipped; 0 where nothing was taken out, else infinite where no contrast
+    is left.
     """
     step = math.isqrt(max(1, frame.size // SAMPLE))
     before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
     low, high = np.percentile(after, (0.5, 99.5))
     least, most = np.percentile(before - after, (2.5, 97.5))
+    if most == least:
+        return 0.0
     return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
 
 

@@ -291,6 +291,12 @@ def test_noise_level_without_contrast_is_infinite():
     assert pipeline.noise_level(image, np.ones_like(image)) == float("inf")
 
 
+def test_an_even_frame_that_comes_back_as_it_was_has_no_noise():
+    frame = np.full((64, 64), 7, np.uint16)
+    frame[3, 5] = 900  # a wild pixel does not make it noisy
+    assert pipeline.noise_level(frame, np.full_like(frame, 7)) == 0.0
+
+
 def test_noise_level_is_told_of_each_frame(network):
     stack = random_image((3, 40, 50))
     levels = []
