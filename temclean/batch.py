@@ -25,15 +25,15 @@ AHEAD = 2
 SMALL = 2**26
 """Bytes up to which an image is read as a whole before its turn."""
 
+LARGE = 2**24
+"""Bytes above which an image waits until the results before it are written, and is waited for."""
+
 FEW_STEPS = 20
 """Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
 which is then above 1.4% of the contrast."""
 
 STRONG_NOISE = 0.6
 """Noise over contrast (`pipeline.noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
-
-LARGE = 2**24
-"""Bytes above which an image waits until the results before it are written, and is waited for."""
 
 
 @dataclass(frozen=True)
