@@ -83,9 +83,10 @@ RECIPES = {
         DataOptions(
             families=("bbg",),
             specimen="atoms",
-            maps=0.55,
-            coarse=0.8,
-            defects=0.25,
+            dense=0.2,
+            maps=0.4,
+            coarse=0.7,
+            defects=0.2,
             dark=0.0,
             crop=256,
             batch=4,
