@@ -52,6 +52,7 @@ class DataOptions:
     coarse : share of ``maps`` at 0.07 Å a pixel or more, in which there is more to restore.
     defects : share of scenes that are graphene with vacancies and turned bonds.
     others : share of scenes that are of the simulator's other kinds, :data:`OTHERS`, half of them at less contrast.
+    empty : share of scenes that show nothing at all, so that noise alone does not become spots.
     dark : share of ``maps`` and ``defects`` that are inverted.
     grainy : share of crops whose Gaussian noise has something in common with the next pixels, as that of scanned images
         has.
@@ -83,6 +84,7 @@ class DataOptions:
     coarse: float = 0.0
     defects: float = 0.0
     others: float = 0.0
+    empty: float = 0.0
     dark: float = 0.3
     grainy: float = 0.0
     smooth: float = 0.6
@@ -162,7 +164,7 @@ class Pairs:
         """Draw one clean scene."""
         options, rng = self.options, self.rng
         smallest, largest = options.pixel_sizes
-        shares = np.cumsum([options.dense, options.maps, options.defects, options.others])
+        shares = np.cumsum([options.dense, options.maps, options.defects, options.others, options.empty])
         kind = np.searchsorted(shares, rng.random(), side="right")
         if kind == 0:
             smallest = 0.14
@@ -176,6 +178,9 @@ class Pairs:
             scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)
             low, high = np.sort(rng.uniform(0.0, 1.0, 2)) if rng.random() < 0.5 else (0.0, 1.0)
             scene = replace(scene, image=np.float32(low) + np.float32(high - low) * specimen.scale(scene.image))
+        elif kind == 4:
+            nothing = np.zeros((options.scene, options.scene), np.float32)
+            scene = Specimen(nothing, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
         else:
             name = {0: "lattice", 2: "graphene-defects"}.get(int(kind), options.specimen)
             scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)

@@ -87,6 +87,7 @@ RECIPES = {
             maps=0.4,
             coarse=0.7,
             defects=0.2,
+            empty=0.1,
             dark=0.0,
             crop=256,
             batch=4,
@@ -219,13 +220,13 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         torch._foreach_lerp_(list(average.values()), list(network.state_dict().values()), 1.0 - decay)
         total += loss.detach()
         if (step + 1) % every == 0 or step + 1 == recipe.steps:
-            save(step + 1)
             mean = float(total) / ((step % every) + 1)
+            if not math.isfinite(mean):
+                raise FileError(f"{out}: the loss is no longer finite; go on from what is there, at a lower --rate")
+            save(step + 1)
             total.zero_()
             pace = (step + 1 - first) * recipe.data.batch / (time.monotonic() - began)
             click.echo(f"step {step + 1}/{recipe.steps}  loss {mean:.5f}  {pace:.0f} crops/s", err=True)
-            if not math.isfinite(mean):
-                raise FileError(f"{out}: the loss is no longer finite; start again from an earlier checkpoint")
 
 
 @click.command(name="train")
