@@ -23,11 +23,15 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What becomes 0 and 1 before the network sees an image: these percentiles of the whole image or stack."""
+    """What becomes 0 and 1 before the network sees an image: these percentiles of the whole image or stack.
+
+    ``room``, in units of their distance, is left below and above them where the noise is not cut off.
+    """
 
     method: str
     low: float
     high: float
+    room: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,12 @@ def describe(path: Path) -> Model:
 
 
 def _facts(content: bytes, path: Path) -> dict[str, Any]:
-    """Return temclean's entry in the metadata of an ONNX file."""
+    """Return temclean's entry in the metadata of an ONNX file; ModelError if the network is not what it tells."""
     try:
-        entry = metadata(content).get(METADATA_KEY)
+        graph, entries = outline(content)
     except ValueError as error:
         raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy") from error
+    entry = entries.get(METADATA_KEY)
     if entry is None:
         raise ModelError(f"{path}: an ONNX file, but not a model of temclean: it lacks the metadata {METADATA_KEY!r}")
     try:
@@ -101,6 +106,8 @@ def _facts(content: bytes, path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: its metadata is damaged: {error}") from error
     if not isinstance(facts, dict):
         raise ModelError(f"{path}: its metadata is damaged: not an object")
+    if facts.get("graph_sha256", digest(graph)) != digest(graph):
+        raise ModelError(f"{path}: the network in it is damaged; get a whole copy")
     return facts
 
 
@@ -123,7 +130,7 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
             path=path,
             sha256=sha256,
         )
-        ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100
+        ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100 and 0 <= normalisation.room < 1
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}") from error
     if normalisation.method != "percentile" or not ordered:
@@ -133,23 +140,29 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
     return model
 
 
-def metadata(content: bytes) -> dict[str, bytes]:
-    """Return the entries of ``metadata_props``.
+def outline(content: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """Return the graph and the entries of ``metadata_props``.
 
     Raises
     ------
     ValueError
         If the content is not a whole ONNX model.
     """
-    entries, graphs = {}, 0
+    entries, graphs = {}, []
     for number, value in _fields(content):
-        graphs += number == GRAPH and len(value) > 0
+        if number == GRAPH and len(value) > 0:
+            graphs.append(value)
         if number == METADATA:
             entry = dict(_fields(value))
             entries[entry.get(KEY, b"").decode()] = entry.get(VALUE, b"")
-    if graphs != 1:
-        raise ValueError(f"{graphs} graphs")
-    return entries
+    if len(graphs) != 1:
+        raise ValueError(f"{len(graphs)} graphs")
+    return graphs[0], entries
+
+
+def digest(graph: bytes) -> str:
+    """Return the SHA-256 of a graph, which the metadata keeps so that damage is noticed."""
+    return hashlib.sha256(graph).hexdigest()
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:

@@ -27,6 +27,14 @@ SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
 
 
+REACH = 1.0
+"""How far below and above its scale a network sees an image, in units of the scale: further out it has not been shown
+anything, and one bright particle or wild pixel would ring through its surroundings."""
+
+WILD = {"sp", "gsp"}
+"""Noise families whose models take wild pixels out."""
+
+
 def denoise(
     image: ArrayLike,
     model: str | Path | Model = "sp",
@@ -108,7 +116,7 @@ def denoise_frames(
         Each frame denoised, of its own shape and type, in an array of its own.
     """
     cut = plan(_frame_shape(frames.shape), session.model, tile)
-    scale = intensities.measure(frames, *_percentiles(session.model)) if scaling is None else scaling
+    scale = intensities.measure(frames, *_normalisation(session.model)) if scaling is None else scaling
     for index in range(len(frames)):
         frame, out = frames[index], np.empty(cut.shape, dtype=frames.dtype)
         _restore(frame, out, session, cut, scale, progress)
@@ -138,7 +146,7 @@ def noise_level(frame: NDArray[Any], restored: NDArray[Any]) -> float:
 
 def scaling(frames: Frames, model: Model) -> Scaling:
     """Measure the scale of a whole image or stack as the model wants it."""
-    return intensities.measure(frames, *_percentiles(model))
+    return intensities.measure(frames, *_normalisation(model))
 
 
 def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tiling.Plan:
@@ -192,13 +200,32 @@ def _restore(
             tiling.split(
                 frame, cut, first=number, count=1, offset=scale.low, scale=1 / (scale.high - scale.low), out=tiles
             )
-            blender.add(session.run(tiles[:, None])[:, 0], band, rows.start)
+            blender.add(_run(session, tiles[0])[None], band, rows.start)
             if progress:
                 progress(1)
         if not direct:
             if out.dtype.kind == "f":
                 np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
             out[rows] = band
+
+
+def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run the network on a tile (rows, columns) within its reach; what stands out of that is put back as it is.
+
+    But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
+    3x3 pixels, so that bright particles stay.
+    """
+    within = tile.clip(-REACH, 1.0 + REACH)
+    restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
+    outside = np.nonzero(within != tile)
+    if outside[0].size:
+        beyond = tile - within
+        if session.model.family in WILD:
+            windows = np.lib.stride_tricks.sliding_window_view(np.pad(beyond, 1, mode="edge"), (3, 3))
+            restored[outside] += np.median(windows[outside], axis=(1, 2))
+        else:
+            restored[outside] += beyond[outside]
+    return restored
 
 
 def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -209,8 +236,8 @@ def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
-def _percentiles(model: Model) -> tuple[float, float]:
-    return model.normalisation.low, model.normalisation.high
+def _normalisation(model: Model) -> tuple[float, float, float]:
+    return model.normalisation.low, model.normalisation.high, model.normalisation.room
 
 
 @lru_cache(maxsize=2)

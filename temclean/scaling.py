@@ -1,7 +1,7 @@
 """The scale of an image's intensities: which values become 0 and 1 before a network sees it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from temclean.errors import ImageError
 CHUNK = 2**20  # pixels looked at in one go
 SAMPLE = 2**22  # pixels that are enough for percentiles, where a histogram cannot hold all values
 WIDEST_HISTOGRAM = 16  # bits
+PILE = 4  # times as many pixels at an extreme as at the next value: noise is cut off there, which counts are not
 
 
 class Frames(Protocol):
@@ -44,12 +45,16 @@ class Scaling:
         return not self.high > self.low
 
 
-def measure(frames: Frames, low: float, high: float) -> Scaling:
+def measure(frames: Frames, low: float, high: float, room: float = 0.0) -> Scaling:
     """Measure two percentiles over all pixels of a stack.
 
     Exact for integers of 8 and 16 bits, from a histogram. For other types exact up to 4 million pixels, beyond that
     from an even subsample that is the same every time. Where the percentiles coincide, as in counts that are nearly
     all zero, minimum and maximum take their place.
+
+    Where a percentile is the extreme itself, and far more pixels have that value than the next one, noise was cut off
+    there, and networks know that 0 and 1 may stand for more. Elsewhere they would take the quiet floor of an image of
+    counted electrons for such a cut and lower it: there ``room`` is left.
 
     Parameters
     ----------
@@ -57,6 +62,8 @@ def measure(frames: Frames, low: float, high: float) -> Scaling:
         Read once, frame by frame.
     low, high : float
         Percentiles, 0 to 100.
+    room : float
+        Share of the range between them to be left below and above.
 
     Raises
     ------
@@ -68,7 +75,9 @@ def measure(frames: Frames, low: float, high: float) -> Scaling:
     if frames.dtype.kind not in "iuf":
         raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
     few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
-    scaling = _by_histogram(frames, (low, high)) if few else _by_sample(frames, (low, high))
+    scaling, cut = (_by_histogram if few else _by_sample)(frames, (low, high))
+    spare = room * (scaling.high - scaling.low)
+    scaling = Scaling(scaling.low - spare * (not cut[0]), scaling.high + spare * (not cut[1]))
     if not (math.isfinite(scaling.high - scaling.low) and (scaling.flat or _invertible(scaling))):
         raise ImageError(f"intensities from {scaling.low:g} to {scaling.high:g} span too much or too little: rescale")
     return scaling
@@ -78,7 +87,11 @@ def _invertible(scaling: Scaling) -> bool:
     return math.isfinite(1 / (scaling.high - scaling.low))
 
 
-def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
+Cut = tuple[bool, bool]
+"""Whether noise was cut off at the lowest and at the greatest value."""
+
+
+def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> tuple[Scaling, Cut]:
     info = np.iinfo(frames.dtype)
     least = int(info.min)
     counts = np.zeros(int(info.max) - least + 1, dtype=np.int64)
@@ -95,10 +108,16 @@ def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
         return value(first) + share * (value(first + 1) - value(first)) if share else float(value(first))
 
     low, high = map(percentile, percentiles)
-    return Scaling(low, high) if high > low else Scaling(float(value(0)), float(value(int(below[-1]) - 1)))
+    extremes = Scaling(float(value(0)), float(value(int(below[-1]) - 1)))
+    scaling = Scaling(low, high) if high > low else extremes
+    numbers = counts[counts > 0]
+    if scaling.flat:
+        return scaling, (False, False)
+    piled = numbers[0] > PILE * numbers[1], numbers[-1] > PILE * numbers[-2]
+    return scaling, (bool(piled[0]) and scaling.low == extremes.low, bool(piled[1]) and scaling.high == extremes.high)
 
 
-def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
+def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> tuple[Scaling, Cut]:
     total, width = math.prod(frames.shape), frames.shape[-1]
     step = -(-total // SAMPLE)
     while math.gcd(step, width) > 1:  # else only some columns would be seen
@@ -118,9 +137,21 @@ def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> Scaling:
             f"{wrong} of {total} pixels are NaN or infinite: replace them first, "
             "for instance with numpy.nan_to_num or by their neighbours' median"
         )
+    pixels = np.concatenate(sample)
     with np.errstate(over="ignore"):  # of what is refused afterwards
-        low, high = (float(value) for value in np.percentile(np.concatenate(sample), percentiles))
-    return Scaling(low, high) if high > low else Scaling(least, greatest)
+        low, high = (float(value) for value in np.percentile(pixels, percentiles))
+    scaling = Scaling(low, high) if high > low else Scaling(least, greatest)
+    return scaling, (
+        scaling.low == least and _piled(pixels, least, np.min),
+        scaling.high == greatest and _piled(pixels, greatest, np.max),
+    )
+
+
+def _piled(pixels: NDArray[Any], extreme: float, end: Callable[[NDArray[Any]], Any]) -> bool:
+    others = pixels[pixels != extreme]
+    if not others.size:
+        return False
+    return bool(pixels.size - others.size > PILE * np.count_nonzero(others == end(others)))
 
 
 def _chunks(frames: Frames) -> Iterator[tuple[int, NDArray[Any]]]:

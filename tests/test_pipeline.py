@@ -232,6 +232,36 @@ def test_scale_is_that_of_numpy(shape, dtype):
     assert measured.flat == (low == high)
 
 
+def scaled(image, room=0.25):
+    return scaling.measure(image[None], 0.5, 99.5, room)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4", "f8"])
+def test_room_is_left_where_noise_is_not_cut_off(dtype):
+    rng = np.random.default_rng(0)
+    cases = {
+        (False, False): rng.normal(100, 10, (200, 200)),
+        (True, False): np.maximum(rng.normal(10, 10, (200, 200)), 0),
+        (False, True): np.minimum(rng.normal(240, 10, (200, 200)), 255),
+        (True, True): np.clip(rng.normal(128, 120, (200, 200)), 0, 255),
+    }
+    for cut, values in cases.items():
+        image = values.astype(dtype)
+        low, high = np.percentile(image.astype("f8"), (0.5, 99.5))
+        spare = 0.25 * (high - low)
+        wanted = low - spare * (not cut[0]), high + spare * (not cut[1])
+        np.testing.assert_allclose([scaled(image).low, scaled(image).high], wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("mean", [0.3, 1.0, 4.0])
+def test_counted_electrons_are_not_taken_for_a_cut(mean, dtype):
+    """Of their zeros many are true; beside brighter halves they were lowered."""
+    rng = np.random.default_rng(1)
+    counts = np.vstack([rng.poisson(mean, (100, 200)), rng.poisson(50, (100, 200))]).astype(dtype)
+    assert scaled(counts).low < 0
+
+
 def test_scale_of_sparse_counts_falls_back_to_the_extremes():
     for dtype in ("u1", "i4", "f4"):
         frames = np.zeros((1, 100, 100), dtype)
@@ -269,6 +299,39 @@ def test_huge_frames_need_no_second_copy(network):
         tracemalloc.stop()
         bands = 0 if dtype == "u2" else 100 * 900 * 4
         assert peak < image.nbytes + bands + 400_000
+
+
+class Recorder:
+    """A session of an identity that notes what it is shown."""
+
+    def __init__(self, family):
+        self.model = models.Model(**{**vars(models.load(IDENTITY)), "family": family})
+        self.seen = []
+
+    def run(self, batch):
+        self.seen.append((float(batch.min()), float(batch.max())))
+        return batch.copy()
+
+
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+@pytest.mark.parametrize(("family", "kept"), [("g", True), ("bbg-keep", True), ("sp", False), ("gsp", False)])
+def test_what_stands_out_is_not_shown_to_the_network_and_comes_back(family, kept, dtype):
+    """A network has not learned such values: it rings around them. Wild pixels do not come back if it removes them."""
+    image = np.random.default_rng(2).normal(1000, 20, (128, 128)).astype(dtype)
+    rows, columns = np.ogrid[:128, :128]
+    particle = (rows - 60) ** 2 + (columns - 60) ** 2 < 4**2
+    image[particle] = 20_000
+    image[20, 20] = 60_000
+    session = Recorder(family)
+    restored = next(pipeline.denoise_frames(image[None], session))
+    assert session.seen[0][0] > -pipeline.REACH
+    assert session.seen[0][1] <= 1 + pipeline.REACH
+    np.testing.assert_allclose(restored[particle], 20_000, rtol=1e-4)
+    rest = ~particle
+    rest[20, 20] = False
+    np.testing.assert_allclose(restored[rest], image[rest], atol=0.01)
+    assert (restored[20, 20] > 59_999) == kept
+    assert kept or restored[20, 20] < 1300
 
 
 def test_the_plan_of_the_pipeline_is_that_of_tiling(network):

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import warnings
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ import torch
 from onnx import numpy_helper
 from onnxscript import opset18
 
-from temclean import specimen
+from temclean import modelfile, pipeline, specimen
 from temclean.errors import ModelError
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
@@ -24,6 +25,10 @@ from temclean.training.network import Network, ResidualUNet
 OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4
 LARGEST_SCORE_CHANGE = 5e-5
+
+ROOM = {"g": 0.15, "gsp": 0.15, "bbg-keep": 0.15}
+"""Share of the range that the pipeline leaves at either end. ``sp`` gains nothing by it, and ``bbg`` has to know where
+the floor is: the background goes there."""
 
 SUMMARIES = {
     "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
@@ -157,12 +162,18 @@ def seen(data: dict[str, object]) -> str:
         graphene += " and from first principles, with vacancies and turned bonds"
     text = f"simulated: {graphene}; plane lattices of one to four species, isolated spots, amorphous films"
     if data.get("specimen") == "atoms":
-        return f"{text}; atoms bright on an even background"
-    return f"{text}, particles, grains, edges, even areas; atoms bright or dark"
+        return f"{text}{', nothing at all' if data.get('empty') else ''}; atoms bright on an even background"
+    text += ", particles, grains, edges, even areas"
+    if data.get("others"):
+        text += (
+            ", crystals and films in three dimensions, points, fringes, bands, boxes, cracks, boron nitride and MoS2"
+        )
+    return f"{text}; atoms bright or dark"
 
 
-def score(runner: Runner, family: str, count: int) -> dict[str, object]:
-    """Score an exported model on held-out images."""
+def score(path: Path, family: str, count: int) -> dict[str, object]:
+    """Score an exported model on held-out images, through all that ``temclean denoise`` does."""
+    runner = partial(pipeline.denoise, model=path, device="cpu")
     table = {f"{level:.2f}": evaluate.similarity(runner, family, level, count) for level in evaluate.LEVELS}
     return {
         "ms_ssim": {level: {key: round(value, 4) for key, value in row.items()} for level, row in table.items()},
@@ -188,7 +199,6 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
     whole = to_onnx(network)
     verify(network, Runner(whole))
     half = store_half(whole)
-    scores = score(Runner(half), name, count)
     for level in ("0.20", "0.30"):
         change = evaluate.similarity(Runner(whole), name, float(level), count)["all"]
         change -= evaluate.similarity(Runner(half), name, float(level), count)["all"]
@@ -200,9 +210,15 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
         "name": name,
         "family": name,
         "summary": SUMMARIES[name],
-        "levels": [0.05, 0.40],
+        "graph_sha256": modelfile.digest(modelfile.outline(half.SerializeToString())[0]),
+        "levels": list(recipe["data"]["levels"]),
         "pixel_sizes": list(recipe["data"]["pixel_sizes"]),
-        "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1]},
+        "normalisation": {
+            "method": "percentile",
+            "low": PERCENTILES[0],
+            "high": PERCENTILES[1],
+            "room": ROOM.get(name, 0.0),
+        },
         "multiple": network.multiple,
         "halo": halo(Runner(half), network, name),
         "training": {
@@ -214,14 +230,20 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
             "parameters": sum(weight.numel() for weight in network.parameters()),
         },
         "data": seen(recipe["data"]),
-        "scores": scores,
+        "scores": {},
         "licence": "BSD-3-Clause",
     }
     entry = half.metadata_props.add()
-    entry.key, entry.value = "temclean", json.dumps(metadata)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part")
-    part.write_bytes(half.SerializeToString())
+
+    def write(scores: dict[str, object]) -> None:
+        metadata["scores"] = scores
+        entry.key, entry.value = "temclean", json.dumps(metadata)
+        part.write_bytes(half.SerializeToString())
+
+    write({})
+    write(score(part, name, count))
     part.replace(out)
     return metadata
 
