@@ -80,6 +80,7 @@ class _Opened:
     pixels: ReadAhead
     scaling: Scaling
     digest: str
+    replace: bool
     began: float
     closing: ExitStack
 
@@ -183,6 +184,7 @@ def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Re
         foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
         if foreseen.status != "planned" or job.target is None:
             return foreseen
+        replace = os.path.lexists(job.target)
         folder = job.target.parent
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
@@ -195,7 +197,7 @@ def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Re
     except Exception as error:
         closing.close()
         return _failed(job, error)
-    return _Opened(job, image, pixels, scaling, digest, began, closing)
+    return _Opened(job, image, pixels, scaling, digest, replace, began, closing)
 
 
 def _denoise(
@@ -266,7 +268,7 @@ def _write(opened: _Opened, relay: Relay, session: Session, provenance: dict[str
         raise AssertionError(job)
     try:
         with opened.closing:
-            io.write(job.target, image, relay, provenance)
+            io.write(job.target, image, relay, provenance, replace=opened.replace)
     except Exception as error:
         return _failed(job, error, image.warnings)
     finally:

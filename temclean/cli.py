@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Everything heavy is imported by the command that needs it."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,6 +18,7 @@ from temclean import __version__
 from temclean.errors import DeviceError, FileError, ImageError, MissingExtraError, TemcleanError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+HELP_ASKED_FOR: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 CODES = {DeviceError: 3, FileError: FAILED, ImageError: FAILED}
 """Exit codes of errors that end a command; the other errors of temclean are bad usage."""
 
@@ -101,8 +103,8 @@ OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that a
 @click.option("-m", "--model", metavar="MODEL", required=True, help="A name from `temclean models`, or an ONNX file.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads [default: all cores].")
-@click.option("--tile", type=click.IntRange(min=32), metavar="PX", help="Side of a tile [default: chosen to fit].")
+@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
+@click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
@@ -128,10 +130,12 @@ def denoise(
     Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
     scale, pixel size and metadata. Files that temclean made are left out unless --include-results.
     """
-    from temclean import batch, jobs, models
+    from temclean import batch, jobs, models, pipeline
     from temclean.reporting import Reporter
 
     chosen = models.load(model)
+    if tile is not None:
+        pipeline.check_tile(chosen, tile)
     plan = jobs.plan(inputs, chosen.name, out, include_results=include_results, shard=shard)
     session = None if dry_run else models.open_session(chosen, device, threads)
     with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
@@ -271,6 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may have letters that its encoding lacks
@@ -283,20 +288,33 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say("interrupted; every file that was written is whole")
         return INTERRUPTED
     except click.ClickException as error:
-        _say(error.format_message())
+        if isinstance(error, HELP_ASKED_FOR):
+            click.echo(error.format_message(), err=True)
+        else:
+            _say(error.format_message())
         return USAGE
     except TemcleanError as error:
         _say(str(error))
         return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
     except OSError as error:
         if error.filename is not None:
-            raise
+            _say(f"{error.filename}: {error.strerror}")
+            return USAGE
         from temclean.reporting import abandon
 
         abandon(sys.stdout)
         if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
             _say(f"stdout cannot be written ({error.strerror or error})")
         return FAILED
+
+
+def _open_closed_streams() -> None:
+    """Let what nobody reads go nowhere; else a file that is opened later would take the place of stdout or stderr."""
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= 2:
+        number = os.open(os.devnull, os.O_RDWR)
+    os.close(number)
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
 
 
 def _say(text: str) -> None:

@@ -159,16 +159,18 @@ def write(
     image: Image,
     frames: Iterable[Array],
     provenance: Mapping[str, Any] | None = None,
+    *,
+    replace: bool = True,
 ) -> Path:
     """Write `frames` to `path` with the calibration and metadata of `image`, in the format that the suffix names.
 
     Frames are taken one by one; they are as many as ``image.pixels`` and of its shape, and their own dtype is kept.
-    The file appears under its name only when it is whole.
+    The file appears under its name only when it is whole; with ``replace`` it takes the place of one that is there.
 
     Raises
     ------
     FileError
-        The folder cannot be written, the disk is full, or the suffix is not one of ``WRITERS``.
+        The folder cannot be written, the disk is full, the suffix is not one of ``WRITERS``, or the file is there.
     ImageError
         The format cannot hold such pixels, or the frames do not fit `image`.
     """
@@ -185,31 +187,47 @@ def write(
         raise ImageError(f"{path}: there are no frames to write")
     dtype = np.asarray(first).dtype.newbyteorder("=")
     check_pixels(path, form, module, dtype, image)
-    with whole(path) as temporary, silence:
+    with whole(path, replace=replace) as temporary, silence:
         module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
     return path
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Yield a name to write a file under; it gets its own when all is well and on the disk, and is removed when not.
 
     Raises
     ------
-    FileError : it cannot be written.
+    FileError : it cannot be written; or, without ``replace``, another has its name by now.
     """
     temporary = path.with_name(f".{unfinished.stem(path)}.{unfinished.writer()}-{secrets.token_hex(4)}.part")
     try:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())  # or a power cut could leave the name without all of the content
-        temporary.replace(path)
+        if replace or not _claim(temporary, path):
+            temporary.replace(path)
+    except FileExistsError as error:
+        temporary.unlink()
+        raise FileError(f"{path}: another program has written it meanwhile; --overwrite replaces it") from error
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and not isinstance(error, TemcleanError):
             raise FileError(f"{path}: cannot be written ({first_line(error)}); {remedy(error, path)}") from error
         raise
+
+
+def _claim(temporary: Path, path: Path) -> bool:
+    """Give a file a name that none has yet, FileExistsError if one has; False where the disk has no links."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    temporary.unlink()
+    return True
 
 
 def check_pixels(path: Path, form: Format, module: ModuleType, dtype: np.dtype[Any], image: Image) -> None:

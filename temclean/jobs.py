@@ -53,13 +53,20 @@ def plan(
     Raises
     ------
     ParameterError
-        If there is no such shard, or the model's name cannot be part of a file name.
+        If there is no such shard, the model's name cannot be part of a file name, or ``out`` is of no use.
     """
     index, count = shard
     if not 1 <= index <= count:
         raise ParameterError(f"shard {index}/{count} does not exist: in I/N, I goes from 1 to N")
     if not model or Path(model).name != model:
         raise ParameterError(f"the model calls itself {model!r}, which cannot be part of a file name; rename it")
+    if out is not None and out.suffix.lower() not in io.WRITERS:
+        if out.is_file():
+            raise ParameterError(
+                f"{out} is a file; give a folder, or a name that ends in {', '.join(sorted(io.WRITERS))}"
+            )
+        if out.suffix.lower() in io.READERS and not out.is_dir():
+            raise ParameterError(f"{out}: temclean reads this format but does not write it; give a name in .tif")
     found = expand(names)
     left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
     chosen = [item for item in found if item.path not in left_out]

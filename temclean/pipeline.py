@@ -162,10 +162,16 @@ def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tilin
     else:
         side = tile // multiple * multiple
         sides = min(side, canvas[0]), min(side, canvas[1])
-        least = overlap + multiple
-        if side < min(least, max(canvas)):
-            raise ParameterError(f"tiles of {tile} pixels are too small for {model.name}: give {least} or more")
+        if side < max(canvas):
+            check_tile(model, tile)
     return tiling.plan(shape, sides, overlap, margin=model.halo, multiple=multiple)
+
+
+def check_tile(model: Model, tile: int) -> None:
+    """Refuse a side of tiles that leaves nothing between their halos; ParameterError says what is enough."""
+    least = 2 * model.halo + model.multiple
+    if tile < least:
+        raise ParameterError(f"tiles of {tile} pixels are too small for {model.name}: give {least} or more")
 
 
 def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = None) -> int:

@@ -50,7 +50,7 @@ def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
         row = [score.values[name] for name in METRICS]
         if not as_json:
             if not rows:
-                click.echo("".join(f"{title:>9}" for title in METRICS.values()) + "  test")
+                click.echo("".join(f" {title:>9}" for title in METRICS.values()) + "  test")
             click.echo(_numbers(row) + f"  {score.test}")
         rows.append(row)
     if len(rows) > 1 and not as_json:
@@ -65,7 +65,7 @@ def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"movie": str(movie), "css": list(values), "mean": mean}))
         return 0
-    click.echo("      CSS  frames")
+    click.echo("       CSS  frames")
     for index, value in enumerate(values):
         click.echo(_numbers([value]) + f"  {index} and {index + 1}")
     click.echo(_numbers([mean]) + "  mean")
@@ -120,7 +120,7 @@ def _score(model: "Model") -> float | None:
 
 
 def _numbers(values: Iterable[float | None]) -> str:
-    return "".join(f"{_number(value):>9}" for value in values)
+    return "".join(f" {_number(value):>9}" for value in values)
 
 
 def _number(value: float | None) -> str:

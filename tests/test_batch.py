@@ -81,6 +81,14 @@ class TestPlan:
         (tmp_path / "c.tif").mkdir()
         assert jobs.target(source, "sp", tmp_path / "c.tif", alone=True) == tmp_path / "c.tif" / "a_sp.tif"
 
+    def test_out_that_can_be_no_folder_is_refused(self, tmp_path: Path, image_file: ImageFile) -> None:
+        source = str(image_file(tmp_path / "a.tif"))
+        (tmp_path / "notes.txt").write_text("mine")
+        with pytest.raises(ParameterError, match=r"notes\.txt is a file; give a folder, or a name that ends in \.ali"):
+            jobs.plan([source], "sp", tmp_path / "notes.txt")
+        with pytest.raises(ParameterError, match=r"b\.dm3: temclean reads this format but does not write it"):
+            jobs.plan([source], "sp", tmp_path / "b.dm3")
+
     def test_a_format_that_cannot_be_written_becomes_tiff(self, tmp_path: Path) -> None:
         (tmp_path / "a.dm3").write_bytes(b"\0\0\0\3")
         assert jobs.target(tmp_path / "a.dm3", "sp") == tmp_path / "a_sp.tif"
@@ -275,7 +283,7 @@ class TestRun:
     def test_a_full_disk_is_one_line_a_file(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
     ) -> None:
-        def full(path: Path, image: io.Image, frames: Iterable[Array], provenance: Any) -> None:
+        def full(path: Path, image: io.Image, frames: Iterable[Array], provenance: Any, *, replace: bool) -> None:
             next(iter(frames))
             raise OSError(28, "No space left on device")
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from temclean.errors import DeviceError, MissingExtraError, ModelError
 Run = Callable[..., Any]
 ImageFile = Callable[..., Path]
 
+
+DRAWN = ["0000_clean.tif", "0000_columns.csv", "0000_noisy.tif", "manifest.json"]
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and terminals")
 
@@ -68,6 +71,11 @@ def test_version(run: Run) -> None:
         "denoise a.tif -m sp --shard x",
         "denoise a.tif -m sp --threads 0",
         "denoise a.tif -m sp --tile 8",
+        "denoise a.tif -m sp --tile 8 --dry-run",
+        "denoise a.tif -m sp --threads 99999999999",
+        "denoise a.tif -m sp -o a.dm4",
+        f"denoise a.tif -m {'a' * 300}",
+        f"models {'a' * 300}",
         "simulate",
         "simulate --noise fog",
         "simulate --noise g --level -1",
@@ -95,6 +103,20 @@ def test_bad_usage_is_one_line_and_2(run: Run, line: str, tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
+def test_alone_it_prints_its_help_in_lines(run: Run) -> None:
+    done = run()
+    assert done.out + done.err == run("--help").out
+
+
+@POSIX
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_with_closed_streams_it_does_its_work(tmp_path: Path, closed: str) -> None:
+    """As under some schedulers; a file that is opened later must not take the place of the stream."""
+    command = f"{shlex.quote(sys.executable)} -m temclean simulate --noise g --size 32 -o . {closed}"
+    assert subprocess.run(command, shell=True, cwd=tmp_path, timeout=60, check=False).returncode == 0
+    assert {path.name for path in tmp_path.iterdir()} == set(DRAWN)
+
+
 @pytest.mark.usefixtures("fake")
 class TestDenoise:
     def test_results_on_stdout_and_messages_on_stderr(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
@@ -103,6 +125,11 @@ class TestDenoise:
         assert done.code == 0
         assert done.out == f"{path} -> {tmp_path / 'a_sp.tif'}\n"
         assert done.err == "temclean: sp on cpu\n"
+
+    def test_a_name_that_no_disk_takes_is_one_line(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "-o", tmp_path / f"{'a' * 300}.tif")
+        assert done.code == 2
+        assert len(done.err.splitlines()) == 1
 
     def test_json_is_one_object_a_file(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif", frames=3)

@@ -775,6 +775,33 @@ def test_three_frames_that_tifffile_stored_as_colour_planes(tmp_path: Path) -> N
             assert "frames" in image.warnings[0]
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_npy_in_colour(tmp_path: Path, dtype: str, channels: int) -> None:
+    grey = counts(dtype)
+    np.save(tmp_path / "a.npy", np.repeat(grey[..., None], channels, axis=2))
+    with io.read(tmp_path / "a.npy") as image:
+        assert image.pixels.shape == grey.shape
+        np.testing.assert_allclose(image.pixels[0], grey, rtol=1e-6)
+        assert "luminance" in image.warnings[0]
+
+
+def test_what_another_program_wrote_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def frames() -> Iterator[np.ndarray]:
+        (tmp_path / "a.tif").write_bytes(b"theirs")
+        yield counts("u2")
+
+    image = io.Image.from_array(counts("u2"), None, None)
+    with pytest.raises(FileError, match="meanwhile; --overwrite replaces it"):
+        io.write(tmp_path / "a.tif", image, frames(), replace=False)
+    assert (tmp_path / "a.tif").read_bytes() == b"theirs"
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(95, "no links here")))
+    io.write(tmp_path / "b.tif", image, iter([counts("u2")]), replace=False)
+    io.write(tmp_path / "a.tif", image, iter([counts("u2")]))
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tif", "b.tif"}
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA", "1"])
 def test_png_in_colour(tmp_path: Path, mode: str) -> None:
     grey = counts("u1")

@@ -119,7 +119,7 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     source = image.container if isinstance(image.container, MrcContainer) else None
     unsigned = dtype == np.uint8
     if unsigned and not (source and image.pixels.dtype == np.uint8):
-        raise ImageError(f"{path.name}: MRC has no unsigned 8-bit values; write .tif")
+        raise ImageError("MRC has no unsigned 8-bit values; write .tif")
     header = source.header.copy() if source else _new_header(image)
     extended = source.extended if source else b""
     order: ByteOrder = source.order if source else "<"
