@@ -269,7 +269,7 @@ def shape_scene(rng: np.random.Generator, size: int, pixel_size: float) -> Speci
 
 
 def scene(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw anything: three times in four atoms, else shapes. What the shipped models were trained on."""
+    """Draw anything flat: three times in four atoms, else shapes. The shipped models saw it among others."""
     return (atoms_scene if rng.random() < 0.75 else shape_scene)(rng, size, pixel_size)
 
 

@@ -1,6 +1,7 @@
 """The shipped models on images that no training run has seen, through the pipeline as users run it."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("skimage", reason="the test extra is not installed")
 from scipy import ndimage
 
 from temclean import batch, metrics, models, pipeline, specimen
+from temclean.errors import ModelError
 from temclean.training import evaluate
 
 BARS = {
@@ -100,6 +102,51 @@ def test_flat_regions_keep_their_mean(restorers: dict[str, evaluate.Restore], fa
     for columns in (slice(16, 112), slice(144, 240)):
         region = clean[16:240, columns]
         assert abs(float(restored[16:240, columns].mean()) - float(region.mean())) < 0.005
+
+
+@pytest.mark.parametrize(("family", "least"), [("g", 0.005), ("sp", 0.005), ("bbg-keep", 0.005), ("gsp", 0.01)])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_the_quiet_floor_of_counted_electrons_keeps_its_mean(
+    restorers: dict[str, evaluate.Restore], family: str, least: float, dtype: str
+) -> None:
+    """As a share of the range; its noise is far weaker than that of the bright half, and was taken for a cut at 0."""
+    clean = np.full((256, 256), 4.0)
+    clean[:, 128:] = 180.0
+    restored = restorers[family](np.random.default_rng(3).poisson(clean).astype(dtype))
+    for columns, mean in ((slice(16, 112), 4.0), (slice(144, 240), 180.0)):
+        assert abs(float(restored[16:240, columns].mean()) - mean) < least * 176.0
+
+
+@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg-keep"])
+def test_a_bright_particle_rings_not(restorers: dict[str, evaluate.Restore], family: str) -> None:
+    rows, columns = np.ogrid[:256, :256]
+    distance = np.hypot(rows - 128, columns - 128)
+    image = np.random.default_rng(4).normal(np.where(distance < 8, 20_000.0, 1000.0), 30.0).astype("u2")
+    image[40, 40] = 65_000
+    restored = restorers[family](image).astype(float)
+    around = (distance > 10) & (distance < 60)
+    assert np.abs(restored[around] - 1000).max() < (200 if family != "sp" else 400)  # sp leaves the grain
+    assert abs(float(restored[distance < 6].mean()) - 20_000) < 100
+    beside = restored[36:45, 36:45]
+    assert (beside[4, 4] < 1400) == (family in ("sp", "gsp"))
+    beside[4, 4] = 1000
+    assert np.abs(beside - 1000).max() < 200
+
+
+@pytest.mark.parametrize("family", models.available())
+def test_nothing_is_invented_where_there_is_nothing(restorers: dict[str, evaluate.Restore], family: str) -> None:
+    for field in evaluate.empty_fields(family, 0.2, 2):
+        assert evaluate.invented(restorers[family](field), 0.2) == 0
+
+
+@pytest.mark.parametrize("name", models.available())
+def test_weights_are_small_and_tell_damage(tmp_path: Path, name: str) -> None:
+    content = bytearray(models.load(name).path.read_bytes())
+    assert len(content) < 4.5e6
+    content[len(content) // 3] ^= 64
+    (tmp_path / "damaged.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match="the network in it is damaged"):
+        models.load(tmp_path / "damaged.onnx")
 
 
 @pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg", "bbg-keep"])

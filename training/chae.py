@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from temclean import densities, noise, specimen
+from temclean import densities, noise, specimen, tiling
 from temclean.errors import FileError
 from temclean.training import evaluate, export
 from temclean.training.data import TRAINING_STRUCTURES
@@ -28,9 +28,6 @@ from temclean.training.train import commit
 
 FAMILIES = ("g", "sp", "gsp", "bbg")
 LEVELS = (0.10, 0.15, 0.20, 0.25)
-SHIFTS = (0, 8, 16, 24)
-"""Pixels by which each image is rolled along both axes, 0 for the image itself [R: a few pixels each]."""
-
 IMAGES = {2: 5, 3: 3, 4: 3}
 """How many images of k x k maps there are [R: five, three and three, of which five is the smallest, say]."""
 
@@ -111,9 +108,7 @@ class Patches:
 
     def __init__(self, family: str, seed: int, images: list[NDArray[np.float32]]) -> None:
         self.family, self.seed = family, seed
-        self.clean = np.concatenate(
-            [evaluate.patches(np.roll(image, (shift, shift), (0, 1))) for image in images for shift in SHIFTS]
-        )
+        self.clean = np.concatenate([evaluate.patches(shifted) for image in images for shifted in tiling.shifts(image)])
         order = np.random.Generator(np.random.PCG64([seed, 0])).permutation(len(self.clean) * len(LEVELS))
         cut = len(order) * 4 // 5
         self.training, self.validation = order[:cut], order[cut:]
@@ -224,7 +219,8 @@ def write(state: dict[str, Any], data: Patches, out: Path) -> float:
         "validation": round(found, 5),
     }
     onnx.helper.set_model_props(half, {"temclean": json.dumps(record)})
-    onnx.save(half, out)
+    onnx.save(half, out.with_suffix(".part"))
+    out.with_suffix(".part").replace(out)
     return found
 
 

@@ -141,6 +141,25 @@ def matched(found: NDArray[np.float64], wanted: NDArray[np.float64], distance: f
     return int((gaps.min(axis=1) <= distance).sum())
 
 
+def empty_fields(family: str, level: float, count: int, size: int = 512) -> Iterator[Array]:
+    """Yield noisy images of nothing: noise alone and an even grey, ``count`` draws of each.
+
+    Where the family has Gaussian noise, also of noise alone that is not cut off at 0.
+    """
+    for seed in range(FIRST_SEED, FIRST_SEED + count):
+        for grey in (0.0, 0.5):
+            yield distort(np.full((size, size), grey, np.float32), family, level, seed)
+        if family != "sp":
+            yield noise.apply(np.zeros((size, size), np.float32), noise.Gaussian(level, clip=False), seed)
+
+
+def invented(restored: Array, level: float) -> int:
+    """Count the spots in an image (H, W) that should have none: what rises 3 sigma of its noise above the median."""
+    from scipy import ndimage
+
+    return int(ndimage.label(restored - np.median(restored) > 3.0 * level)[1])
+
+
 def share_found(sought: Array, where: Array, spacing: float, prominence: float) -> tuple[int, int]:
     """Count the clear spots of one image, off its border, and how many of them the other image shows at all.
 

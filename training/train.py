@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from temclean import metrics
-from temclean.errors import FileError
+from temclean.errors import FileError, ParameterError
 from temclean.training.data import DataOptions, Pairs
 from temclean.training.network import WIDTHS, ResidualUNet
 
@@ -229,6 +229,13 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
             click.echo(f"step {step + 1}/{recipe.steps}  loss {mean:.5f}  {pace:.0f} crops/s", err=True)
 
 
+def check_data(checkpoint: Path, data: DataOptions) -> None:
+    """Refuse to go on from a checkpoint of other data, as its record would then be wrong."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if json.loads(state["recipe"])["data"] != json.loads(json.dumps(asdict(data))):
+        raise ParameterError(f"{checkpoint} saw other data or crops: give the same, or begin anew with --start")
+
+
 @click.command(name="train")
 @click.argument("recipe", type=click.Choice(list(RECIPES)))
 @click.option("--steps", type=click.IntRange(min=1), help="Updates [default: the recipe's].")
@@ -265,4 +272,7 @@ def main(
     chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate)
     if data.crop % 2 ** len(chosen.widths) or data.crop > data.scene:
         raise click.BadParameter(f"{data.crop} is not a multiple of {2 ** len(chosen.widths)} up to {data.scene}")
-    train(chosen, seed, out or CHECKPOINTS / f"{recipe}.pt", start, resume, threads, every)
+    target = out or CHECKPOINTS / f"{recipe}.pt"
+    if resume and target.exists():
+        check_data(target, data)
+    train(chosen, seed, target, start, resume, threads, every)
