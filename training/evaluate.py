@@ -32,9 +32,9 @@ def held_out(count: int, size: int, other: str = "scene") -> Iterator[tuple[str,
     """Yield ``count`` images of graphene, as a sum of atoms, and ``count`` of another specimen at each pixel size."""
     for place, pixel_size in enumerate(PIXEL_SIZES):
         for number in range(count):
-            for label, name in (("graphene", "graphene-atoms"), (other, other)):
+            for name in ("graphene-atoms", other):
                 seed = FIRST_SEED + 1000 * place + number
-                yield label, pixel_size, specimen.draw(name, size, pixel_size, seed)
+                yield name, pixel_size, specimen.draw(name, size, pixel_size, seed)
 
 
 def others(name: str, count: int, size: int = 256) -> Iterator[Array]:
@@ -88,7 +88,7 @@ def regional_brightness(truth: Array, restored: Array, window: int = 64) -> floa
 def similarity(restore: Restore, family: str, level: float, count: int = 4, size: int = 512) -> dict[str, float]:
     """Mean MS-SSIM of restored held-out images, over all and for each kind and pixel size.
 
-    Returns a dictionary with the keys ``all``, ``graphene``, ``scene``, ``graphene 0.05`` and so on. The other images
+    Returns a dictionary with the keys ``all``, ``graphene-atoms``, ``scene``, ``scene 0.05`` and so on. The other images
     of ``bbg`` are ``atoms``: what its noise hides of shapes and dark atoms is lost, and no measure of a model.
     """
     values: dict[str, list[float]] = {}

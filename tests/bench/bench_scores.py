@@ -43,7 +43,7 @@ def main() -> None:
             ours = score(partial(temclean.denoise, model=family, device="cpu"))
             other = ours["atoms" if family == "bbg" else "scene"]
             classical = "  ".join(f"{value:.4f}" for value in peers)
-            parts = f"({ours['graphene']:.4f}, {other:.4f})"
+            parts = f"({ours['graphene-atoms']:.4f}, {other:.4f})"
             print(f"{family:8} {level:5.2f}  {noisy:.4f}    {classical}    {ours['all']:.4f}   {parts}", flush=True)
 
 
