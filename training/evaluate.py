@@ -88,7 +88,7 @@ def regional_brightness(truth: Array, restored: Array, window: int = 64) -> floa
 def similarity(restore: Restore, family: str, level: float, count: int = 4, size: int = 512) -> dict[str, float]:
     """Mean MS-SSIM of restored held-out images, over all and for each kind and pixel size.
 
-    Returns a dictionary with the keys ``all``, ``graphene-atoms``, ``scene``, ``scene 0.05`` and so on. The other images
+    Returns a dictionary with the keys ``all``, ``graphene-atoms``, ``scene``, ``scene 0.05`` .... The other images
     of ``bbg`` are ``atoms``: what its noise hides of shapes and dark atoms is lost, and no measure of a model.
     """
     values: dict[str, list[float]] = {}
