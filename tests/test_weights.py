@@ -42,11 +42,11 @@ GRAPHENE = {
     "g": {0.036: (0.998, 0.996, 0.995), 0.10: (0.9959, 0.991, 0.988)},
     "sp": {0.036: (0.9975, 0.994, 0.990), 0.10: (0.998, 0.994, 0.990)},
     "gsp": {0.036: (0.996, 0.990, 0.985), 0.10: (0.992, 0.980, 0.965)},
-    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.994, 0.9895, 0.986)},
+    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.994, 0.990, 0.987)},
 }
 """Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2, 0.3 and 0.36, by Å a
 pixel. These are the goals or above, but for 0.996 of ``g``, which it reaches only to four decimals as the mean of two
-images, and for those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987), of which it reaches the first."""
+images, and for those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987), of which it reaches the first, and the last on this image."""
 
 
 @pytest.mark.parametrize("pixel_size", evaluate.GRAPHENE_PIXEL_SIZES)

@@ -10,7 +10,7 @@ run base --batch 8 --steps 13750 --rate 1e-3
 run gsp --start $checkpoints/base.pt --steps 211500 --rate 8e-4
 run g --start $checkpoints/base.pt --steps 227600 --rate 8e-4
 run sp --start $checkpoints/gsp.pt --steps 7250 --rate 8e-4
-run bbg --start $checkpoints/g.pt --steps 199450 --rate 8e-4
+run bbg --start $checkpoints/g.pt --steps 207450 --rate 8e-4
 run bbg-keep --start $checkpoints/g.pt --steps 9000 --rate 7e-4
 for name in g sp gsp bbg bbg-keep; do
     python -m temclean.training.export "$checkpoints/$name.pt" "$name"
