@@ -46,7 +46,7 @@ GRAPHENE = {
 }
 """Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2, 0.3 and 0.36, by Å a
 pixel. These are the goals or above, but for 0.996 of ``g``, which it reaches only to four decimals as the mean of two
-images, and for those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987), of which it reaches the first, and the last on this image."""
+images, and for those of ``bbg`` at 0.10 Å (0.994, 0.992, 0.987), of which it reaches the first and, here, the last."""
 
 
 @pytest.mark.parametrize("pixel_size", evaluate.GRAPHENE_PIXEL_SIZES)
