@@ -226,8 +226,8 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.digest,
     }
-    if pixels.dtype.kind in "iu" and 0 < scaling.high - scaling.low < FEW_STEPS:
-        steps = math.ceil(scaling.high - scaling.low)
+    steps = math.ceil(scaling.high - scaling.low - scaling.room)
+    if pixels.dtype.kind in "iu" and 0 < steps < FEW_STEPS:
         opened.image.warn(
             f"the result is rounded to whole numbers, of which the input spans but {steps}; give it as 32-bit floats"
         )

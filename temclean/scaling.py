@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,10 +34,14 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class Scaling:
-    """The intensities, in the image's own units, that become 0 and 1; equal where all pixels are."""
+    """The intensities, in the image's own units, that become 0 and 1; equal where all pixels are.
+
+    Of their distance, ``room`` is left below and above the percentiles that were measured.
+    """
 
     low: float
     high: float
+    room: float = field(default=0.0, compare=False)
 
     @property
     def flat(self) -> bool:
@@ -76,8 +80,8 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0) -> Scali
         raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
     few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
     scaling, cut = (_by_histogram if few else _by_sample)(frames, (low, high))
-    spare = room * (scaling.high - scaling.low)
-    scaling = Scaling(scaling.low - spare * (not cut[0]), scaling.high + spare * (not cut[1]))
+    below, above = (room * (scaling.high - scaling.low) * (not piled) for piled in cut)
+    scaling = Scaling(scaling.low - below, scaling.high + above, below + above)
     if not (math.isfinite(scaling.high - scaling.low) and (scaling.flat or _invertible(scaling))):
         raise ImageError(f"intensities from {scaling.low:g} to {scaling.high:g} span too much or too little: rescale")
     return scaling

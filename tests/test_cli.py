@@ -51,7 +51,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "load", load)
     monkeypatch.setattr(models, "open_session", open_session)
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=100.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=100.0, room=0.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
@@ -220,7 +220,7 @@ from types import SimpleNamespace
 from temclean import cli, models, pipeline, tiling
 models.load = lambda name: SimpleNamespace(name=name, sha256="5e55")
 models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None)
-pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=100.0)
+pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=100.0, room=0.0)
 pipeline.plan = lambda shape, *_: tiling.plan(shape, 1)
 def frames(pixels, session, **_):
     for index in range(len(pixels)):

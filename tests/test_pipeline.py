@@ -251,6 +251,7 @@ def test_room_is_left_where_noise_is_not_cut_off(dtype):
         spare = 0.25 * (high - low)
         wanted = low - spare * (not cut[0]), high + spare * (not cut[1])
         np.testing.assert_allclose([scaled(image).low, scaled(image).high], wanted, rtol=1e-6)
+        np.testing.assert_allclose(scaled(image).room, spare * (2 - sum(cut)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
