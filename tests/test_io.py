@@ -784,6 +784,9 @@ def test_npy_in_colour(tmp_path: Path, dtype: str, channels: int) -> None:
         assert image.pixels.shape == grey.shape
         np.testing.assert_allclose(image.pixels[0], grey, rtol=1e-6)
         assert "luminance" in image.warnings[0]
+    np.save(tmp_path / "b.npy", np.asfortranarray(np.load(tmp_path / "a.npy")))
+    with pytest.raises(ImageError, match=r"b\.npy: is in colour and in Fortran order; save numpy\.ascontiguousarray"):
+        io.read(tmp_path / "b.npy")
 
 
 def test_what_another_program_wrote_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

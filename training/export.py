@@ -105,7 +105,7 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class Runner:
-    """Restore one image with a model that is still in memory, normalised as the pipeline does."""
+    """Restore one image with a model that is still in memory, normalised as in training."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -42,7 +42,9 @@ def read(path: Path) -> Image:
         raise ImageError(f"{path}: holds {dtype.name} values, not an image; save integers or real numbers")
     warnings: list[str] = []
     order: type[RawFrames] | type[ColumnFrames] = ColumnFrames if fortran else RawFrames
-    if len(shape) == 3 and shape[-1] in {3, 4} and min(shape[:2]) > 4 and not fortran:
+    if len(shape) == 3 and shape[-1] in {3, 4} and min(shape[:2]) > 4:
+        if fortran:
+            raise ImageError(f"{path}: is in colour and in Fortran order; save numpy.ascontiguousarray of it")
         warnings.append("the image is in colour; its luminance is used")
         pixels = RawFrames(path, (1, shape[0], shape[1] * shape[2]), dtype, offset)
         frames: Frames = MappedFrames(
