@@ -26,7 +26,7 @@ OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4
 LARGEST_SCORE_CHANGE = 5e-5
 
-ROOM = {"g": 0.15, "gsp": 0.15, "bbg-keep": 0.15}
+ROOM = {"g": 0.15, "gsp": 0.2, "bbg-keep": 0.15}
 """Share of the range that the pipeline leaves at either end. ``sp`` gains nothing by it, and ``bbg`` has to know where
 the floor is: the background goes there."""
 
