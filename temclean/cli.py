@@ -130,8 +130,9 @@ def denoise(
     Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
     scale, pixel size and metadata. Files that temclean made are left out unless --include-results.
     """
-    from temclean import batch, jobs, models, pipeline
-    from temclean.reporting import Reporter
+    from temclean.commands import batch, jobs
+    from temclean.commands.progress import Reporter
+    from temclean.restoration import models, pipeline
 
     chosen = models.load(model)
     if tile is not None:
@@ -201,9 +202,9 @@ def simulate(
     CLEAN files, write STEM_noisy.tif: the noise is added to the image scaled to [0, 1] by its least and greatest value,
     and the result returned to the scale of the input, as float32.
     """
-    from temclean import manifest as book
-    from temclean import simulate as pairs
-    from temclean import tables
+    from temclean.commands import manifest as book
+    from temclean.commands import simulate as pairs
+    from temclean.commands import tables
 
     if manifest is not None:
         refuse_with("--from", ["clean", "family", "level", "settings", "count", "seed", *OF_SPECIMEN])
@@ -231,7 +232,7 @@ def score(truth: str | None, test: str | None, movie: Path | None, data_range: f
     Prints MAE, PSNR, SSIM and MS-SSIM; of a stack, their means over its frames. With --css, the CSS of each frame of
     MOVIE with the next.
     """
-    from temclean import scoring, tables
+    from temclean.commands import scoring, tables
 
     if movie is not None:
         if truth is not None:
@@ -247,8 +248,8 @@ def score(truth: str | None, test: str | None, movie: Path | None, data_range: f
 @AS_JSON
 def models(name: str | None, as_json: bool) -> None:
     """List the models, or print all that is known of one."""
-    from temclean import models as shelf
-    from temclean import tables
+    from temclean.commands import tables
+    from temclean.restoration import models as shelf
 
     loaded = [shelf.load(each) for each in ([name] if name else sorted(shelf.available()))]
     tables.print_models(loaded, as_json=as_json, full=name is not None)
@@ -263,8 +264,8 @@ def train() -> None:
 @AS_JSON
 def doctor(as_json: bool) -> int:
     """Say what works here and what does not, and why: build, providers, GPU, threads, formats."""
-    from temclean import doctor as practice
-    from temclean import tables
+    from temclean.commands import doctor as practice
+    from temclean.commands import tables
 
     return tables.print_findings(practice.examine(), as_json=as_json)
 
@@ -300,7 +301,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if error.filename is not None:
             _say(f"{error.filename}: {error.strerror}")
             return USAGE
-        from temclean.reporting import abandon
+        from temclean.commands.progress import abandon
 
         abandon(sys.stdout)
         if not isinstance(error, BrokenPipeError):  # then whoever read it has gone

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from temclean import __version__, cli, io, models, pipeline, tiling, unfinished
+from temclean import __version__, cli, io
 from temclean.errors import DeviceError, MissingExtraError, ModelError
+from temclean.io import temporary
+from temclean.restoration import models, pipeline, tiling
 
 Run = Callable[..., Any]
 ImageFile = Callable[..., Path]
@@ -217,7 +219,8 @@ class TestDenoise:
 SLOW = """
 import sys, time
 from types import SimpleNamespace
-from temclean import cli, models, pipeline, tiling
+from temclean import cli
+from temclean.restoration import models, pipeline, tiling
 models.load = lambda name: SimpleNamespace(name=name, sha256="5e55")
 models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None)
 pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=100.0, room=0.0)
@@ -287,7 +290,7 @@ class TestInterrupted:
             whole = contents(undisturbed)
             for name, data in contents(out).items():
                 assert name.endswith(".part") or data == whole[name]
-        (out / f".5_sp.tif.{unfinished.HOST}-{2**22 + 1}-00c0ffee.part").write_bytes(b"half")
+        (out / f".5_sp.tif.{temporary.HOST}-{2**22 + 1}-00c0ffee.part").write_bytes(b"half")
         assert finish("denoise", images, "-m", "sp", "-o", out, "--resume")[0] == 0
         assert contents(out) == contents(undisturbed)
 

@@ -19,8 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from temclean import densities, noise, specimen, tiling
+from temclean import noise, specimen
 from temclean.errors import FileError
+from temclean.restoration import tiling
+from temclean.specimen import densities
 from temclean.training import evaluate, export
 from temclean.training.data import TRAINING_STRUCTURES
 from temclean.training.network import Network

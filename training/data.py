@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temclean import densities, mtf, noise, postprocess, specimen
-from temclean.specimen import Specimen
+from temclean import noise, specimen
+from temclean.noise import mtf, postprocess
+from temclean.specimen import Specimen, densities
 from temclean.training.network import WIDTHS
 
 Array = NDArray[np.float32]
@@ -22,7 +23,7 @@ MULTIPLE = 2 ** len(WIDTHS)
 """The network takes sides that are multiples of this many pixels."""
 
 TRAINING_STRUCTURES = range(densities.COUNT - 1)
-"""Structures of :mod:`temclean.densities` that networks see; the last is kept for tests."""
+"""Structures of :mod:`temclean.specimen.densities` that networks see; the last is kept for tests."""
 
 OTHERS = {"hr": 0.45, "lr": 0.45, "bn": 0.05, "mos2": 0.05}
 """What ``scene`` does not draw, and how often each is drawn: the specimens of Lobato 2024 and more sheets."""

@@ -14,8 +14,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.atoms import BOND, disorder
 from temclean.errors import FileError
+from temclean.specimen.atoms import BOND, disorder
 
 Floats = NDArray[np.float64]
 
@@ -171,7 +171,7 @@ def structure(path: Path, settings: Settings, seed: int, number: int) -> bool:
 
 
 def pack(paths: list[Path], out: Path) -> None:
-    """Pack the planes at :data:`SHIPPED_HEIGHT` into one file for :mod:`temclean.densities`.
+    """Pack the planes at :data:`SHIPPED_HEIGHT` into one file for :mod:`temclean.specimen.densities`.
 
     Each map is stored as 16-bit steps from its least to its greatest density, which ``range`` keeps.
     """

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import densities, metrics, noise, specimen
-from temclean.atoms import BRAVAIS
-from temclean.textures import TEXTURES
+from temclean import metrics, noise, specimen
+from temclean.specimen import densities
+from temclean.specimen.atoms import BRAVAIS
+from temclean.specimen.textures import TEXTURES
 
 Array = NDArray[np.float32]
 Restore = Callable[[Array], Array]

@@ -16,8 +16,9 @@ import torch
 from onnx import numpy_helper
 from onnxscript import opset18
 
-from temclean import modelfile, pipeline, specimen
+from temclean import specimen
 from temclean.errors import ModelError
+from temclean.restoration import modelfile, pipeline
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
 from temclean.training.network import Network, ResidualUNet

@@ -92,7 +92,7 @@ class Microscope(Noise):
 
 @dataclass(frozen=True)
 class Tem(Microscope):
-    """A camera's noise, drawn from :data:`TEM`. Its blur belongs to the clean image: see :mod:`temclean.mtf`."""
+    """A camera's noise, drawn from :data:`TEM`. Its blur belongs to the clean image: see :mod:`temclean.noise.mtf`."""
 
     priors = TEM
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from temclean import models, pipeline
+from temclean.restoration import models, pipeline
 
 PEAK = """
 import sys
 import numpy as np
-from temclean import models, pipeline
+from temclean.restoration import models, pipeline
 size, model = int(sys.argv[1]), sys.argv[2]
 frames = np.empty((1, size, size), np.uint16)
 draw = np.random.default_rng(0)

@@ -43,7 +43,9 @@ import onnxruntime
 from scipy import ndimage
 
 import temclean
-from temclean import atoms, densities, metrics, models, noise, sheets, specimen
+from temclean import metrics, noise, specimen
+from temclean.restoration import models
+from temclean.specimen import atoms, densities, monolayers
 from temclean.training import evaluate
 
 LEVELS = {
@@ -251,7 +253,7 @@ def with_defects(pixel_size: float, seed: int) -> tuple[np.ndarray, dict[str, tu
 
     A defect is drawn as the difference that its own atoms make, which is far quicker than all of them anew.
     """
-    drawn, parts = sheets.draw(np.random.Generator(np.random.PCG64(seed)), SIZE, pixel_size)
+    drawn, parts = monolayers.draw(np.random.Generator(np.random.PCG64(seed)), SIZE, pixel_size)
     each = len(parts.positions) // len(drawn.positions)
     first = np.argmin(np.linalg.norm(drawn.positions - SIZE / 2, axis=1))
     second = np.argsort(np.linalg.norm(drawn.positions - drawn.positions[first], axis=1))[1]

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from temclean import models, pipeline
+from temclean.restoration import models, pipeline
 
 BAR = 40
 ROUNDS = 4

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from temclean import tiling
+from temclean.restoration import tiling
 
 TILE, OVERLAP = 256, 64
 ROUNDS = 15

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from temclean import densities, sheets
+from temclean.specimen import densities, monolayers
 from temclean.training.dft import HEIGHTS
 
 PIXEL_SIZE = 0.04
@@ -28,7 +28,7 @@ def sum_of_atoms(places: np.ndarray, positions: np.ndarray, cell: np.ndarray, he
     total = np.zeros(len(places))
     for shift in np.ndindex(3, 3):
         gaps = places[:, None] - positions - (np.array(shift) - 1) * cell
-        total += sheets.valence_density("C", np.hypot(np.linalg.norm(gaps, axis=-1), height)).sum(axis=1)
+        total += monolayers.valence_density("C", np.hypot(np.linalg.norm(gaps, axis=-1), height)).sum(axis=1)
     return total
 
 

@@ -17,7 +17,7 @@ from bench_graphene import PAPER, SEED, SIZE, network, spoiled, truth
 from PIL import Image, ImageDraw, ImageFont
 
 import temclean
-from temclean import models
+from temclean.restoration import models
 from temclean.training import evaluate
 
 LEVELS = (0.2, 0.36)

@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from temclean import io, mtf, noise, postprocess, specimen
+from temclean import io, noise, specimen
+from temclean.noise import mtf, postprocess
 
 SIDE = 256
 REAL = {

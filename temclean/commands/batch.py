@@ -1,0 +1,338 @@
+"""Denoise many files, with reading, running and writing side by side, and keep one record of each."""
+
+import hashlib
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from temclean import __version__, io
+from temclean.commands.jobs import Job
+from temclean.errors import FileError, TemcleanError
+from temclean.io import temporary
+from temclean.restoration import pipeline
+from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
+from temclean.restoration.models import Model, Session
+from temclean.restoration.scaling import Frames, Scaling
+
+AHEAD = 2
+"""Files that are opened before their turn, and results that may wait to be written."""
+
+SMALL = 2**26
+"""Bytes up to which an image is read as a whole before its turn."""
+
+LARGE = 2**24
+"""Bytes above which an image waits until the results before it are written, and is waited for."""
+
+FEW_STEPS = 20
+"""Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
+which is then above 1.4% of the contrast."""
+
+STRONG_NOISE = 0.6
+"""Noise over contrast (`pipeline.noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one input.
+
+    Attributes
+    ----------
+    status : ``done``; ``kept``, where an earlier run had done it; ``failed``; ``planned``, in a dry run.
+    error : why it failed, in one line.
+    warnings : what its reader, the network's result and its writer gave cause to say, a line each.
+    seconds : from opening the input to the finished result, waiting included.
+    """
+
+    input: str
+    output: str | None
+    status: Literal["done", "kept", "failed", "planned"]
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    device: str | None = None
+    seconds: float | None = None
+
+
+class Progress(Protocol):
+    """Who is told how far a run has come."""
+
+    def begin(self, job: Job, tiles: int) -> None:
+        """Start a file that takes so many tiles."""
+
+    def advance(self, tiles: int) -> None:
+        """Note that so many tiles of this file are done."""
+
+
+class InterruptedRunError(Exception):
+    """The run was given up before this file was whole."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    job: Job
+    image: io.Image
+    pixels: ReadAhead
+    scaling: Scaling
+    digest: str
+    replace: bool
+    began: float
+    closing: ExitStack
+
+
+def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
+    """Return what a run would do with a job: ``planned``, ``kept`` or ``failed``; nothing is written.
+
+    A result that is there already is kept with ``resume`` if this model made it of this input, or made again if it is
+    damaged; replaced with ``overwrite``; and otherwise in the way.
+    """
+    source = str(job.source)
+    if job.target is None or job.problem:
+        return Result(source, None, "failed", job.problem)
+    if os.path.lexists(job.target):
+        ours = resume and _is_result_of(job, job.target, model)
+        if ours and _is_whole(job.target):
+            return Result(source, str(job.target), "kept")
+        if not overwrite and not ours:
+            remedy = (
+                "is not what this model makes of this input; --overwrite replaces it"
+                if resume
+                else "exists; --overwrite replaces it, --resume keeps it"
+            )
+            return Result(source, None, "failed", f"{job.target} {remedy}")
+    return Result(source, str(job.target), "planned")
+
+
+def run(
+    jobs: Iterable[Job],
+    session: Session,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tile: int | None = None,
+    progress: Progress | None = None,
+) -> Generator[Result]:
+    """Denoise the jobs and yield a record of each, in their order; one that fails does not stop the others.
+
+    While one file runs, the next is being read and the last being written. Close the iterator to give up: every
+    result that is there is whole.
+
+    Parameters
+    ----------
+    overwrite, resume
+        As in :func:`foresee`.
+    tile
+        Side of a tile in pixels; None lets the pipeline choose.
+    progress
+        Is told about every file and tile.
+    """
+    jobs = list(jobs)
+    if resume:
+        temporary.clear(job.target for job in jobs if job.target)
+    reader = ThreadPoolExecutor(1, "temclean-read")
+    writer = ThreadPoolExecutor(1, "temclean-write")
+    waiting = iter(jobs)
+    opening: deque[Future[_Opened | Result]] = deque()
+    writing: deque[Future[Result]] = deque()
+    queue = FrameQueue(room=1)
+
+    def open_next() -> None:
+        for job in waiting:
+            opening.append(reader.submit(_open, job, session.model, overwrite, resume))
+            return
+
+    def written(room: int) -> Iterator[Result]:
+        while writing and (len(writing) > room or writing[0].done()):
+            yield writing.popleft().result()
+
+    try:
+        for _ in range(AHEAD):
+            open_next()
+        while opening:
+            opened = opening.popleft().result()
+            open_next()
+            if isinstance(opened, Result):
+                writing.append(_finished(opened))
+                yield from written(AHEAD)
+                continue
+            # Before and after what takes long or much memory, nothing is left waiting.
+            room = 0 if _size(opened.pixels) > LARGE else AHEAD
+            yield from written(room)
+            queue = FrameQueue(room=1)
+            writing.append(_denoise(opened, session, tile, queue, writer, progress))
+            yield from written(room)
+        yield from written(0)
+    finally:
+        queue.close(InterruptedRunError())
+        reader.shutdown(cancel_futures=True)
+        writer.shutdown(cancel_futures=True)
+        for future in opening:
+            if not future.cancelled() and isinstance(left := future.result(), _Opened):
+                left.closing.close()
+
+
+def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Result:
+    """Open the input of a job, and read it if it is small; fail now where its result could not be written."""
+    began = time.perf_counter()
+    closing = ExitStack()
+    try:
+        foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
+        if foreseen.status != "planned" or job.target is None:
+            return foreseen
+        replace = os.path.lexists(job.target)
+        folder = job.target.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise FileError(f"the folder {folder} is read-only; give another one with -o")
+        with job.source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        image = closing.enter_context(io.read(job.source))
+        pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
+        scaling = pipeline.scaling(pixels, model)
+    except Exception as error:
+        closing.close()
+        return _failed(job, error)
+    return _Opened(job, image, pixels, scaling, digest, replace, began, closing)
+
+
+def _denoise(
+    opened: _Opened,
+    session: Session,
+    tile: int | None,
+    queue: FrameQueue,
+    writer: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> Future[Result]:
+    """Run the network over the frames in this thread while another writes them."""
+    pixels, scaling = opened.pixels, opened.scaling
+    try:
+        cut = pipeline.plan((pixels.shape[-2], pixels.shape[-1]), session.model, tile)
+    except Exception as error:
+        opened.closing.close()
+        return _finished(_failed(opened.job, error, opened.image.warnings))
+    provenance = {
+        "temclean": __version__,
+        "model": session.model.name,
+        "model_sha256": session.model.sha256,
+        "device": session.device,
+        "tile": "x".join(map(str, cut.tile)),
+        "scaling_low": scaling.low,
+        "scaling_high": scaling.high,
+        "input": opened.job.source.name,
+        "input_sha256": opened.digest,
+    }
+    steps = math.ceil(scaling.high - scaling.low - scaling.room)
+    if pixels.dtype.kind in "iu" and 0 < steps < FEW_STEPS:
+        opened.image.warn(
+            f"the result is rounded to whole numbers, of which the input spans but {steps}; give it as 32-bit floats"
+        )
+    levels: list[float] = []
+    written = writer.submit(_write, opened, queue, session, provenance)
+    try:
+        advance = progress.advance if progress else None
+        if progress:
+            progress.begin(opened.job, len(pixels) * len(cut))
+        for frame in pipeline.denoise_frames(
+            pixels, session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
+        ):
+            queue.put(frame)
+        _warn_of_noise(opened.image, levels)
+        queue.close()
+    except QueueClosedError:
+        pass  # the writer has failed, and its record says why
+    except Exception as error:
+        queue.close(error)
+    return written
+
+
+def _warn_of_noise(image: io.Image, levels: Sequence[float]) -> None:
+    """Say that a model was given more noise than it knows, in how many frames, and what to do."""
+    strong = sum(level > STRONG_NOISE for level in levels)
+    if strong:
+        times = f"{max(levels):.1f}" if max(levels) < 10 else "over 10"
+        where = f" in {strong} of {len(levels)} frames" if len(levels) > 1 else ""
+        image.warn(
+            f"the noise is {times} of the contrast left{where}, more than any model has learned: "
+            "features may be invented or lost; average frames or take more dose"
+        )
+
+
+def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dict[str, object]) -> Result:
+    job, image = opened.job, opened.image
+    if job.target is None:
+        raise AssertionError(job)
+    try:
+        with opened.closing:
+            io.write(job.target, image, queue, provenance, replace=opened.replace)
+    except Exception as error:
+        return _failed(job, error, image.warnings)
+    finally:
+        queue.abandon()
+    return Result(
+        str(job.source),
+        str(job.target),
+        "done",
+        warnings=tuple(image.warnings),
+        shape=tuple(image.pixels.shape),
+        dtype=str(image.pixels.dtype),
+        device=session.device,
+        seconds=round(time.perf_counter() - opened.began, 4),
+    )
+
+
+def _finished(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
+
+
+def _failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
+    return Result(str(job.source), None, "failed", describe(error, job.source), tuple(warnings))
+
+
+def describe(error: Exception, path: Path) -> str:
+    """Return one line about an error, without the path if the line begins with it."""
+    if isinstance(error, TemcleanError):
+        text = str(error)
+    elif isinstance(error, OSError):
+        text = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    elif isinstance(error, MemoryError):
+        text = "not enough memory; close other programs or give a smaller --tile"
+    else:
+        text = f"unexpected {type(error).__name__}: {error}; please report it"
+    return " ".join(text.removeprefix(f"{path}: ").split())
+
+
+def _size(pixels: Frames) -> int:
+    return math.prod(pixels.shape) * pixels.dtype.itemsize
+
+
+def _is_result_of(job: Job, target: Path, model: Model) -> bool:
+    """Return whether the target was made by this model of this input, or is empty; whole or damaged."""
+    try:
+        if target.stat().st_size == 0:
+            return True
+        made = io.provenance(target)
+        if made is None or made.get("model_sha256") != model.sha256:
+            return False
+        with job.source.open("rb") as file:
+            return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
+    except (TemcleanError, OSError):
+        return False
+
+
+def _is_whole(target: Path) -> bool:
+    """Return whether a result opens and its last frame is there, which a failing disk or a copy cut short may undo."""
+    try:
+        with io.read(target) as made:
+            made.pixels[len(made.pixels) - 1]
+    except (TemcleanError, OSError):
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""Decide what is denoised and where each result goes, before anything is opened."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from temclean import io
+from temclean.commands.inputs import Found, expand
+from temclean.errors import ParameterError, TemcleanError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to denoise and where its result goes, or the reason why that cannot be."""
+
+    source: Path
+    target: Path | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs in order, and the inputs left out because temclean made them."""
+
+    jobs: tuple[Job, ...]
+    left_out: tuple[Path, ...] = ()
+
+
+def plan(
+    names: Sequence[str],
+    model: str,
+    out: Path | None = None,
+    *,
+    include_results: bool = False,
+    shard: tuple[int, int] = (1, 1),
+) -> Plan:
+    """Return which files are denoised and where their results go.
+
+    Parameters
+    ----------
+    names
+        Files, folders and globs.
+    model
+        Name of the model, which becomes part of every file name.
+    out
+        A folder; or, where there is one input and ``out`` has a suffix that can be written, the file itself.
+    include_results
+        Take temclean's own results for inputs too. Otherwise they are left out, so that a glob can be used twice.
+    shard
+        ``(i, n)``: the jobs dealt out to ``n`` machines, the hand of the ``i``-th, counted from 1.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such shard, the model's name cannot be part of a file name, or ``out`` is of no use.
+    """
+    index, count = shard
+    if not 1 <= index <= count:
+        raise ParameterError(f"shard {index}/{count} does not exist: in I/N, I goes from 1 to N")
+    if not model or Path(model).name != model:
+        raise ParameterError(f"the model calls itself {model!r}, which cannot be part of a file name; rename it")
+    if out is not None and out.suffix.lower() not in io.WRITERS:
+        if out.is_file():
+            raise ParameterError(
+                f"{out} is a file; give a folder, or a name that ends in {', '.join(sorted(io.WRITERS))}"
+            )
+        if out.suffix.lower() in io.READERS and not out.is_dir():
+            raise ParameterError(f"{out}: temclean reads this format but does not write it; give a name in .tif")
+    found = expand(names)
+    left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
+    chosen = [item for item in found if item.path not in left_out]
+    jobs = [_job(item, model, out, alone=len(chosen) == 1) for item in chosen]
+    return Plan(
+        jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
+        left_out=tuple(item.path for item in found if item.path in left_out),
+    )
+
+
+def target(source: Path, model: str, out: Path | None = None, *, alone: bool = False) -> Path:
+    """Return where the result of ``source`` goes: ``STEM_MODEL.EXT``, beside it or in the folder ``out``.
+
+    ``alone`` says that there is no other input, so that ``out`` may be the file itself.
+    """
+    if out is not None and alone and out.suffix.lower() in io.WRITERS and not out.is_dir():
+        return out
+    folder = source.parent if out is None else out
+    return folder / f"{source.stem}_{model}{io.output_suffix(source)}"
+
+
+def is_result(path: Path) -> bool:
+    """Return whether temclean made this file; one that cannot be read is for its reader to complain about."""
+    try:
+        return io.provenance(path) is not None
+    except (TemcleanError, OSError):
+        return False
+
+
+def _job(item: Found, model: str, out: Path | None, *, alone: bool) -> Job:
+    if item.problem:
+        return Job(item.path, None, item.problem)
+    return Job(item.path, target(item.path, model, out, alone=alone))
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
+    """Keep one input from being written over, and two results from landing on one name: the first input has it."""
+    sources = {_key(job.source): job.source for job in jobs if job.target}
+    taken: dict[str, Path] = {}
+    for job in jobs:
+        if job.target is None:
+            yield job
+            continue
+        key = _key(job.target)
+        first = taken.setdefault(key, job.source)
+        if key in sources:
+            problem = f"its result would be written over the input {sources[key]}; give another -o"
+            yield replace(job, problem=problem)
+        elif first != job.source:
+            yield replace(job, problem=f"its result {job.target} is that of {first} too; denoise it with another -o")
+        else:
+            yield job
+
+
+def _key(path: Path) -> str:
+    return os.path.normcase(os.path.realpath(path))

@@ -1,0 +1,141 @@
+"""Tell the user what ``temclean denoise`` does: results on stdout, messages and a bar on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import partial
+from types import TracebackType
+from typing import Any, TextIO
+
+import click
+
+from temclean.commands.batch import Result
+from temclean.commands.jobs import Job, Plan
+
+MANY_TILES = 8
+"""Tiles from which on a file has a bar of its own."""
+
+NAMED = 20
+"""Failed inputs that the summary names at most."""
+
+
+def abandon(stream: TextIO) -> None:
+    """Send to nowhere what a stream still holds and gets, as it cannot be written and Python flushes it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class Reporter:
+    """Prints the records of a run, and a progress bar if stderr is a terminal.
+
+    Parameters
+    ----------
+    plan
+        What is to be done.
+    as_json
+        Print the records as JSON, one a line.
+    dry_run
+        Nothing is being done, so there is no bar.
+    """
+
+    def __init__(self, plan: Plan, *, as_json: bool, dry_run: bool = False) -> None:
+        self._plan = plan
+        self._as_json = as_json
+        self._files: Any = None
+        self._tiles: Any = None
+        self._lost = False
+        if not dry_run and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = partial(tqdm, file=sys.stderr, leave=False, dynamic_ncols=True)
+            self._files = self._bar(total=len(plan.jobs), unit="file")
+
+    def announce(self, model: str, device: str, note: str | None = None) -> None:
+        """Say which device was taken."""
+        self._say(f"temclean: {model} on {device}" + (f" ({note})" if note else ""))
+
+    def report(self, results: Iterable[Result]) -> int:
+        """Print each record as it comes and a summary, and return the exit code."""
+        done, failed = 0, []
+        for result in results:
+            self._end_tiles()
+            for warning in result.warnings:
+                self._say(f"{result.input}: warning: {warning}")
+            if result.status == "failed":
+                failed.append(result.input)
+                self._say(f"{result.input}: {result.error}")
+            else:
+                done += 1
+            if self._as_json:
+                self._print(json.dumps(asdict(result)))
+            elif result.status != "failed":
+                kept = {"kept": " (kept)", "planned": " (dry run)"}.get(result.status, "")
+                self._print(f"{result.input} -> {result.output}{kept}")
+            if self._files is not None:
+                self._files.update()
+        self._end()
+        self._summarise(done, failed)
+        return 1 if failed or self._lost else 0
+
+    def begin(self, job: Job, tiles: int) -> None:
+        """Start a file."""
+        if self._files is None:
+            return
+        self._files.set_postfix_str(job.source.name)
+        self._end_tiles()
+        if tiles >= MANY_TILES:
+            self._tiles = self._bar(total=tiles, unit="tile", position=1)
+
+    def advance(self, tiles: int) -> None:
+        """Note that so many tiles are done."""
+        if self._tiles is not None:
+            self._tiles.update(tiles)
+
+    def _summarise(self, done: int, failed: list[str]) -> None:
+        if left_out := len(self._plan.left_out):
+            few = ", ".join(str(path) for path in self._plan.left_out[:3]) + (", ..." if left_out > 3 else "")
+            self._say(f"temclean: left out what temclean made: {few} ({left_out}); --include-results takes it")
+        if failed and done + len(failed) > 1:
+            names = ", ".join(failed[:NAMED]) + (f" and {len(failed) - NAMED} more" if len(failed) > NAMED else "")
+            self._say(f"temclean: {len(failed)} of {done + len(failed)} failed: {names}")
+
+    def _say(self, line: str) -> None:
+        self._write(line, err=True)
+
+    def _print(self, line: str) -> None:
+        self._write(line, err=False)
+
+    def _write(self, line: str, *, err: bool) -> None:
+        try:
+            if self._files is None:
+                click.echo(line, err=err)
+            else:
+                with self._files.external_write_mode(file=sys.stderr):
+                    click.echo(line, err=err)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # such as a full disk that stdout goes to; the files are worth more than their names
+            abandon(sys.stderr if err else sys.stdout)
+            self._lost = True
+            if not err:
+                self._say(f"temclean: stdout cannot be written ({error.strerror}); the files are done all the same")
+
+    def _end_tiles(self) -> None:
+        if self._tiles is not None:
+            self._tiles.close()
+            self._tiles = None
+
+    def _end(self) -> None:
+        self._end_tiles()
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()

@@ -1,0 +1,158 @@
+"""Print what the commands other than ``denoise`` have to say: tables for people, JSON lines for programs."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from temclean.commands.doctor import Finding
+    from temclean.commands.manifest import Outcome
+    from temclean.commands.scoring import Score
+    from temclean.restoration.models import Model
+
+SCORED_AT = "0.20"
+"""Noise level of the score that the table of models shows."""
+
+METRICS = {"mae": "MAE", "psnr": "PSNR/dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
+
+
+def print_outcomes(outcomes: "Iterable[Outcome]", *, as_json: bool) -> int:
+    """Print what ``simulate`` made, and return the exit code."""
+    failed = 0
+    for outcome in outcomes:
+        if outcome.error:
+            failed += 1
+            click.echo(f"{outcome.clean}: {outcome.error}", err=True)
+        if as_json:
+            click.echo(json.dumps(asdict(outcome)))
+        elif not outcome.error:
+            click.echo(f"{outcome.clean} -> {outcome.noisy}")
+    return 1 if failed else 0
+
+
+def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
+    """Print the metrics of each pair as it comes, the means of several at the end, and return the exit code."""
+    failed = 0
+    rows: list[list[float | None]] = []
+    for score in scores:
+        if as_json:
+            click.echo(json.dumps(score.record()))
+        if score.values is None:
+            failed += 1
+            error = str(score.error)
+            named = error if error.startswith(f"{score.truth}: ") else f"{score.test or score.truth}: {error}"
+            click.echo(named, err=True)
+            continue
+        row = [score.values[name] for name in METRICS]
+        if not as_json:
+            if not rows:
+                click.echo("".join(f" {title:>9}" for title in METRICS.values()) + "  test")
+            click.echo(_numbers(row) + f"  {score.test}")
+        rows.append(row)
+    if len(rows) > 1 and not as_json:
+        columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
+        click.echo(_numbers([sum(column) / len(column) if column else None for column in columns]) + "  mean")
+    return 1 if failed else 0
+
+
+def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
+    """Print the CSS of consecutive frames and its mean, and return the exit code."""
+    mean = sum(values) / len(values)
+    if as_json:
+        click.echo(json.dumps({"movie": str(movie), "css": list(values), "mean": mean}))
+        return 0
+    click.echo("       CSS  frames")
+    for index, value in enumerate(values):
+        click.echo(_numbers([value]) + f"  {index} and {index + 1}")
+    click.echo(_numbers([mean]) + "  mean")
+    return 0
+
+
+def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool) -> None:
+    """Print a table of models, or all that is known of each."""
+    if as_json:
+        for model in models:
+            click.echo(json.dumps(_record(model)))
+    elif full:
+        for model in models:
+            click.echo("\n".join(_outline(_record(model))))
+    else:
+        rows = [("model", "noise", "levels", "pixel size", f"MS-SSIM at {SCORED_AT}", "licence", "what for")]
+        rows += [
+            (
+                model.name,
+                model.family,
+                _interval(model.levels),
+                _interval(model.pixel_sizes) + " Å",
+                _number(_score(model)),
+                model.licence,
+                model.summary,
+            )
+            for model in models
+        ]
+        click.echo("\n".join(_aligned(rows)))
+
+
+def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
+    """Print what ``doctor`` found, and return the exit code: 1 if nothing can be denoised here."""
+    found = list(findings)
+    if as_json:
+        click.echo(json.dumps({finding.name: asdict(finding) for finding in found}))
+    else:
+        click.echo("\n".join(_aligned([(finding.verdict, finding.name, finding.detail) for finding in found])))
+    return 1 if any(finding.verdict == "broken" for finding in found) else 0
+
+
+def _record(model: "Model") -> dict[str, object]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(model).items()}
+
+
+def _score(model: "Model") -> float | None:
+    """Return the mean MS-SSIM on held-out images, if the model says so."""
+    try:
+        return float(model.scores["ms_ssim"][SCORED_AT]["all"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _numbers(values: Iterable[float | None]) -> str:
+    return "".join(f" {_number(value):>9}" for value in values)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    # Four decimals would not show these as they are.
+    odd = abs(value) >= 1000 or 0 < abs(value) < 0.001
+    return f"{value:.4g}" if odd else f"{value:.4f}"
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return " to ".join(f"{bound:g}" for bound in bounds)
+
+
+def _outline(record: dict[str, object], indent: str = "") -> Iterator[str]:
+    """Yield a record as lines, what lies deeper further to the right."""
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from _outline(value, indent + "  ")
+        elif isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
+            for number, each in enumerate(value, 1):
+                yield from _outline({f"{name} {number}": each}, indent)
+        elif isinstance(value, list | tuple):
+            yield f"{indent}{name}: {', '.join(map(str, value))}"
+        else:
+            yield f"{indent}{name}: {value}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines with their columns aligned; the last column may be as long as it likes."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return [
+        "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]

@@ -1,0 +1,283 @@
+"""Which formats there are, and how a file of any of them is opened and written.
+
+What a format can hold beyond its pixels is kept; where it can't be written, the result is a TIFF that Fiji and HyperSpy
+read with the right pixel size. Each format's own rules are in its module.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module, util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from temclean.errors import FileError, ImageError, MissingExtraError, TemcleanError
+from temclean.io.image import Array, Frames, Image
+from temclean.io.messages import first_line, reading, silence
+from temclean.io.temporary import stem, writer
+
+__all__ = ["FORMATS", "READERS", "WRITERS", "Format", "Frames", "Image", "output_suffix", "provenance", "read", "write"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: its module has ``read``, and ``write`` and ``provenance`` where it can be written."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    module: str
+    reader: str = ""
+    """The module that reads it, if not `module`."""
+    writes: bool = False
+    needs: str | None = None
+    """Module that has to be installed."""
+    extra: str | None = None
+    """Extra of temclean that brings it."""
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be read here and now."""
+        return self.needs is None or util.find_spec(self.needs) is not None
+
+    def load(self, part: str = "reader") -> ModuleType:
+        """Import the module that reads or writes it."""
+        name = self.reader if part == "reader" and self.reader else self.module
+        try:
+            with silence:
+                return import_module(f"temclean.io.{name}")
+        except ImportError as error:
+            if isinstance(error, MissingExtraError):
+                raise
+            raise MissingExtraError(
+                f"{self.name} files cannot be read: {first_line(error)}; install temclean again"
+            ) from error
+
+
+TIFF = Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff.writer", reader="tiff.reader", writes=True)
+PNG = Format("PNG", (".png",), "png", writes=True)
+MRC = Format("MRC", (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"), "mrc", writes=True)
+NPY = Format("NumPy", (".npy",), "npy", writes=True)
+DM = Format("DigitalMicrograph", (".dm3", ".dm4"), "dm")
+SER = Format("TIA", (".ser", ".emi"), "ser")
+HDF5 = Format("EMD (Velox, NCEM) and HyperSpy", (".emd", ".hspy"), "hdf5", needs="h5py", extra="em")
+
+FORMATS: tuple[Format, ...] = (TIFF, PNG, MRC, NPY, DM, SER, HDF5)
+READERS: dict[str, Format] = {suffix: one for one in FORMATS for suffix in one.suffixes}
+WRITERS: dict[str, Format] = {suffix: one for suffix, one in READERS.items() if one.writes}
+
+# How files begin, whatever their names say.
+_MAGIC: tuple[tuple[bytes, Format], ...] = (
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
+    (b"II+\0", TIFF),
+    (b"MM\0+", TIFF),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"\x93NUMPY", NPY),
+    (b"\x89HDF\r\n\x1a\n", HDF5),
+    (b"\0\0\0\3", DM),
+    (b"\0\0\0\4\0\0\0\0", DM),
+    (b"II\x97\1", SER),
+    (b"JK", SER),
+)
+_FOREIGN = {
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"BM": "a BMP picture",
+    b"%PDF": "a PDF document",
+    b"PK\3\4": "a ZIP archive",
+    b"\x1f\x8b": "gzip-compressed",
+    b"BZh": "bzip2-compressed",
+}
+_HEAD = 212
+
+
+def read(path: str | os.PathLike[str]) -> Image:
+    """Open an image file; its frames are read when they are asked for.
+
+    The content decides what the file is, not its name.
+
+    Raises
+    ------
+    FileError
+        It is missing, a folder, unreadable, or no image file at all.
+    ImageError
+        It is damaged, cut short, or holds no image.
+    MissingExtraError
+        It needs an optional package.
+    """
+    path = Path(path)
+    with reading(path):
+        image: Image = identify(path).load().read(path)
+    return image
+
+
+def identify(path: Path) -> Format:
+    """Return the format of a file by its content, and by its name where the content does not tell."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise FileError(f"{path}: is empty; copy it again from its source")
+    named = READERS.get(path.suffix.lower())
+    for magic, one in _MAGIC:
+        # Short magics could begin any old MRC file: there the name decides.
+        if head.startswith(magic) and (len(magic) > 4 or one is TIFF or one is named or named is None):
+            return one
+    if head[208:212] == b"MAP " or named is MRC:
+        return MRC
+    for magic, what in _FOREIGN.items():
+        if head.startswith(magic):
+            raise FileError(f"{path}: is {what}, which temclean does not read; save it as TIFF or PNG")
+    for magic, one in _MAGIC:
+        if head.startswith(magic):
+            return one
+    if named is not None:
+        raise FileError(f"{path}: is not the {named.name} file that its name says, or is damaged; copy it again")
+    raise FileError(f"{path}: is no image that temclean reads; name one of {', '.join(sorted(READERS))}")
+
+
+def output_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the suffix for a result of `path`: its own where that format can be written and is what the file is."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    try:
+        found: Format | None = identify(path)
+    except OSError:
+        found = READERS.get(suffix)
+    if found is None or not found.writes:
+        return ".tif"
+    return suffix if WRITERS.get(suffix) is found else found.suffixes[0]
+
+
+def write(
+    path: str | os.PathLike[str],
+    image: Image,
+    frames: Iterable[Array],
+    provenance: Mapping[str, Any] | None = None,
+    *,
+    replace: bool = True,
+) -> Path:
+    """Write `frames` to `path` with the calibration and metadata of `image`, in the format that the suffix names.
+
+    Frames are taken one by one; they are as many as ``image.pixels`` and of its shape, and their own dtype is kept.
+    The file appears under its name only when it is whole; with ``replace`` it takes the place of one that is there.
+
+    Raises
+    ------
+    FileError
+        The folder cannot be written, the disk is full, the suffix is not one of ``WRITERS``, or the file is there.
+    ImageError
+        The format cannot hold such pixels, or the frames do not fit `image`.
+    """
+    path = Path(path)
+    form = WRITERS.get(path.suffix.lower())
+    if form is None:
+        raise FileError(f"{path}: this format cannot be written; name one of {', '.join(sorted(WRITERS))}")
+    text = None if provenance is None else json.dumps(dict(provenance), separators=(",", ":"))
+    iterator = iter(frames)
+    with silence:
+        module = form.load("writer")
+    first = next(iterator, None)
+    if first is None:
+        raise ImageError(f"{path}: there are no frames to write")
+    dtype = np.asarray(first).dtype.newbyteorder("=")
+    check_pixels(path, form, module, dtype, image)
+    with whole(path, replace=replace) as temporary, silence:
+        module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
+    return path
+
+
+@contextmanager
+def whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Yield a name to write a file under; it gets its own when all is well and on the disk, and is removed when not.
+
+    Raises
+    ------
+    FileError : it cannot be written; or, without ``replace``, another has its name by now.
+    """
+    temporary = path.with_name(f".{stem(path)}.{writer()}-{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the name without all of the content
+        if replace or not _claim(temporary, path):
+            temporary.replace(path)
+    except FileExistsError as error:
+        temporary.unlink()
+        raise FileError(f"{path}: another program has written it meanwhile; --overwrite replaces it") from error
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and not isinstance(error, TemcleanError):
+            raise FileError(f"{path}: cannot be written ({first_line(error)}); {remedy(error, path)}") from error
+        raise
+
+
+def _claim(temporary: Path, path: Path) -> bool:
+    """Give a file a name that none has yet, FileExistsError if one has; False where the disk has no links."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    temporary.unlink()
+    return True
+
+
+def check_pixels(path: Path, form: Format, module: ModuleType, dtype: np.dtype[Any], image: Image) -> None:
+    """Refuse pixels that the format cannot hold."""
+    code = f"{dtype.kind}{dtype.itemsize}"
+    if code not in module.DTYPES:
+        raise ImageError(f"{path}: {form.name} cannot hold {dtype.name} values; write .tif")
+    if form is PNG and len(image.pixels) != 1:
+        raise ImageError(f"{path}: PNG holds one image, not {len(image.pixels)} frames; write .tif")
+
+
+def checked(path: Path, image: Image, first: Array, rest: Iterator[Array]) -> Iterator[Array]:
+    """Yield the frames, each of the shape that `image` has, and as many."""
+    expected, count = image.pixels.shape[-2:], len(image.pixels)
+    frame: Array | None = first
+    done = 0
+    while frame is not None:
+        if frame.shape != expected or frame.dtype != first.dtype:
+            raise ImageError(
+                f"{path}: frame {done} is {frame.shape} {frame.dtype}, not {expected} {first.dtype}; "
+                "a stack has frames of one kind"
+            )
+        if done == count:
+            raise ImageError(f"{path}: there are more than the {count} frames of the source")
+        yield frame
+        done += 1
+        frame = next(rest, None)
+    if done < count:
+        raise ImageError(f"{path}: there are {done} frames, {count} are needed")
+
+
+def remedy(error: OSError, path: Path) -> str:
+    """Return what to do about a file that could not be written."""
+    import errno
+
+    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
+        return "make room on the disk or write elsewhere"
+    if isinstance(error, FileNotFoundError) and not path.parent.exists():
+        return f"make the folder {path.parent} first"
+    return "write to another folder, or close the program that holds the file"
+
+
+def provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return what temclean noted in a result of its own, or None for any other file, a damaged or missing one too."""
+    path = Path(path)
+    try:
+        with reading(path):
+            form = identify(path)
+            text = form.load().provenance(path) if form.writes else None
+            found = json.loads(text) if text else None
+    except (TemcleanError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,246 @@
+"""Read TIFF: stacks, every integer and float type, and the calibration of whichever program wrote it."""
+
+import math
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from temclean.errors import ImageError
+from temclean.io.image import (
+    Array,
+    Frames,
+    Image,
+    MappedFrames,
+    RawFrames,
+    check_claim,
+    frame_bytes,
+    luminance,
+    native,
+    stack_axes,
+)
+from temclean.io.messages import damaged, silence
+from temclean.io.tiff import codecs, pages, tags
+from temclean.io.tiff.structure import check_chain, choose_series, lost_tags, stack_shape
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
+
+with silence:
+    import tifffile
+
+RGB, PALETTE, YCBCR = 2, 3, 6
+
+
+class PageFrames(Frames):
+    """Frames of a file whose pages are compressed, tiled or scattered; (H, W, S) where a pixel has samples."""
+
+    holds_file = True
+
+    def __init__(
+        self, path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]
+    ) -> None:
+        page = series.keyframe
+        super().__init__(path, shape, np.dtype(page.dtype))
+        self.file = file
+        self.series = series
+        self.lock = threading.Lock()
+        self.layout = page_layout(path, tiff, page)
+        self.stored = page_bytes(path, series.pages[0], path.stat().st_size)
+        self.claimed = frame_bytes(self.shape, self.dtype, page.samplesperpixel)
+        check_claim(path, self.claimed, self.stored)
+        page_bytes(path, series.pages[len(self) - 1], path.stat().st_size)
+
+    def frame(self, index: int) -> Array:
+        with self.lock:
+            page = self.series.pages[index]
+            if page is None:
+                raise damaged(self.path, f"frame {index} is missing")
+            if self.layout is None:
+                return native(self._by_tifffile(page))
+            offsets, counts = page.dataoffsets, page.databytecounts
+        planes = codecs.read_page(self.path, self.layout, offsets, counts)
+        frame = planes.transpose(1, 2, 0, 3).reshape(*planes.shape[1:3], -1) if len(planes) > 1 else planes[0]
+        return frame[..., 0] if frame.shape[-1] == 1 else frame
+
+    def _by_tifffile(self, page: Any) -> Array:
+        try:
+            frame: Array = page.asarray()
+        except (ValueError, NotImplementedError, ImportError) as error:
+            if "imagecodecs" in str(error) or isinstance(error, NotImplementedError):
+                name = getattr(self.series.keyframe.compression, "name", self.series.keyframe.compression)
+                raise ImageError(
+                    f"{self.path}: is compressed with {name}; run `pip install imagecodecs`, or save it uncompressed"
+                ) from error
+            raise
+        return np.moveaxis(frame, 0, -1) if self.series.keyframe.planarconfig == 2 and frame.ndim == 3 else frame
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class PlaneFrames(Frames):
+    """The planes of pages that hold a frame in each."""
+
+    def __init__(self, path: Path, frames: Frames, planes: int) -> None:
+        super().__init__(path, (*frames.shape[:-2], planes, *frames.shape[-2:]), frames.dtype)
+        self.pages, self.planes = frames, planes
+        self.holds_file = frames.holds_file
+
+    def frame(self, index: int) -> Array:
+        return np.ascontiguousarray(self.pages.frame(index // self.planes)[..., index % self.planes])
+
+    def close(self) -> None:
+        self.pages.close()
+
+
+def read(path: Path) -> Image:
+    """Open a TIFF file."""
+    # tifffile leaves a file of its own open when its header is damaged.
+    file = path.open("rb")
+    try:
+        image = _read(path, file)
+    except BaseException:
+        file.close()
+        raise
+    if not image.pixels.holds_file:
+        file.close()
+    return image
+
+
+def _read(path: Path, file: BinaryIO) -> Image:
+    warnings: list[str] = []
+    tiff = tifffile.TiffFile(file, _multifile=False)
+    check_chain(path, tiff)
+    lost = lost_tags(tiff)
+    if lost:
+        warnings.append(f"{lost} of its tags lie beyond its end and were lost; copy the file again")
+    series = choose_series(path, tiff, warnings)
+    page = series.keyframe
+    shape, axes = stack_shape(path, series)
+    if page.dtype is None:
+        raise ImageError(f"{path}: holds {page.bitspersample}-bit values; save it as 8, 16 or 32-bit")
+    if page.dtype.kind == "b":
+        raise ImageError(f"{path}: is black and white (1 bit a pixel); export it in grey levels")
+    if page.samplesperpixel < 1:
+        raise damaged(path, "its pixels have no samples")
+    frames = open_frames(path, file, tiff, series, shape)
+    colour = page.samplesperpixel > 1 or page.photometric == PALETTE
+    if planes_are_frames(page):
+        warnings.append(f"the {page.samplesperpixel} colour planes are taken for frames, as tifffile stores a stack")
+        frames, axes = PlaneFrames(path, frames, page.samplesperpixel), stack_axes(len(shape) + 1)
+        shape = frames.shape
+    elif page.samplesperpixel > 1:
+        frames = grey_frames(path, page, frames, shape, warnings)
+    elif page.photometric == PALETTE and not grey_palette(page):
+        frames = palette_frames(path, page, frames, shape, warnings)
+    pixel_size, unit = tags.calibration(tiff, page, warnings)
+    own = path if pages.has_own(path, tiff, series, math.prod(shape[:-2])) else None
+    return Image(
+        frames,
+        pixel_size,
+        unit,
+        axes,
+        tags.facts(page),
+        path.suffix.lower() if path.suffix.lower() in {".tif", ".tiff", ".btf", ".tf8"} else ".tif",
+        tuple(warnings),
+        tags.container(tiff, page, shape, colour, own),
+    )
+
+
+def open_frames(
+    path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]
+) -> Frames:
+    """Return the frames, straight from the file where they lie in it as they are."""
+    page = series.keyframe
+    dtype = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
+    plain = page.compression == 1 and page.samplesperpixel == 1 and page.bitspersample == dtype.itemsize * 8
+    if plain and page.fillorder == 1 and series.dataoffset is not None:
+        return RawFrames(path, shape, dtype, int(series.dataoffset))
+    pages = len(series.pages)
+    if pages != math.prod(shape[:-2]):
+        raise ImageError(
+            f"{path}: holds {math.prod(shape[:-2])} frames in {pages} pages, a layout that is not supported; "
+            "save it from Fiji as a plain TIFF stack"
+        )
+    return PageFrames(path, file, tiff, series, shape)
+
+
+def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage") -> codecs.Layout | None:
+    """Return how the page's pixels lie, or None where only tifffile can tell."""
+    dtype = np.dtype(page.dtype)
+    whole = page.bitspersample == dtype.itemsize * 8 and page.fillorder == 1 and page.imagedepth == 1
+    if page.compression not in codecs.SUPPORTED or page.predictor not in {1, 2, 3} or not whole:
+        return None
+    if page.predictor == 3 and dtype.kind != "f":
+        return None
+    tiled = bool(page.is_tiled)
+    strip = (min(page.rowsperstrip, page.imagelength), page.imagewidth)
+    segment = (page.tilelength, page.tilewidth) if tiled else strip
+    if min(segment) < 1:
+        raise damaged(path, "its strips or tiles have no size")
+    if tiled and segment[0] * segment[1] > 4 * max(page.imagelength * page.imagewidth, 1 << 20):
+        raise damaged(path, f"its tiles of {segment[0]} x {segment[1]} pixels exceed the image")
+    return codecs.Layout(
+        height=int(page.imagelength),
+        width=int(page.imagewidth),
+        samples=int(page.samplesperpixel),
+        separate=page.planarconfig == 2 and page.samplesperpixel > 1,
+        segment=(int(segment[0]), int(segment[1])),
+        tiled=tiled,
+        compression=int(page.compression),
+        predictor=int(page.predictor),
+        dtype=dtype.newbyteorder(tiff.byteorder),
+    )
+
+
+def page_bytes(path: Path, page: Any, size: int) -> int:
+    """Return the bytes stored for a page, after a look whether they are all there."""
+    if page is None:
+        raise damaged(path, "a page is missing")
+    ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    if not ends or max(ends) > size:
+        raise ImageError(
+            f"{path}: is cut short: its pixels end at {max(ends, default=0)} of {size} bytes; copy it again"
+        )
+    return int(sum(page.databytecounts))
+
+
+def planes_are_frames(page: "TiffPage") -> bool:
+    """Return whether tifffile put a stack of three or four frames down as the planes of a colour image."""
+    return page.samplesperpixel > 1 and page.planarconfig == 2 and page.is_shaped
+
+
+def grey_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[int, ...], warnings: list[str]) -> Frames:
+    """Return frames of several samples as one: luminance of colours, else the first sample."""
+    if page.photometric in {RGB, YCBCR} and page.samplesperpixel >= 3:
+        warnings.append("the image is in colour; its luminance is used")
+        return MappedFrames(path, frames, shape, luminance)
+    warnings.append(f"the image has {page.samplesperpixel} samples a pixel; the first is used")
+    return MappedFrames(path, frames, shape, lambda frame: np.ascontiguousarray(frame[..., 0]))
+
+
+def grey_palette(page: "TiffPage") -> bool:
+    """Return whether the palette only says that larger values are lighter greys."""
+    colours = page.colormap
+    if colours is None:
+        return True
+    first = colours[0].astype(np.int64)
+    return bool(np.all(colours == colours[:1]) and np.all(np.diff(first) >= 0) and first[-1] > first[0])
+
+
+def palette_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[int, ...], warnings: list[str]) -> Frames:
+    """Return the luminance of the palette's colours, in the type of the indices."""
+    warnings.append("the image has a colour palette; its luminance is used")
+    assert page.colormap is not None
+    table = luminance(np.ascontiguousarray(page.colormap.T)[None])[0]
+    look_up = (table >> 8).astype(frames.dtype) if frames.dtype.itemsize == 1 else table.astype(frames.dtype)
+    return MappedFrames(path, frames, shape, lambda frame: look_up[np.minimum(frame, len(look_up) - 1)])
+
+
+def provenance(path: Path) -> str | None:
+    """Return temclean's own tag of the first page."""
+    with path.open("rb") as file:
+        value = tifffile.TiffFile(file, _multifile=False).pages.first.tags.valueof(tags.PROVENANCE)
+    return value if isinstance(value, str) else None

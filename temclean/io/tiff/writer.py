@@ -1,0 +1,154 @@
+"""Write TIFF frame by frame: ImageJ's kind, so that Fiji and HyperSpy read the pixel size, or the source's own kind."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temclean.errors import TemcleanError
+from temclean.io.image import Array, ByteOrder, Image
+from temclean.io.messages import silence
+from temclean.io.tiff import pages
+from temclean.io.tiff.tags import PROVENANCE, ExtraTag, TiffContainer, rational
+
+with silence:
+    import tifffile
+
+DTYPES = frozenset(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"])
+# Classic TIFF ends at 4 GiB; leave room for tags and page lists.
+_CLASSIC_LIMIT = (1 << 32) - (1 << 26)
+_BLOCK = 8 << 20
+_MOST_INFO = 1 << 20
+
+
+def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], provenance: str | None) -> None:
+    """Write `frames` of `dtype` to `path`."""
+    source = image.container if isinstance(image.container, TiffContainer) else None
+    shape = image.pixels.shape
+    count = math.prod(shape[:-2])
+    order: ByteOrder = source.byteorder if source else "<"
+    description, resolution, tags = _describe(image, source, dtype, order)
+    if provenance is not None:
+        tags.append((PROVENANCE, 2, 0, provenance, True))
+    origin = source.pages if source and source.shape == shape else None
+    page_bytes = 512 + (sum(len(tag[3]) for tag in source.tags) if source and origin else 0)
+    big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * page_bytes > _CLASSIC_LIMIT
+    if not big:
+        # The 64-bit tag types exist in BigTIFF only.
+        tags = [tag for tag in tags if tag[1] < 16]
+    with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
+        writer.write(
+            None,
+            shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
+            dtype=dtype,
+            photometric=source.photometric if source else "minisblack",
+            description=description,
+            metadata=None,
+            resolution=resolution[:2] if resolution else None,
+            resolutionunit=resolution[2] if resolution else None,
+            software=False if any(tag[0] == 305 for tag in tags) else "temclean",
+            extratags=tags,
+        )
+    with tifffile.TiffFile(path) as written:
+        start = written.pages.first.dataoffsets[0]
+    with path.open("r+b") as file:
+        file.seek(start)
+        stored = dtype.newbyteorder(order)
+        for frame in frames:
+            rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
+            for top in range(0, frame.shape[0], rows):
+                file.write(np.ascontiguousarray(frame[top : top + rows], stored).data)
+    if origin is not None:
+        _carry_pages(path, origin, image)
+
+
+def _carry_pages(path: Path, source: Path, image: Image) -> None:
+    """Give the pages after the first what those of the source say; warn where that cannot be."""
+    try:
+        whole = pages.append(path, pages.of_source(source, len(image.pixels)))
+    except TemcleanError:
+        whole = False
+    if not whole:
+        image.warn("what the tags of its pages after the first say was not carried over whole; keep the source")
+
+
+_Resolution = tuple[tuple[int, int], tuple[int, int], int] | None
+
+
+def _describe(
+    image: Image, source: TiffContainer | None, dtype: np.dtype[Any], order: ByteOrder
+) -> tuple[bytes | None, _Resolution, list[ExtraTag]]:
+    """Return the description, the resolution and the further tags of the first page."""
+    shape = image.pixels.shape
+    tags = list(source.tags) if source else []
+    if source and source.shape == shape:
+        if source.kind == "imagej":
+            return source.description, source.resolution, tags + _gatan_tags(image, tags)
+        if source.kind == "plain":
+            return source.description, source.resolution, tags
+        if source.kind == "shaped" and image.pixel_size is None:
+            return source.description, source.resolution, tags
+        if source.kind == "ome" and source.dtype == dtype:
+            return source.description, source.resolution, tags
+    info = "\n".join(_lines(image.metadata)) if source is None else source.note
+    if info and not any(tag[0] in {50838, 50839} for tag in tags):
+        tags += tifffile.imagej_metadata_tag({"Info": info[:_MOST_INFO]}, order)
+    description = _imagej_description(image)
+    if image.pixel_size is None:
+        return description, source.resolution if source else None, tags
+    resolution = (rational(1 / image.pixel_size[1]), rational(1 / image.pixel_size[0]), 1)
+    return description, resolution, tags + _gatan_tags(image, tags)
+
+
+def _imagej_description(image: Image) -> bytes:
+    """Return the description from which ImageJ takes unit and axes; the shape alone where ImageJ has no such axes."""
+    axes, sizes = image.axes[:-2], image.pixels.shape[:-2]
+    if "".join(axis for axis in "TZC" if axis in axes) != axes:
+        return json.dumps({"shape": image.pixels.shape}).encode()
+    lines = ["ImageJ=1.54f"]
+    if math.prod(sizes) > 1 or len(sizes) > 0:
+        names = {"T": "frames", "Z": "slices", "C": "channels"}
+        lines.append(f"images={math.prod(sizes)}")
+        lines += [f"{names[axis]}={size}" for axis, size in sorted(zip(axes, sizes, strict=True))]
+        lines += ["hyperstack=true", "mode=grayscale"]
+    if image.pixel_size is not None and image.unit:
+        # Java reads the description as properties: other letters are escaped.
+        unit = {"µm": "micron"}.get(image.unit, image.unit)
+        lines.append("unit=" + "".join(char if " " < char <= "~" else f"\\u{ord(char):04X}" for char in unit))
+        step = image.metadata.get("frame_step")
+        if axes == "Z" and isinstance(step, float) and math.isfinite(step):
+            lines.append(f"spacing={step!r}")
+    return ("\n".join(lines) + "\n").encode("ascii", "replace")
+
+
+def _gatan_tags(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
+    """Return DigitalMicrograph's calibration tags: HyperSpy's reader takes ImageJ's unit only where it is "micron"."""
+    if image.pixel_size is None or not image.unit or any(65000 <= tag[0] < 65100 for tag in tags):
+        return []
+    unit = image.unit.encode("latin-1", "replace")
+    rows, columns = image.pixel_size
+    return [
+        (65003, 2, 0, unit, True),
+        (65004, 2, 0, unit, True),
+        (65009, 12, 1, columns, True),
+        (65010, 12, 1, rows, True),
+    ]
+
+
+def _lines(value: object, name: str = "", depth: int = 0) -> Iterator[str]:
+    """Yield ``name = value`` for everything in nested metadata."""
+    if isinstance(value, dict) and depth < 32:
+        for key, inner in value.items():
+            yield from _lines(inner, f"{name}.{key}" if name else str(key), depth + 1)
+    elif isinstance(value, list | tuple) and depth < 32 and any(isinstance(inner, dict) for inner in value):
+        for index, inner in enumerate(value):
+            yield from _lines(inner, f"{name}.{index}", depth + 1)
+    else:
+        text = str(value)
+        if len(text) <= 4000:
+            # Letters that were no UTF-8 stand in Python's text as halves of pairs, which no encoding takes.
+            line = f"{name} = {text}".replace("\n", " ").replace("\0", "")
+            yield line.encode("utf-8", "replace").decode()

@@ -1,0 +1,23 @@
+"""Array in, array out: ``denoise``, and what it is made of.
+
+``models`` finds models and opens sessions on what ``modelfile`` reads of their files; ``pipeline`` measures an image's
+scale (``scaling``), cuts it into tiles (``tile_plan``), and runs the network on them (``tiling`` gathers and blends);
+``frame_queue`` hands the frames of a stack from one thread to another. Modules are imported when they are asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from temclean.restoration import models, pipeline, tiling
+    from temclean.restoration.pipeline import denoise
+
+__all__ = ["denoise", "models", "pipeline", "tiling"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "denoise":
+        return import_module("temclean.restoration.pipeline").denoise
+    if name in __all__:
+        return import_module(f"temclean.restoration.{name}")
+    raise AttributeError(f"module 'temclean.restoration' has no attribute {name!r}")

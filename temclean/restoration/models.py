@@ -1,0 +1,226 @@
+"""Models: ONNX files that say all about themselves, and the sessions that run them."""
+
+import contextlib
+import io
+import os
+from importlib import import_module, resources
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
+from temclean.restoration.modelfile import Model, Normalisation, describe
+
+Device = Literal["auto", "cpu", "cuda"]
+Floats = NDArray[np.float32]
+
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+
+__all__ = ["CPU", "CUDA", "Device", "Model", "Normalisation", "Session", "available", "find", "load", "open_session"]
+
+
+def available() -> dict[str, Path]:
+    """Return the models that came with temclean, by name."""
+    try:
+        folder = Path(str(resources.files("temclean.weights")))
+    except ModuleNotFoundError:
+        return {}
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Return the file of a model; ModelError if there is none of this name."""
+    shipped = available()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.suffix == ".onnx" or path.name != str(name_or_path):
+        raise ModelError(f"{path}: there is no such file")
+    names = ", ".join(shipped) or "none are installed"
+    raise ModelError(f"no model is called {str(name_or_path)!r}; choose one of: {names}, or give an ONNX file")
+
+
+def load(name_or_path: str | Path) -> Model:
+    """Read what a model says about itself; onnxruntime is not needed for that.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name from `available`, or an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or the file is damaged or not one of temclean's.
+    """
+    return describe(find(name_or_path))
+
+
+class Session:
+    """A model ready to run on one device.
+
+    Attributes
+    ----------
+    model : Model
+        What is run.
+    device : {"cpu", "cuda"}
+        Where.
+    fallback : str or None
+        Why ``auto`` did not take the GPU, where onnxruntime could have.
+    """
+
+    def __init__(self, model: Model, runtime: Any, device: Literal["cpu", "cuda"], fallback: str | None = None):
+        self.model, self.device, self.fallback = model, device, fallback
+        self._runtime = runtime
+
+    def run(self, batch: Floats) -> Floats:
+        """Restore a batch of float32 images, shape (batch, 1, height, width)."""
+        multiple = self.model.multiple
+        if batch.ndim != 4 or batch.shape[1] != 1 or batch.shape[2] % multiple or batch.shape[3] % multiple:
+            raise ParameterError(
+                f"{self.model.name} takes (batch, 1, height, width), both multiples of {multiple}, not {batch.shape}"
+            )
+        try:
+            restored: Floats = self._runtime.run(["restored"], {"image": batch})[0]
+        except Exception as error:  # onnxruntime's errors share no parent of their own
+            raise _run_error(self.model, self.device, error) from error
+        if restored.shape != batch.shape:
+            raise ModelError(f"{self.model.path}: made {restored.shape} of {batch.shape}; its multiple must be wrong")
+        return restored
+
+
+def open_session(model: Model, device: Device = "auto", threads: int | None = None) -> Session:
+    """Get a model ready to run.
+
+    Parameters
+    ----------
+    model : Model
+        From `load`.
+    device : {"auto", "cpu", "cuda"}
+        ``auto`` takes the GPU where it truly works, else the CPU; ``cuda`` fails rather than falling back.
+    threads : int, optional
+        Threads of the CPU; as many as this process may use by default.
+
+    Raises
+    ------
+    MissingExtraError
+        If onnxruntime is not installed.
+    DeviceError
+        If ``cuda`` was asked for and does not work.
+    ModelError
+        If onnxruntime cannot load the model.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ParameterError(f"device is {device!r}; choose auto, cpu or cuda")
+    if threads is not None and threads < 1:
+        raise ParameterError(f"threads is {threads}; give 1 or more")
+    ort = _onnxruntime()
+    fallback = None
+    if device != "cpu":
+        try:
+            return Session(model, _cuda(ort, model), "cuda")
+        except DeviceError as error:
+            if device == "cuda":
+                raise
+            fallback = str(error) if CUDA in ort.get_available_providers() else None
+    options = _options(ort)
+    options.intra_op_num_threads = threads or usable_cores()
+    try:
+        runtime = ort.InferenceSession(str(model.path), options, providers=[CPU])
+    except Exception as error:
+        raise ModelError(f"{model.path}: onnxruntime cannot load it: {_first_line(error)}") from error
+    _check_interface(runtime, model)
+    return Session(model, runtime, "cpu", fallback)
+
+
+def _onnxruntime() -> ModuleType:
+    try:
+        ort = import_module("onnxruntime")
+        ort.InferenceSession  # noqa: B018  a half-removed installation has the module but not this
+    except (ImportError, AttributeError) as error:
+        raise MissingExtraError(
+            'running a model needs onnxruntime: pip install "temclean[cpu]", or "temclean[gpu]" for an NVIDIA GPU'
+        ) from error
+    ort.set_default_logger_severity(4)  # what matters is raised
+    return ort
+
+
+def _options(ort: Any) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Memory patterns are kept for every shape: without them seven shapes take what the largest takes, as fast.
+    options.enable_mem_pattern = False
+    # Spinning threads take the cores from those that read, blend and write; the network is no slower without.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _cuda(ort: Any, model: Model) -> Any:
+    """Return a session that runs on the GPU, and has; onnxruntime by itself would fall back to the CPU in silence."""
+    if CUDA not in ort.get_available_providers():
+        raise DeviceError('this onnxruntime has no CUDA: pip uninstall onnxruntime, then pip install "temclean[gpu]"')
+    options = _options(ort)
+    settings = {
+        "cudnn_conv_algo_search": "HEURISTIC",  # an exhaustive search costs seconds for every new shape
+        "arena_extend_strategy": "kSameAsRequested",
+        "use_tf32": "0",  # TF32 differs from the CPU by 1e-3: seams and results would depend on the device
+    }
+    # The CPU provider stays: a handful of shape computations belong there, so session.disable_cpu_ep_fallback would
+    # turn working GPUs away. That the GPU itself is used shows in the session's providers and in a first run.
+    try:
+        # Both print to stdout, where the results go.
+        with contextlib.redirect_stdout(io.StringIO()):
+            if hasattr(ort, "preload_dlls"):
+                ort.preload_dlls(directory="")  # from the nvidia packages, rather than torch's, which may differ
+            runtime = ort.InferenceSession(
+                str(model.path), options, providers=[(CUDA, settings), CPU], enable_fallback=0
+            )
+        if CUDA not in runtime.get_providers():
+            raise RuntimeError("onnxruntime could not load it")
+        runtime.disable_fallback()
+        _check_interface(runtime, model)
+        probe = np.zeros((1, 1, model.multiple, model.multiple), dtype=np.float32)
+        restored = runtime.run(["restored"], {"image": probe})[0]
+        if not np.isfinite(restored).all():
+            raise RuntimeError("a first run gave numbers that are not finite")
+    except ModelError:
+        raise
+    except Exception as error:
+        raise DeviceError(
+            f"CUDA does not work here: {_first_line(error)}; check the driver with nvidia-smi, "
+            'install "temclean[gpu]" again, or take --device cpu'
+        ) from error
+    return runtime
+
+
+def _check_interface(runtime: Any, model: Model) -> None:
+    inputs, outputs = runtime.get_inputs(), runtime.get_outputs()
+    names = [value.name for value in inputs], [value.name for value in outputs]
+    types = {value.type for value in (*inputs, *outputs)}
+    if names != (["image"], ["restored"]) or types != {"tensor(float)"} or len(inputs[0].shape) != 4:
+        raise ModelError(f"{model.path}: a model of temclean takes float32 'image' and gives 'restored', not {names}")
+
+
+def _run_error(model: Model, device: str, error: Exception) -> Exception:
+    text = _first_line(error)
+    if "alloc" in text.lower() or "out of memory" in text.lower():
+        return DeviceError(f"{device} has not enough memory for a tile of this size ({text}); give a smaller --tile")
+    return ModelError(f"{model.path}: the model failed to run: {text}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # a queue or a container may grant fewer than there are
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

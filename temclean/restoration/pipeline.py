@@ -1,0 +1,279 @@
+"""Array in, array out: bring to the network's scale, cut, run, put together, return to the image's own scale."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from temclean.errors import ImageError, ParameterError
+from temclean.restoration import models, tiling
+from temclean.restoration import scaling as intensities
+from temclean.restoration.models import Device, Model, Session
+from temclean.restoration.scaling import Frames, Scaling
+
+TILE_AREA = 1280 * 1280
+"""Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 140
+bytes for each, so this sets memory (240 MB) against the share of the tiles that is halo."""
+
+ROOMY = 4096 * 4096
+ROOMY_TILE_AREA = 1408 * 1408
+"""Frames of up to so many pixels are themselves so small that they leave room for larger tiles."""
+
+SAMPLE = 2**16
+"""Pixels of a frame that are enough to tell how strong its noise is."""
+
+
+REACH = 1.0
+"""How far below and above its scale a network sees an image, in units of the scale: further out it has not been shown
+anything, and one bright particle or wild pixel would ring through its surroundings."""
+
+WILD = {"sp", "gsp"}
+"""Noise families whose models take wild pixels out."""
+
+
+def denoise(
+    image: ArrayLike,
+    model: str | Path | Model = "sp",
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    tile: int | None = None,
+) -> NDArray[Any]:
+    """Denoise an image, or a stack of them.
+
+    Parameters
+    ----------
+    image : array_like, (rows, columns) or (..., rows, columns)
+        Any real type. The frames of a stack share one scale.
+    model : str, Path or Model
+        A name (see `temclean.restoration.models.available`), an ONNX file, or a loaded model.
+    device : {"auto", "cpu", "cuda"}
+        Where to run; ``auto`` takes the GPU where it works.
+    threads : int, optional
+        Threads of the CPU; as many as there are by default.
+    tile : int, optional
+        Side of the tiles in pixels, for less memory; chosen for you by default.
+
+    Returns
+    -------
+    ndarray
+        The same shape, type and scale; integers are rounded and clipped to what the type can hold.
+
+    Raises
+    ------
+    ImageError, ParameterError, ModelError, DeviceError, MissingExtraError
+        Each says what to do.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim < 2 or pixels.size == 0:
+        raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
+    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
+        raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")
+    path = model.path if isinstance(model, Model) else models.find(model)
+    status = path.stat()
+    session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+    frames = pixels.reshape(-1, *pixels.shape[-2:])
+    result = np.empty(frames.shape, dtype=pixels.dtype)
+    cut, scale = plan(_frame_shape(frames.shape), session.model, tile), scaling(frames, session.model)
+    for frame, out in zip(frames, result, strict=True):
+        _restore(frame, out, session, cut, scale)
+    return result.reshape(pixels.shape)
+
+
+def denoise_frames(
+    frames: Frames,
+    session: Session,
+    *,
+    tile: int | None = None,
+    scaling: Scaling | None = None,
+    progress: Callable[[int], object] | None = None,
+    noise: Callable[[float], object] | None = None,
+) -> Iterator[NDArray[Any]]:
+    """Denoise a stack frame by frame; only one frame, its result and a few tiles are in memory.
+
+    Parameters
+    ----------
+    frames : Frames
+        Read on demand: once for the scale, unless ``scaling`` is given, and once to denoise.
+    session : Session
+        From `temclean.restoration.models.open_session`.
+    tile : int, optional
+        Side of the tiles in pixels.
+    scaling : Scaling, optional
+        From `scaling`, where it is already known.
+    progress : callable, optional
+        Called with the number of tiles just done; see `tile_count`.
+    noise : callable, optional
+        Called with the `noise_level` of each frame that is not flat.
+
+    Yields
+    ------
+    ndarray
+        Each frame denoised, of its own shape and type, in an array of its own.
+    """
+    cut = plan(_frame_shape(frames.shape), session.model, tile)
+    scale = intensities.measure(frames, *_normalisation(session.model)) if scaling is None else scaling
+    for index in range(len(frames)):
+        frame, out = frames[index], np.empty(cut.shape, dtype=frames.dtype)
+        _restore(frame, out, session, cut, scale, progress)
+        if noise and not scale.flat:
+            noise(noise_level(frame, out))
+        del frame
+        yield out
+        del out  # it is the receiver's: do not hold two while the next is made
+
+
+def noise_level(frame: NDArray[Any], restored: NDArray[Any]) -> float:
+    """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
+
+    The width of the middle 95% of what was taken out, over 3.92, so that few wild pixels count for nothing; over what
+    lies between the percentiles 0.5 and 99.5 of the result. This is the level C of Gaussian noise (Chae 2025, eq. 3)
+    where the result is right and nothing was clipped; 0 where nothing was taken out, else infinite where no contrast
+    is left.
+    """
+    step = math.isqrt(max(1, frame.size // SAMPLE))
+    before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
+    low, high = np.percentile(after, (0.5, 99.5))
+    least, most = np.percentile(before - after, (2.5, 97.5))
+    if most == least:
+        return 0.0
+    return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
+
+
+def scaling(frames: Frames, model: Model) -> Scaling:
+    """Measure the scale of a whole image or stack as the model wants it."""
+    return intensities.measure(frames, *_normalisation(model))
+
+
+def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tiling.Plan:
+    """Choose how a frame is cut: whole where it is small, else into the tiles with the fewest pixels in all.
+
+    Tiles lie on multiples of what the network downsamples by, so that it sees each as it would the whole image; where
+    the frame is not such a multiple, it is continued by reflection below and on the right.
+    """
+    multiple, overlap = model.multiple, 2 * model.halo
+    canvas = tuple(-(-length // multiple) * multiple for length in shape)
+    if tile is None:
+        sides = _best_tile((canvas[0], canvas[1]), overlap, multiple)
+    else:
+        side = tile // multiple * multiple
+        sides = min(side, canvas[0]), min(side, canvas[1])
+        if side < max(canvas):
+            check_tile(model, tile)
+    return tiling.plan(shape, sides, overlap, margin=model.halo, multiple=multiple)
+
+
+def check_tile(model: Model, tile: int) -> None:
+    """Refuse a side of tiles that leaves nothing between their halos; ParameterError says what is enough."""
+    least = 2 * model.halo + model.multiple
+    if tile < least:
+        raise ParameterError(f"tiles of {tile} pixels are too small for {model.name}: give {least} or more")
+
+
+def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = None) -> int:
+    """Return how many tiles a stack of shape (..., rows, columns) takes."""
+    return math.prod(shape[:-2]) * len(plan(_frame_shape(shape), session.model, tile))
+
+
+def _restore(
+    frame: NDArray[Any],
+    out: NDArray[Any],
+    session: Session,
+    cut: tiling.Plan,
+    scale: Scaling,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Denoise one frame into ``out``, tile by tile."""
+    if scale.flat:
+        out[...] = frame
+        if progress:
+            progress(len(cut))
+        return
+    # What the kernel cannot write goes through a band of rows.
+    direct = tiling.writable(out.dtype)
+    dtype = out.dtype if direct else _kernel_type(out.dtype)
+    blender = tiling.Blender(cut, dtype, offset=scale.low, scale=scale.high - scale.low)
+    tiles = np.empty((1, *cut.tile), dtype=np.float32)
+    across = len(cut.columns.starts)
+    for row in range(len(cut.rows.starts)):
+        rows = blender.band(row)
+        band = out[rows] if direct else np.empty((rows.stop - rows.start, out.shape[1]), dtype=dtype)
+        for number in range(row * across, (row + 1) * across):
+            tiling.split(
+                frame, cut, first=number, count=1, offset=scale.low, scale=1 / (scale.high - scale.low), out=tiles
+            )
+            blender.add(_run(session, tiles[0])[None], band, rows.start)
+            if progress:
+                progress(1)
+        if not direct:
+            if out.dtype.kind == "f":
+                np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
+            out[rows] = band
+
+
+def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run the network on a tile (rows, columns) within its reach; what stands out of that is put back as it is.
+
+    But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
+    3x3 pixels, so that bright particles stay.
+    """
+    within = tile.clip(-REACH, 1.0 + REACH)
+    restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
+    outside = np.nonzero(within != tile)
+    if outside[0].size:
+        beyond = tile - within
+        if session.model.family in WILD:
+            windows = np.lib.stride_tricks.sliding_window_view(np.pad(beyond, 1, mode="edge"), (3, 3))
+            restored[outside] += np.median(windows[outside], axis=(1, 2))
+        else:
+            restored[outside] += beyond[outside]
+    return restored
+
+
+def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that tiles are blended into on the way to one that the kernel cannot write."""
+    native = dtype.newbyteorder("=")
+    if tiling.writable(native):
+        return native
+    return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+
+
+def _normalisation(model: Model) -> tuple[float, float, float]:
+    return model.normalisation.low, model.normalisation.high, model.normalisation.room
+
+
+@lru_cache(maxsize=2)
+def _session(path: Path, _version: tuple[int, int], device: Device, threads: int | None) -> Session:
+    return models.open_session(models.load(path), device, threads)
+
+
+def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    return shape[-2], shape[-1]
+
+
+def _best_tile(canvas: tuple[int, int], overlap: int, multiple: int) -> tuple[int, int]:
+    """Return the tile, no larger than memory allows, with which the fewest pixels are computed in all."""
+    area = ROOMY_TILE_AREA if canvas[0] * canvas[1] <= ROOMY else TILE_AREA
+    best: tuple[int, tuple[int, int]] | None = None
+    for rows in range(1, canvas[0] // multiple + 1):
+        height = _side(canvas[0], rows, overlap, multiple)
+        widest = area // height // multiple * multiple
+        if (rows > 1 and height <= overlap) or (widest < canvas[1] and widest <= overlap):
+            continue
+        columns = 1 if widest >= canvas[1] else -(-(canvas[1] - overlap) // (widest - overlap))
+        width = _side(canvas[1], columns, overlap, multiple)
+        total = rows * columns * height * width
+        if best is None or total < best[0]:
+            best = total, (height, width)
+    if best is None:
+        raise ParameterError(f"a halo of {overlap // 2} pixels leaves nothing of the largest tile: give a tile size")
+    return best[1]
+
+
+def _side(length: int, count: int, overlap: int, multiple: int) -> int:
+    """Return the least side with which ``count`` overlapping tiles cover a length."""
+    return -(-(length + (count - 1) * overlap) // (count * multiple)) * multiple
