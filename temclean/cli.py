@@ -74,7 +74,7 @@ class Training(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        module, package, needed = "train", "torch", "train"
+        module, package, needed = "single_shot", "torch", "train"
         if args[:1] == ["dft"]:
             module, package, needed = "dft", "pyscf", "dft"
             info_name, args = f"{info_name} dft", args[1:]

@@ -8,7 +8,6 @@ one by one, and has no normalisation of its own.
 import json
 import math
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from temclean import noise, specimen
-from temclean.errors import FileError
 from temclean.restoration import tiling
 from temclean.specimen import densities
-from temclean.training import evaluate, export
+from temclean.training import evaluate, export, loop
 from temclean.training.data import TRAINING_STRUCTURES
-from temclean.training.network import Network
-from temclean.training.train import commit
+from temclean.training.networks import ChaeUNet
 
 FAMILIES = ("g", "sp", "gsp", "bbg")
 LEVELS = (0.10, 0.15, 0.20, 0.25)
@@ -49,46 +46,6 @@ VALIDATED = 256
 
 SETTLING = 32
 """Batches from which the statistics of batch normalisation are taken when the network is written."""
-
-
-class Block(nn.Sequential):
-    """Two 3x3 convolutions with ReLU, batch normalisation after each; the rest as Keras has it unless told."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        layers: list[nn.Module] = []
-        for channels in (inputs, outputs):
-            convolution = nn.Conv2d(channels, outputs, 3, padding=1)
-            nn.init.xavier_uniform_(convolution.weight)
-            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            layers += [convolution, nn.ReLU(), nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)]
-        super().__init__(*layers)
-
-
-class UNet(Network):
-    """The paper's network: two blocks down, a bottleneck, two blocks up, and ReLU at the end.
-
-    The first block has ``width`` channels, and each max-pooling doubles them [R].
-    """
-
-    multiple = 4
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.down = nn.ModuleList([Block(1, width), Block(width, 2 * width)])
-        self.bottleneck = Block(2 * width, 4 * width)
-        self.up = nn.ModuleList([Block(6 * width, 2 * width), Block(3 * width, width)])
-        self.head = nn.Conv2d(width, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        skips = []
-        for block in self.down:
-            skips.append(block(x))
-            x = nn.functional.max_pool2d(skips[-1], 2)
-        x = self.bottleneck(x)
-        for block in self.up:
-            x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
-            x = block(torch.cat([x, skips.pop()], dim=1))
-        return torch.relu(self.head(x))
 
 
 def draw_images(seed: int) -> list[NDArray[np.float32]]:
@@ -135,14 +92,14 @@ class Patches:
         return self.batch(order[place * BATCH : (place + 1) * BATCH])
 
 
-def error(network: UNet, noisy: Tensor, clean: Tensor) -> Tensor:
+def error(network: ChaeUNet, noisy: Tensor, clean: Tensor) -> Tensor:
     """Return the mean absolute error."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         restored = network(noisy.contiguous(memory_format=torch.channels_last))
     return nn.functional.l1_loss(restored.float(), clean)
 
 
-def validation(network: UNet, data: Patches) -> float:
+def validation(network: ChaeUNet, data: Patches) -> float:
     """Return the mean absolute error over patches that are not trained on (rolled or at another level, they may be)."""
     network.eval()
     with torch.no_grad():
@@ -155,38 +112,21 @@ def validation(network: UNet, data: Patches) -> float:
 def train(data: Patches, updates: int, width: int, out: Path, resume: bool, every: int) -> dict[str, Any]:
     """Train a network, with a checkpoint at ``out`` every so many updates; return the last."""
     torch.manual_seed(data.seed)
-    network = UNet(width).to(memory_format=torch.channels_last)
+    network = ChaeUNet(width).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, eps=1e-7)
-    state: dict[str, Any] = {"updates": 0, "hours": 0.0}
-    if resume and out.exists():
-        state = torch.load(out, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-    first, hours, began, total = state["updates"], state["hours"], time.monotonic(), 0.0
-    for number in range(first, updates):
-        loss = error(network, *data.update(number))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += float(loss.detach())
-        if (number + 1) % every and number + 1 < updates:
-            continue
-        spent = time.monotonic() - began
-        mean, total = total / (number % every + 1), 0.0
-        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "updates": number + 1}
-        state |= {"hours": hours + spent / 3600.0, "width": width, "validation": validation(network, data)}
-        if not math.isfinite(mean):
-            raise FileError(f"{out}: the loss is no longer finite; start again from an earlier checkpoint")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, out.with_suffix(".part"))
-        out.with_suffix(".part").replace(out)
-        pace = (number + 1 - first) * BATCH / spent
-        found = f"training {mean:.4f}  validation {state['validation']:.4f}  {pace:.0f} patches/s"
-        click.echo(f"update {number + 1}/{updates}  {found}", err=True)
-    return state
+    run = loop.Run(network, optimizer, out)
+    if resume:
+        run.resume()
+    for number in range(run.step, updates):
+        run.update(error(network, *data.update(number)))
+        if run.due(every, updates):
+            found = validation(network, data)
+            run.save({"width": width, "validation": found})
+            run.report(updates, BATCH, f"validation {found:.4f}")
+    return loop.load(out)
 
 
-def settle(network: UNet, data: Patches) -> None:
+def settle(network: ChaeUNet, data: Patches) -> None:
     """Take the statistics of batch normalisation once more: after a short run the moving ones still lag behind."""
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
@@ -201,7 +141,7 @@ def settle(network: UNet, data: Patches) -> None:
 
 def write(state: dict[str, Any], data: Patches, out: Path) -> float:
     """Write a trained network as ONNX, its weights as float16, with how it came about; return its validation error."""
-    network = UNet(state["width"])
+    network = ChaeUNet(state["width"])
     network.load_state_dict(state["network"])
     settle(network, data)
     model = export.to_onnx(network)
@@ -212,10 +152,10 @@ def write(state: dict[str, Any], data: Patches, out: Path) -> float:
         "protocol": "Chae 2025",
         "family": data.family,
         "command": "python -m temclean.training.chae " + " ".join(sys.argv[1:]),
-        "commit": commit(),
-        "updates": state["updates"],
+        "commit": loop.commit(),
+        "updates": state["step"],
         "batch": BATCH,
-        "epochs": round(state["updates"] * BATCH / len(data.training), 2),
+        "epochs": round(state["step"] * BATCH / len(data.training), 2),
         "width": state["width"],
         "hours": round(state["hours"], 3),
         "validation": round(found, 5),

@@ -12,7 +12,7 @@ from torch import Tensor
 from temclean import noise, specimen
 from temclean.noise import mtf, postprocess
 from temclean.specimen import Specimen, densities
-from temclean.training.network import WIDTHS
+from temclean.training.networks import WIDTHS
 
 Array = NDArray[np.float32]
 

@@ -21,7 +21,7 @@ from temclean.errors import ModelError
 from temclean.restoration import modelfile, pipeline
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
-from temclean.training.network import Network, ResidualUNet
+from temclean.training.networks import Network, ResidualUNet
 
 OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4

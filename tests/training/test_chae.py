@@ -13,6 +13,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not in
 from temclean import noise, specimen  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
 from temclean.training import chae, evaluate  # noqa: E402
+from temclean.training.networks import ChaeUNet  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def small(image: np.ndarray) -> chae.Patches:
 
 
 def test_network_has_the_shape_of_the_paper() -> None:
-    network = chae.UNet(32)
+    network = ChaeUNet(32)
     assert sum(weight.numel() for weight in network.parameters()) == 472_257
     assert sum(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules()) == 10
     restored = network(torch.rand(2, 1, 32, 48) - 0.5)
@@ -103,12 +104,12 @@ def test_a_few_updates_learn_resume_and_write_a_network(
     checkpoint = tmp_path / "g.pt"
     first = chae.train(small, 2, 4, checkpoint, resume=False, every=2)
     last = chae.train(small, 60, 4, checkpoint, resume=True, every=60)
-    assert (first["updates"], last["updates"]) == (2, 60)
+    assert (first["step"], last["step"]) == (2, 60)
     assert last["validation"] < 0.8 * first["validation"]
     assert last["validation"] == chae.train(small, 60, 4, checkpoint, resume=True, every=60)["validation"]
     assert chae.write(last, small, checkpoint.with_suffix(".onnx")) < 0.5 * first["validation"]
     session = onnxruntime.InferenceSession(checkpoint.with_suffix(".onnx"), providers=["CPUExecutionProvider"])
-    network = chae.UNet(4)
+    network = ChaeUNet(4)
     network.load_state_dict(last["network"])
     chae.settle(network, small)
     noisy = small.pair(0)[0]

@@ -5,18 +5,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from temclean.training.networks.base import Network
+
 WIDTHS = (32, 64, 96, 128, 192)
 """Channels at each depth of the shipped models: 2.0 million parameters."""
 
 
 EXTREME = 1e-4
 """Pixels within this of 0 or 1, or beyond, are black or white."""
-
-
-class Network(nn.Module):
-    """A network that maps images to images, whose sides are multiples of :attr:`multiple`."""
-
-    multiple: int
 
 
 class ResidualBlock(nn.Module):

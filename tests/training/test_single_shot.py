@@ -20,9 +20,9 @@ from temclean import metrics  # noqa: E402
 from temclean.errors import ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
-from temclean.training import data, export, train  # noqa: E402
+from temclean.training import data, export, losses, single_shot  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
-from temclean.training.network import ResidualUNet  # noqa: E402
+from temclean.training.networks import ResidualUNet  # noqa: E402
 
 SMALL = DataOptions(families=("g", "sp", "gsp", "bbg"), crop=64, batch=4, bank=6, scene=96)
 
@@ -58,12 +58,12 @@ def test_reach_bounds_what_one_pixel_can_change() -> None:
     assert 0.8 * network.reach < furthest <= network.reach
 
 
-@pytest.mark.parametrize("recipe", sorted(train.RECIPES))
+@pytest.mark.parametrize("recipe", sorted(single_shot.RECIPES))
 def test_networks_never_see_the_structure_that_is_kept_for_tests(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = set()
     load = densities.load
     monkeypatch.setattr(densities, "load", lambda number: seen.add(number) or load(number))
-    options = train.RECIPES[recipe].data
+    options = single_shot.RECIPES[recipe].data
     Pairs(replace(options, maps=max(options.maps, 0.5), bank=12, first=12, crop=64, scene=96), seed=1)
     assert seen == {0, 1, 2, 3, 4}
 
@@ -163,7 +163,7 @@ def test_similarity_is_that_of_the_metrics() -> None:
     test = np.clip(clean + 0.2 * rng.standard_normal(clean.shape), 0, 1).astype(np.float32)
     expected = np.mean([metrics.ms_ssim(a[0], b[0], data_range=1.0) for a, b in zip(clean, test, strict=True)])
     restored = torch.from_numpy(test).requires_grad_()
-    value = train.similarity(restored, torch.from_numpy(clean))
+    value = losses.similarity(restored, torch.from_numpy(clean))
     assert float(value.detach()) == pytest.approx(float(expected), abs=2e-4)
     value.backward()  # type: ignore[no-untyped-call]
     assert restored.grad is not None
@@ -171,17 +171,14 @@ def test_similarity_is_that_of_the_metrics() -> None:
     assert float(restored.grad.abs().max()) > 0
 
 
-def test_a_commit_is_unknown_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert train.commit() == "unknown"
-
-
 def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
     checkpoint = tmp_path / "small.pt"
-    recipe = train.Recipe(replace(SMALL, crop=32, batch=2), widths=(4, 6, 8, 8, 8), warm_up=1)
+    recipe = single_shot.Recipe(replace(SMALL, crop=32, batch=2), widths=(4, 6, 8, 8, 8), warm_up=1)
 
     def run(steps: int, resume: bool) -> dict[str, Any]:
-        train.train(replace(recipe, steps=steps), seed=1, out=checkpoint, start=None, resume=resume, threads=1, every=2)
+        single_shot.train(
+            replace(recipe, steps=steps), seed=1, out=checkpoint, start=None, resume=resume, threads=1, every=2
+        )
         return torch.load(checkpoint, weights_only=True)
 
     first = run(2, resume=False)
@@ -193,7 +190,7 @@ def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
 
 
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
-    result = CliRunner().invoke(train.main, ["g", "--crop", "100"])
+    result = CliRunner().invoke(single_shot.main, ["g", "--crop", "100"])
     assert result.exit_code == 2
     assert "multiple of 32" in result.output
 

@@ -1,0 +1,186 @@
+"""What all training runs share: device, schedule, moving average, checkpoints, resuming, the log and the preview.
+
+A method writes its own loop, from top to bottom; :class:`Run` does what stands in every one of them::
+
+    run = Run(network, optimizer, out, average=0.998, clip=0.5)
+    for step in range(run.step, steps):
+        run.set_rate(warm_cosine(step, steps, 1e-3, 300))
+        run.update(loss(network, batch(step)))
+        if run.due(250, steps):
+            run.save({"recipe": options})
+            run.report(steps, batch=8)
+"""
+
+import math
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from temclean.errors import FileError
+
+
+def device() -> str:
+    """Return what networks are trained on here: ``cuda`` where there is a GPU that works, else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def warm_cosine(step: int, steps: int, rate: float, warm_up: int) -> float:
+    """Return the learning rate of a step: a linear rise over ``warm_up`` steps, times half a cosine down to zero."""
+    return rate * min(1.0, (step + 1) / warm_up) * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+
+
+def commit() -> str:
+    """Return the short hash of the checked-out commit, with ``+`` where tracked files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    with suppress(OSError):  # no git here
+        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+        return found.stdout.strip() or "unknown"
+    return "unknown"
+
+
+def load(checkpoint: Path) -> dict[str, Any]:
+    """Read a checkpoint that :meth:`Run.save` wrote; nothing in it is executed.
+
+    Raises
+    ------
+    FileError : it is no checkpoint, or damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # torch raises whatever a damaged file leads to
+        raise FileError(f"{checkpoint}: is no checkpoint, or damaged; start from another") from error
+    if not isinstance(state, dict) or "network" not in state:
+        raise FileError(f"{checkpoint}: is no checkpoint of temclean; give a .pt file that `temclean train` wrote")
+    return state
+
+
+class Run:
+    """A training run: what changes in it, and the checkpoint that keeps it.
+
+    Parameters
+    ----------
+    network, optimizer : what is trained, and how.
+    out : the checkpoint's file.
+    average : decay of the moving average of the weights; 0 for none. It is shorter at the beginning.
+    clip : largest norm of the gradient; 0 for any.
+
+    Attributes
+    ----------
+    step : updates made so far, those of the stopped run too.
+    weights : the averaged weights by name, or the network's own without an average.
+    origin : records of the runs that this one started from.
+    """
+
+    def __init__(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, out: Path, average: float = 0.0, clip: float = 0.0
+    ) -> None:
+        self.network, self.optimizer, self.out = network, optimizer, out
+        self.average, self.clip = average, clip
+        self.step = self._first = 0
+        self.origin: list[dict[str, Any]] = []
+        self._hours, self._began = 0.0, time.monotonic()
+        self._total, self._summed = torch.zeros((), device=next(network.parameters()).device), 0
+        self.weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @property
+    def hours(self) -> float:
+        """Hours of training so far, those of the stopped run too."""
+        return self._hours + (time.monotonic() - self._began) / 3600.0
+
+    def start(self, checkpoint: Path) -> None:
+        """Begin with the averaged weights of another run."""
+        state = load(checkpoint)
+        self.network.load_state_dict(state["average"])
+        self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.origin = [*state["origin"], state["record"]]
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if it is there."""
+        if not self.out.exists():
+            return
+        state = load(self.out)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        place = next(self.network.parameters()).device
+        self.weights = {name: value.to(place) for name, value in state["average"].items()}
+        self.step = self._first = state["step"]
+        self._hours, self.origin = state["hours"], state.get("origin", [])
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the coming update."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def update(self, loss: Tensor) -> None:
+        """Make one update down the gradient of a loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip, foreach=True)
+        self.optimizer.step()
+        decay = min(self.average, (1.0 + self.step) / (10.0 + self.step)) if self.average else 0.0
+        for averaged, own in zip(self.weights.values(), self.network.state_dict().values(), strict=True):
+            if own.is_floating_point():
+                averaged.lerp_(own, 1.0 - decay)
+            else:
+                averaged.copy_(own)
+        self._total += loss.detach()
+        self._summed += 1
+        self.step += 1
+
+    def due(self, every: int, steps: int) -> bool:
+        """Return whether it is time for a checkpoint: every so many updates, and after the last."""
+        return self.step % every == 0 or self.step == steps
+
+    @property
+    def mean(self) -> float:
+        """Mean loss since the last report."""
+        return float(self._total) / max(self._summed, 1)
+
+    def save(self, more: Mapping[str, Any]) -> None:
+        """Write the checkpoint, whole or not at all.
+
+        Raises
+        ------
+        FileError : the loss is no longer finite; the last checkpoint stays.
+        """
+        if not math.isfinite(self.mean):
+            raise FileError(f"{self.out}: the loss is no longer finite; go on from what is there, at a lower --rate")
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.weights,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "hours": self.hours,
+        }
+        part = self.out.with_suffix(".part")
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({**state, **more}, part)
+        part.replace(self.out)
+
+    def report(self, steps: int, batch: int, more: str = "") -> None:
+        """Say how far the run is, on stderr, and begin a new mean of the loss."""
+        pace = (self.step - self._first) * batch / (time.monotonic() - self._began)
+        click.echo(f"step {self.step}/{steps}  loss {self.mean:.5f}  {more or ''}  {pace:.1f} crops/s", err=True)
+        self._total.zero_()
+        self._summed = 0
+
+
+def preview(out: Path, *columns: Tensor, count: int = 4) -> None:
+    """Write ``OUT.png``: rows of noisy, restored and clean crops, each row on the scale of its last column."""
+    shown = [column.detach().float().cpu().numpy()[:count, 0] for column in columns]
+    low, high = (shown[-1].min(axis=(1, 2)), shown[-1].max(axis=(1, 2)))
+    span = np.maximum(high - low, 1e-6)[:, None, None]
+    picture = np.concatenate([np.concatenate(list((column - low[:, None, None]) / span)) for column in shown], axis=1)
+    Image.fromarray((picture.clip(0.0, 1.0) * 255.0).astype(np.uint8)).save(out.with_suffix(".png"))
