@@ -28,10 +28,10 @@ PUBLIC = {
     "temclean": "__version__ denoise errors io metrics models noise specimen tiling",
     "temclean.io": "FORMATS READERS WRITERS Format Frames Image output_suffix provenance read write",
     "temclean.metrics": "css mae movie_css ms_ssim psnr score ssim to_json",
-    "temclean.restoration.models": "available find load open_session",
+    "temclean.models": "available find load open_session",
     "temclean.noise": "FAMILIES Noise apply background",
     "temclean.specimen": "SPECIMENS Specimen draw draw_file",
-    "temclean.restoration.tiling": "Blender Plan blend plan split",
+    "temclean.tiling": "Blender Plan blend plan split",
 }
 """What users type; none of it may be lost."""
 
