@@ -50,7 +50,7 @@ def denoise(
     image : array_like, (rows, columns) or (..., rows, columns)
         Any real type. The frames of a stack share one scale.
     model : str, Path or Model
-        A name (see `temclean.restoration.models.available`), an ONNX file, or a loaded model.
+        A name (see `temclean.models.available`), an ONNX file, or a loaded model.
     device : {"auto", "cpu", "cuda"}
         Where to run; ``auto`` takes the GPU where it works.
     threads : int, optional
@@ -100,7 +100,7 @@ def denoise_frames(
     frames : Frames
         Read on demand: once for the scale, unless ``scaling`` is given, and once to denoise.
     session : Session
-        From `temclean.restoration.models.open_session`.
+        From `temclean.models.open_session`.
     tile : int, optional
         Side of the tiles in pixels.
     scaling : Scaling, optional
