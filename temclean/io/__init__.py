@@ -6,7 +6,7 @@ which read into an ``image.Image``; ``units`` tidies calibrations, ``messages`` 
 """
 
 from temclean.io.files import FORMATS, READERS, WRITERS, Format, identify, output_suffix, provenance, read, whole, write
-from temclean.io.image import Array, Frames, Image
+from temclean.io.image import Array, Frames, Image, StackAxis
 
 __all__ = [
     "FORMATS",
@@ -16,6 +16,7 @@ __all__ = [
     "Format",
     "Frames",
     "Image",
+    "StackAxis",
     "identify",
     "output_suffix",
     "provenance",

@@ -125,6 +125,17 @@ class MappedFrames(Frames):
 
 
 @dataclass(frozen=True)
+class StackAxis:
+    """How the frames of a stack follow each other along one of its leading axes."""
+
+    step: float
+    """From one frame to the next, in `unit`: seconds, nanometres, degrees, ..."""
+    unit: str | None = None
+    origin: float = 0.0
+    """Of the first frame, in `unit`."""
+
+
+@dataclass(frozen=True)
 class Image:
     """An image or a stack of them, as a file holds it. Use it in a ``with`` block, or call :meth:`close`."""
 
@@ -144,6 +155,10 @@ class Image:
     """What was ignored or changed, in a line each."""
     container: object = field(default=None, repr=False, compare=False)
     """What the writer of the same format needs to carry its own metadata over."""
+    origin: tuple[float, float] | None = None
+    """Where the centre of the first pixel lies along rows and columns, in `unit`; None where the file does not say."""
+    stack: tuple[StackAxis | None, ...] = ()
+    """The calibration of each axis before rows and columns, in the order of `axes`; None where it is not known."""
 
     @classmethod
     def from_array(
