@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from temclean import __version__, cli, io
+from temclean import __version__, io
 from temclean.errors import DeviceError, MissingExtraError, ModelError
 from temclean.io import temporary
 from temclean.restoration import models, pipeline, tiling
@@ -427,14 +427,14 @@ class TestRealModel:
 
 
 def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr("temclean.cli.train.find_spec", lambda name: None)
     done = run("train", "sp")
     assert done.code == 2
     assert done.err == 'temclean: train needs torch: pip install "temclean[train]"\n'
 
 
 def test_dft_without_pyscf_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pyscf" else ...)
+    monkeypatch.setattr("temclean.cli.train.find_spec", lambda name: None if name == "pyscf" else ...)
     done = run("train", "dft", "-o", "maps")
     assert done.code == 2
     assert done.err == 'temclean: train dft needs pyscf: pip install "temclean[dft]"\n'

@@ -109,7 +109,7 @@ def test_kernels_are_where_they_were() -> None:
 
 def test_only_the_command_line_knows_of_training() -> None:
     for path in modules():
-        if path.name not in {"cli.py", "doctor.py"}:
+        if name_of(path) not in {"temclean.cli.train", "temclean.commands.doctor"}:
             assert "training" not in imported(path)
             assert "torch" not in path.read_text(encoding="utf-8").split(), path
 

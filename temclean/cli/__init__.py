@@ -1,0 +1,85 @@
+"""The command line: a module a command, which parses, calls and prints; what is heavy is loaded when a command runs."""
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from temclean import __version__
+from temclean.cli import denoise, doctor, models, score, simulate, train
+from temclean.errors import DeviceError, FileError, ImageError, TemcleanError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+HELP_ASKED_FOR: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+CODES = {DeviceError: 3, FileError: FAILED, ImageError: FAILED}
+"""Exit codes of errors that end a command; the other errors of temclean are bad usage."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="temclean %(version)s")
+def cli() -> None:
+    """Denoise and restore TEM, STEM and SEM images, offline, on the GPU or the CPU.
+
+    Results go to stdout, one line each; messages and progress go to stderr. Exit codes: 0 all done, 1 some inputs
+    failed and the others were done, 2 bad usage, 3 the device is not there, 130 interrupted.
+    """
+
+
+for module in (denoise, simulate, score, models, train, doctor):
+    cli.add_command(module.command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may have letters that its encoding lacks
+    try:
+        # Click would expand globs on Windows before TRUTH and TEST can be told apart; we expand our inputs ourselves.
+        code = cli.main(arguments, prog_name="temclean", standalone_mode=False, windows_expand_args=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; every file that was written is whole")
+        return INTERRUPTED
+    except click.ClickException as error:
+        if isinstance(error, HELP_ASKED_FOR):
+            click.echo(error.format_message(), err=True)
+        else:
+            _say(error.format_message())
+        return USAGE
+    except TemcleanError as error:
+        _say(str(error))
+        return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
+    except OSError as error:
+        if error.filename is not None:
+            _say(f"{error.filename}: {error.strerror}")
+            return USAGE
+        from temclean.commands.progress import abandon
+
+        abandon(sys.stdout)
+        if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
+            _say(f"stdout cannot be written ({error.strerror or error})")
+        return FAILED
+
+
+def _open_closed_streams() -> None:
+    """Let what nobody reads go nowhere; else a file that is opened later would take the place of stdout or stderr."""
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= 2:
+        number = os.open(os.devnull, os.O_RDWR)
+    os.close(number)
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
+
+
+def _say(text: str) -> None:
+    click.echo(f"temclean: {' '.join(text.split())}", err=True)

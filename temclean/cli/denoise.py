@@ -1,0 +1,67 @@
+"""``temclean denoise``."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from temclean.cli.options import AS_JSON, OVERWRITE
+
+
+def shard_of(context: click.Context, option: click.Parameter, value: str) -> tuple[int, int]:
+    """Read ``I/N``."""
+    index, _, count = value.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/4")
+    return int(index), int(count)
+
+
+@click.command("denoise", no_args_is_help=False)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("-m", "--model", metavar="MODEL", required=True, help="A name from `temclean models`, or an ONNX file.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
+@click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
+@OVERWRITE
+@click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
+@click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
+@click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@AS_JSON
+def command(
+    inputs: tuple[str, ...],
+    model: str,
+    out: Path | None,
+    device: Literal["auto", "cpu", "cuda"],
+    threads: int | None,
+    tile: int | None,
+    overwrite: bool,
+    resume: bool,
+    shard: tuple[int, int],
+    include_results: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Denoise files, folders or globs.
+
+    Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
+    scale, pixel size and metadata. Files that temclean made are left out unless --include-results.
+    """
+    from temclean.commands import batch, jobs
+    from temclean.commands.progress import Reporter
+    from temclean.restoration import models, pipeline
+
+    chosen = models.load(model)
+    if tile is not None:
+        pipeline.check_tile(chosen, tile)
+    plan = jobs.plan(inputs, chosen.name, out, include_results=include_results, shard=shard)
+    session = None if dry_run else models.open_session(chosen, device, threads)
+    with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
+        if session is None:
+            return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
+        reporter.announce(chosen.name, session.device, session.fallback)
+        results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        with closing(results):
+            return reporter.report(results)
