@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from temclean import noise, specimen
 from temclean.noise import mtf, postprocess
+from temclean.restoration import scaling
+from temclean.restoration.pipeline import REACH
 from temclean.specimen import Specimen, densities
 from temclean.training.networks import WIDTHS
 
@@ -25,8 +27,16 @@ MULTIPLE = 2 ** len(WIDTHS)
 TRAINING_STRUCTURES = range(densities.COUNT - 1)
 """Structures of :mod:`temclean.specimen.densities` that networks see; the last is kept for tests."""
 
-OTHERS = {"hr": 0.45, "lr": 0.45, "bn": 0.05, "mos2": 0.05}
-"""What ``scene`` does not draw, and how often each is drawn: the specimens of Lobato 2024 and more sheets."""
+INVERTIBLE = {"graphene", "graphene-defects"}
+"""Specimens that are drawn bright only, and shown dark at times."""
+
+STRETCHED = {"hr", "lr", "bn", "mos2", "crystal", "amorphous", "points", "fringes"}
+"""Specimens with a contrast of their own, which simple noise would drown: they are stretched to any part of [0, 1]."""
+
+MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
+
+COUNTS = (0.3, 300.0)
+"""Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,10 @@ class DataOptions:
 
     Attributes
     ----------
-    families : noise families, one drawn for each crop.
-    specimen : what is drawn, a key of :data:`temclean.specimen.SPECIMENS`.
+    noises : the share of each noise: ``bbg-keep`` and keys of :data:`temclean.noise.FAMILIES`.
+    specimens : the share of each specimen: keys of :data:`temclean.specimen.SPECIMENS`; ``dense``, lattices of 0.14 Å
+        a pixel or more, whose columns are the first to be lost; ``empty``, nothing at all, so that noise alone does not
+        become spots.
     levels : lowest and highest noise level C, drawn evenly.
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
     crop : side of a crop in pixels.
@@ -47,29 +59,27 @@ class DataOptions:
     renewal : scenes drawn for each batch.
     clip : share of crops whose noise is cut at 0 and 1, as in the paper; the others come from an unsaturated detector.
     wider : share of crops that are normalised as if they were part of a larger image.
-    dense : share of scenes that are bright lattices of 0.14 Å a pixel or more, whose columns are the first to be lost.
-    maps : share of scenes that are graphene from first principles at up to 0.2 Å a pixel; one of its structures is kept
-        for tests.
-    coarse : share of ``maps`` at 0.07 Å a pixel or more, in which there is more to restore.
-    defects : share of scenes that are graphene with vacancies and turned bonds.
-    others : share of scenes that are of the simulator's other kinds, :data:`OTHERS`, half of them at less contrast.
-    empty : share of scenes that show nothing at all, so that noise alone does not become spots.
-    dark : share of ``maps`` and ``defects`` that are inverted.
+    room : share of the range left at either end where noise is not cut off, as the pipeline leaves it; the model's
+        metadata says the same.
+    coarse : share of ``graphene`` at 0.07 Å a pixel or more, in which there is more to restore; else from
+        ``pixel_sizes``, in either case up to 0.2 Å.
+    dark : share of :data:`INVERTIBLE` that are inverted.
     grainy : share of crops whose Gaussian noise has something in common with the next pixels, as that of scanned images
         has.
     smooth : share of the backgrounds of ``bbg`` and ``bbg-keep`` that do not jump between patches.
     reflected : share of crops that go on by reflection below and on the right, as the pipeline has images do whose
         sides are no multiples of what the network takes; the others are cut.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
+    blurred : share of the crops of ``tem`` that a camera's transfer function blurs, noise aside.
 
     Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so
     crops with impulses are always cut, and never normalised more widely. Whole microscopes (``tem``, ``stem``,
-    ``sem``) draw their own dose, so that levels and clip are nothing to them; what users do to images afterwards is
-    done to their pairs, and scenes of ``tem`` are blurred by a camera's transfer function before they enter the bank.
+    ``sem``) draw their own dose, so that levels and clip are nothing to them, and what users do to images afterwards is
+    done to their pairs.
     """
 
-    families: tuple[str, ...]
-    specimen: str = "scene"
+    noises: dict[str, float]
+    specimens: dict[str, float] = field(default_factory=lambda: {"scene": 1.0})
     levels: tuple[float, float] = (0.03, 0.42)
     pixel_sizes: tuple[float, float] = (0.03, 0.4)
     crop: int = 128
@@ -80,20 +90,20 @@ class DataOptions:
     renewal: float = 0.5
     clip: float = 0.75
     wider: float = 0.25
-    dense: float = 0.0
-    maps: float = 0.0
+    room: float = 0.0
     coarse: float = 0.0
-    defects: float = 0.0
-    others: float = 0.0
-    empty: float = 0.0
     dark: float = 0.3
     grainy: float = 0.0
     smooth: float = 0.6
     reflected: float = 0.25
     apart: float = 0.0
+    blurred: float = 0.7
 
 
-MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
+def chosen(shares: dict[str, float], rng: np.random.Generator) -> str:
+    """Draw a name by its share; shares need not add up to 1."""
+    edges = np.cumsum(list(shares.values()))
+    return list(shares)[int(np.searchsorted(edges, rng.uniform(0.0, edges[-1]), side="right"))]
 
 
 def light(image: Array, rng: np.random.Generator, smooth: float) -> Array:
@@ -128,6 +138,15 @@ def add_impulses(image: Array, level: float, rng: np.random.Generator) -> Array:
     return hit
 
 
+def count(image: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Make a pair of a crop of counted electrons, (noisy, clean), half of them on an even ground of some brightness."""
+    if rng.random() < 0.5:
+        ground = rng.uniform(0.0, 0.8)
+        image = np.float32(ground) + np.float32(1.0 - ground) * image
+    level = float(np.exp(rng.uniform(*np.log(COUNTS))))
+    return noise.apply(image, noise.Poisson(level), int(rng.integers(2**63))), image
+
+
 def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """Make a pair of a crop as a microscope and its user would: (noisy, clean), the clean one altered as users do."""
     if rng.random() < 0.3:
@@ -144,11 +163,13 @@ def reflect(image: Array, kept: tuple[int, int]) -> Array:
     return np.pad(image[: kept[0], : kept[1]], ((0, below), (0, right)), mode="reflect")
 
 
-def normalisation(noisy: Array, wider: bool, rng: np.random.Generator) -> tuple[float, float]:
-    """Choose what becomes 0 and 1: the crop's own percentiles, as the pipeline does, or those of some larger image."""
-    low, high = (float(value) for value in np.percentile(noisy, PERCENTILES))
+def normalisation(noisy: Array, room: float, wider: bool, rng: np.random.Generator) -> tuple[float, float]:
+    """Choose what becomes 0 and 1: what the pipeline would choose for the crop, or for some larger image around it."""
+    scale = scaling.measure(noisy[None], *PERCENTILES, room)
+    low, high = scale.low, scale.high
     if wider:
-        low, high = min(low, rng.uniform(-0.1, 0.1)), max(high, rng.uniform(0.85, 1.2))
+        span = high - low
+        low, high = low - rng.uniform(0.0, 0.3) * span, high + rng.uniform(0.0, 0.4) * span
     return low, max(high, low + 1e-3)
 
 
@@ -165,30 +186,24 @@ class Pairs:
         """Draw one clean scene."""
         options, rng = self.options, self.rng
         smallest, largest = options.pixel_sizes
-        shares = np.cumsum([options.dense, options.maps, options.defects, options.others, options.empty])
-        kind = np.searchsorted(shares, rng.random(), side="right")
-        if kind == 0:
+        name = chosen(options.specimens, rng)
+        if name == "dense":
             smallest = 0.14
-        elif kind == 1:
+        elif name == "graphene":
             smallest, largest = 0.07 if rng.random() < options.coarse else smallest, 0.2
         pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
-        if kind == 1:
+        if name == "empty":
+            nothing = np.zeros((options.scene, options.scene), np.float32)
+            return Specimen(nothing, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
+        if name == "graphene":
             scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
-        elif kind == 3:
-            name = rng.choice(list(OTHERS), p=list(OTHERS.values()))
-            scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)
+        else:
+            scene = specimen.SPECIMENS["lattice" if name == "dense" else name](rng, options.scene, pixel_size)
+        if name in STRETCHED:
             low, high = np.sort(rng.uniform(0.0, 1.0, 2)) if rng.random() < 0.5 else (0.0, 1.0)
             scene = replace(scene, image=np.float32(low) + np.float32(high - low) * specimen.scale(scene.image))
-        elif kind == 4:
-            nothing = np.zeros((options.scene, options.scene), np.float32)
-            scene = Specimen(nothing, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
-        else:
-            name = {0: "lattice", 2: "graphene-defects"}.get(int(kind), options.specimen)
-            scene = specimen.SPECIMENS[name](rng, options.scene, pixel_size)
-        if kind in {1, 2} and rng.random() < options.dark:
+        if name in INVERTIBLE and rng.random() < options.dark:
             scene = replace(scene, image=1.0 - scene.image, polarity=-scene.polarity)
-        if "tem" in options.families:
-            scene = replace(scene, image=np.maximum(mtf.blur(scene.image, mtf.draw(rng)), 0.0))
         return scene
 
     def crop(self) -> tuple[Array, float]:
@@ -200,29 +215,39 @@ class Pairs:
         image = np.rot90(image, rng.integers(4))
         return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image), scene.pixel_size
 
-    def pair(self) -> tuple[Array, Array]:
-        """Make one normalised pair."""
+    def distorted(self, clean: Array, family: str, pixel_size: float) -> tuple[Array, Array, bool]:
+        """Add one draw of a noise to a crop: (noisy, clean), and whether impulses hit it."""
         rng, options = self.rng, self.options
-        clean, pixel_size = self.crop()
-        family = options.families[rng.integers(len(options.families))]
+        if family in MICROSCOPES:
+            if family == "tem" and rng.random() < options.blurred:
+                clean = np.maximum(mtf.blur(clean, mtf.draw(rng)), np.float32(0.0))
+            return *record(clean, family, pixel_size, rng), False
+        if family == "poisson":
+            return *count(clean, rng), False
         level = hits = rng.uniform(*options.levels)
         if family == "gsp" and rng.random() < options.apart:
             hits = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.0, options.levels[1])
         impulses = family in {"sp", "gsp"} and hits > 0.0
-        if family in MICROSCOPES:
-            noisy, clean = record(clean, family, pixel_size, rng)
-        else:
-            clip = impulses or bool(rng.random() < options.clip)
-            lit = light(clean, rng, options.smooth) if family in {"bbg", "bbg-keep"} else clean
-            clean = lit if family == "bbg-keep" else clean
-            noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
-            if impulses:
-                noisy = add_impulses(noisy, hits, rng)
+        clip = impulses or bool(rng.random() < options.clip)
+        lit = light(clean, rng, options.smooth) if family in {"bbg", "bbg-keep"} else clean
+        clean = lit if family == "bbg-keep" else clean
+        noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
+        if impulses:
+            noisy = add_impulses(noisy, hits, rng)
+        return noisy, clean, impulses
+
+    def pair(self) -> tuple[Array, Array]:
+        """Make one normalised pair."""
+        rng, options = self.rng, self.options
+        clean, pixel_size = self.crop()
+        noisy, clean, impulses = self.distorted(clean, chosen(options.noises, rng), pixel_size)
         if rng.random() < options.reflected:
             rows, columns = options.crop - rng.integers(MULTIPLE, size=2)
             noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
-        low, high = normalisation(noisy, not impulses and bool(rng.random() < options.wider), rng)
-        return (noisy - low) / (high - low), (clean - low) / (high - low)
+        room = 0.0 if impulses else options.room
+        low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)
+        noisy, clean = (noisy - low) / (high - low), (clean - low) / (high - low)
+        return np.clip(noisy, -REACH, 1.0 + REACH, dtype=np.float32), clean.astype(np.float32)
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Make one batch, and renew the bank a little."""

@@ -198,7 +198,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
     """Export, verify, score and write a model; return its metadata."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     recipe = json.loads(state["recipe"])
-    network = ResidualUNet(tuple(recipe["widths"]))
+    network = ResidualUNet(tuple(recipe["widths"]), tuple(recipe.get("more", ())))
     network.load_state_dict(state["average"])
     whole = to_onnx(network)
     verify(network, Runner(whole))

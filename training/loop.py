@@ -11,6 +11,7 @@ A method writes its own loop, from top to bottom; :class:`Run` does what stands 
             run.report(steps, batch=8)
 """
 
+import json
 import math
 import subprocess
 import time
@@ -21,11 +22,14 @@ from typing import Any
 
 import click
 import numpy as np
+import onnx
 import torch
+from onnx.numpy_helper import to_array
 from PIL import Image
 from torch import Tensor, nn
 
 from temclean.errors import FileError
+from temclean.restoration.modelfile import METADATA_KEY
 
 
 def device() -> str:
@@ -65,6 +69,34 @@ def load(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
+Weights = dict[str, Tensor]
+Records = list[dict[str, Any]]
+
+
+def trained(checkpoint: Path) -> tuple[Weights, Records]:
+    """Return the averaged weights of a checkpoint, and the records of the runs that led to it."""
+    state = load(checkpoint)
+    return state["average"], [*state["origin"], state["record"]]
+
+
+def shipped(model: Path) -> tuple[Weights, Records]:
+    """Return the weights of an ONNX file that :mod:`temclean.training.export` wrote, and the records of its runs.
+
+    Raises
+    ------
+    FileError : it is no such file.
+    """
+    try:
+        proto = onnx.load(str(model))
+        facts = json.loads(next(entry.value for entry in proto.metadata_props if entry.key == METADATA_KEY))
+        arrays = {tensor.name.removesuffix("_half"): to_array(tensor) for tensor in proto.graph.initializer}
+        records = facts["training"]["runs"]
+    except Exception as error:  # onnx raises whatever a damaged file leads to
+        raise FileError(f"{model}: is no model of temclean, or damaged; start from another") from error
+    named = {name: array for name, array in arrays.items() if "." in name}  # the rest are constants of the exporter
+    return {name: torch.from_numpy(array.astype(np.float32)) for name, array in named.items()}, records
+
+
 class Run:
     """A training run: what changes in it, and the checkpoint that keeps it.
 
@@ -88,7 +120,7 @@ class Run:
         self.network, self.optimizer, self.out = network, optimizer, out
         self.average, self.clip = average, clip
         self.step = self._first = 0
-        self.origin: list[dict[str, Any]] = []
+        self.origin: Records = []
         self._hours, self._began = 0.0, time.monotonic()
         self._total, self._summed = torch.zeros((), device=next(network.parameters()).device), 0
         self.weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -98,12 +130,21 @@ class Run:
         """Hours of training so far, those of the stopped run too."""
         return self._hours + (time.monotonic() - self._began) / 3600.0
 
-    def start(self, checkpoint: Path) -> None:
-        """Begin with the averaged weights of another run."""
-        state = load(checkpoint)
-        self.network.load_state_dict(state["average"])
+    def start(self, source: Path) -> None:
+        """Begin with the averaged weights of another run, from its checkpoint or from the model that was made of it.
+
+        What the network has and the other had not stays as it is: its new blocks start as identities.
+
+        Raises
+        ------
+        FileError : the file is neither, or of another network.
+        """
+        weights, self.origin = shipped(source) if source.suffix == ".onnx" else trained(source)
+        own = self.network.state_dict()
+        if any(name not in own or own[name].shape != value.shape for name, value in weights.items()):
+            raise FileError(f"{source}: holds another network than the one to be trained; start from one like it")
+        self.network.load_state_dict({**own, **weights})
         self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.origin = [*state["origin"], state["record"]]
 
     def resume(self) -> None:
         """Go on from the checkpoint, if it is there."""

@@ -48,3 +48,38 @@ def similarity(restored: Tensor, clean: Tensor) -> Tensor:
         product = product * factor ** (exponent / sum(exponents))
         restored, clean = avg_pool2d(restored, 2), avg_pool2d(clean, 2)
     return product.mean()
+
+
+SCALES = (4, 8, 16, 32, 64)
+"""Sides of the windows, in pixels, in which :func:`lasting_error` looks for what is left of the error."""
+
+PATTERNS = ((1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1))
+"""The signs, over each 2x2 pixels, of the three finest waves: along rows, along columns, along both."""
+
+
+def lasting_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the mean of s abs(m), m the mean of the error in windows of s pixels a side, over :data:`SCALES`.
+
+    The mean of an error without structure falls as 1 / s, so that s m is as large at every scale; what is weak and
+    large, a faint particle or a step that was taken for noise, stands out by its area, as its evidence does.
+    """
+    means, total, side = restored - clean, torch.zeros((), device=restored.device), 1
+    scales = [scale for scale in SCALES if scale <= min(clean.shape[-2:])]
+    for scale in scales:
+        means = avg_pool2d(means, scale // side)
+        total = total + scale * means.abs().mean()
+        side = scale
+    return total / len(scales)
+
+
+def grid_error(restored: Tensor, clean: Tensor, side: int = 32) -> Tensor:
+    """Return the mean amplitude of waves of two pixels in the error, times ``side``, in windows of so many pixels.
+
+    A pixel shuffle leaves such a grid where its four phases differ; it is weak, but stands in every spectrum.
+    """
+    error = (restored - clean).float()
+    phases = torch.nn.functional.pixel_unshuffle(error, 2)
+    signs = torch.tensor(PATTERNS, dtype=error.dtype, device=error.device)[:, :, None, None] / 4.0
+    waves = torch.nn.functional.conv2d(phases, signs)
+    side = min(side, *error.shape[-2:])
+    return side * avg_pool2d(waves, side // 2).abs().mean()

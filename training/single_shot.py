@@ -23,64 +23,81 @@ class Recipe:
     Attributes
     ----------
     data : the pairs.
+    widths, more : of the network, see :class:`ResidualUNet`.
     steps : updates.
     rate : peak learning rate, reached after ``warm_up`` steps, falling to zero along half a cosine.
     heaviest : largest weight of an image in the loss; even images weigh most.
     average : decay of the moving average of the weights, which is what gets exported.
-    similarity : weight of 1 - MS-SSIM in the loss.
+    similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
+        :func:`losses.grid_error`.
     """
 
     data: DataOptions
     widths: tuple[int, ...] = WIDTHS
+    more: tuple[int, ...] = (1, 2, 4)
     steps: int = 10_000
     rate: float = 1.2e-3
     warm_up: int = 300
     weight_decay: float = 1e-4
     heaviest: float = 3.0
     average: float = 0.998
-    similarity: float = 0.0
+    similarity: float = 0.5
+    lasting: float = 0.05
+    grid: float = 0.05
 
+
+ATOMIC = {
+    "coherent": 0.28,
+    "phase": 0.18,
+    "hr": 0.16,
+    "scene": 0.05,
+    "graphene": 0.08,
+    "graphene-defects": 0.03,
+    "dense": 0.03,
+    "bn": 0.01,
+    "mos2": 0.02,
+}
+"""Shares of specimens whose atoms show."""
+
+LARGE = {"lr": 0.55, "faint": 0.3, "scene": 0.15}
+"""Shares of specimens of low magnification."""
+
+
+def mixture(atomic: float) -> dict[str, float]:
+    """Mix specimens: a share of :data:`ATOMIC`, the rest of :data:`LARGE`."""
+    shares: dict[str, float] = {}
+    for part, weight in ((ATOMIC, atomic), (LARGE, 1.0 - atomic)):
+        for name, share in part.items():
+            shares[name] = shares.get(name, 0.0) + weight * share / sum(part.values())
+    return shares
+
+
+GAUSSIAN = DataOptions(noises={"g": 1.0}, specimens=mixture(0.75), room=0.15, grainy=0.2, crop=192, batch=4)
 
 RECIPES = {
-    "base": Recipe(DataOptions(families=("g", "sp", "gsp"))),
-    "g": Recipe(
-        DataOptions(
-            families=("g",),
-            dense=0.08,
-            maps=0.65,
-            coarse=0.5,
-            defects=0.05,
-            others=0.15,
-            grainy=0.25,
-            crop=192,
-            batch=4,
-        ),
-        similarity=1.5,
+    "base": Recipe(
+        replace(
+            GAUSSIAN,
+            noises={
+                "g": 0.2,
+                "sp": 0.05,
+                "gsp": 0.1,
+                "bbg-keep": 0.06,
+                "poisson": 0.15,
+                "tem": 0.14,
+                "stem": 0.17,
+                "sem": 0.13,
+            },
+        )
     ),
-    "sp": Recipe(DataOptions(families=("sp",), maps=0.25, defects=0.08, others=0.3, crop=192, batch=4), similarity=0.3),
-    "gsp": Recipe(
-        DataOptions(
-            families=("gsp",),
-            dense=0.35,
-            maps=0.25,
-            defects=0.05,
-            others=0.25,
-            grainy=0.2,
-            apart=0.25,
-            crop=192,
-            batch=4,
-        ),
-        similarity=0.5,
-    ),
+    "g": Recipe(GAUSSIAN),
+    "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
+    "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
     "bbg": Recipe(
         DataOptions(
-            families=("bbg",),
-            specimen="atoms",
-            dense=0.1,
-            maps=0.5,
+            noises={"bbg": 1.0},
+            specimens={"dense": 0.1, "graphene": 0.5, "graphene-defects": 0.22, "empty": 0.06, "atoms": 0.12},
             coarse=0.75,
-            defects=0.22,
-            empty=0.06,
             dark=0.0,
             crop=256,
             batch=4,
@@ -90,15 +107,18 @@ RECIPES = {
         heaviest=1.0,
         similarity=1.0,
     ),
-    "bbg-keep": Recipe(
-        DataOptions(
-            families=("bbg-keep",), maps=0.3, defects=0.08, others=0.3, grainy=0.2, smooth=0.85, crop=192, batch=4
-        ),
-        similarity=1.0,
-    ),
+    "bbg-keep": Recipe(replace(GAUSSIAN, noises={"bbg-keep": 1.0}, smooth=0.85)),
+    **{
+        f"{kind}{microscope}": Recipe(
+            replace(GAUSSIAN, noises={microscope: 0.75, "poisson": 0.25}, specimens=mixture(atomic))
+        )
+        for microscope in ("tem", "stem", "sem")
+        for kind, atomic in (("hr", 0.9), ("lr", 0.1))
+    },
 }
-"""``base`` sees three families at once and is the start of the others. ``bbg`` sees bright atoms on an even background
-alone: of anything else it could not tell what is background, and what the noise hides of it is lost."""
+"""``base`` sees all noises at once and is the start of the others. ``bbg`` sees bright atoms on an even background
+alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
+the models of Lobato et al. (2024)."""
 
 
 def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int) -> None:
@@ -106,7 +126,7 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     device = loop.device()
-    network = ResidualUNet(recipe.widths).to(device, memory_format=torch.channels_last)
+    network = ResidualUNet(recipe.widths, recipe.more).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
     if start is not None:
@@ -120,10 +140,11 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
         with torch.autocast(device, dtype=torch.bfloat16):
             restored = network(noisy)
-        loss = losses.weighted_error(restored.float(), clean, recipe.heaviest)
-        if recipe.similarity:
-            loss = loss + recipe.similarity * (1.0 - losses.similarity(restored.float(), clean))
-        run.update(loss)
+        restored = restored.float()
+        loss = losses.weighted_error(restored, clean, recipe.heaviest)
+        loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
+        loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
+        run.update(loss + recipe.grid * losses.grid_error(restored, clean))
         if run.due(every, recipe.steps):
             record = {
                 "command": "temclean " + " ".join(sys.argv[1:]),
@@ -153,7 +174,9 @@ def check_data(checkpoint: Path, data: DataOptions) -> None:
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch.")
 @click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 pixels.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
-@click.option("--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Checkpoint to start from.")
+@click.option(
+    "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Checkpoint or model to start from."
+)
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Checkpoint [default: training/checkpoints/NAME.pt]."
 )

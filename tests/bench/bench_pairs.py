@@ -14,11 +14,9 @@ from temclean.training.data import DataOptions, Pairs
 
 BAR = 400
 STREAMS = {
-    **{family: DataOptions(families=(family,), first=24, renewal=0.1) for family in ("g", "sp", "gsp", "bbg")},
+    **{family: DataOptions({family: 1.0}, first=24, renewal=0.1) for family in ("g", "sp", "gsp", "bbg")},
     **{
-        f"{family} {what}": DataOptions(
-            families=(family,), specimen=what, pixel_sizes=(0.025, 0.9), first=24, renewal=0.05
-        )
+        f"{family} {what}": DataOptions({family: 1.0}, {what: 1.0}, pixel_sizes=(0.025, 0.9), first=24, renewal=0.05)
         for family in ("tem", "stem", "sem")
         for what in ("hr", "lr")
     },

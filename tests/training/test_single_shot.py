@@ -17,19 +17,19 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not in
 from click.testing import CliRunner  # noqa: E402
 
 from temclean import metrics  # noqa: E402
-from temclean.errors import ModelError  # noqa: E402
+from temclean.errors import FileError, ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
-from temclean.training import data, export, losses, single_shot  # noqa: E402
+from temclean.training import data, export, loop, losses, single_shot  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
 from temclean.training.networks import ResidualUNet  # noqa: E402
 
-SMALL = DataOptions(families=("g", "sp", "gsp", "bbg"), crop=64, batch=4, bank=6, scene=96)
+SMALL = DataOptions(noises=dict.fromkeys(["g", "sp", "gsp", "bbg"], 1.0), crop=64, batch=4, bank=6, scene=96)
 
 
-def random_network(widths: tuple[int, ...], seed: int = 0) -> ResidualUNet:
+def random_network(widths: tuple[int, ...], seed: int = 0, more: tuple[int, ...] = ()) -> ResidualUNet:
     torch.manual_seed(seed)
-    network = ResidualUNet(widths)
+    network = ResidualUNet(widths, more)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network.eval()
@@ -44,8 +44,9 @@ def test_shipped_network_has_two_million_parameters() -> None:
     assert sum(weight.numel() for weight in ResidualUNet().parameters()) == 2_001_860
 
 
-def test_reach_bounds_what_one_pixel_can_change() -> None:
-    network = random_network((4, 6, 8)).double()
+@pytest.mark.parametrize("more", [(), (1, 2)])
+def test_reach_bounds_what_one_pixel_can_change(more: tuple[int, ...]) -> None:
+    network = random_network((4, 6, 8), more=more).double()
     furthest = 0
     with torch.no_grad():
         image = torch.rand(1, 1, 256, 256, dtype=torch.float64)
@@ -64,8 +65,9 @@ def test_networks_never_see_the_structure_that_is_kept_for_tests(recipe: str, mo
     load = densities.load
     monkeypatch.setattr(densities, "load", lambda number: seen.add(number) or load(number))
     options = single_shot.RECIPES[recipe].data
-    Pairs(replace(options, maps=max(options.maps, 0.5), bank=12, first=12, crop=64, scene=96), seed=1)
-    assert seen == {0, 1, 2, 3, 4}
+    only = {name: share for name, share in options.specimens.items() if name in {"graphene", "graphene-defects"}}
+    Pairs(replace(options, specimens=only or {"scene": 1.0}, bank=12, first=12, crop=64, scene=96), seed=1)
+    assert seen == ({0, 1, 2, 3, 4} if only else set())
 
 
 def test_grain_keeps_its_strength_and_reaches_the_next_pixels() -> None:
@@ -80,15 +82,17 @@ def test_grain_keeps_its_strength_and_reaches_the_next_pixels() -> None:
 
 
 MICROSCOPES = [
-    replace(SMALL, families=(family,), specimen=what, bank=8, first=3)
-    for family in ("tem", "stem", "sem")
+    replace(SMALL, noises={family: 1.0}, specimens={what: 1.0}, bank=8, first=3)
+    for family in ("tem", "stem", "sem", "poisson")
     for what in ("hr", "lr")
 ]
 
 
-@pytest.mark.parametrize("options", [SMALL, *MICROSCOPES], ids=lambda options: f"{options.families} {options.specimen}")
+@pytest.mark.parametrize(
+    "options", [SMALL, *MICROSCOPES], ids=lambda options: " ".join([*options.noises, *options.specimens])
+)
 def test_pairs_come_again_from_their_seed(options: DataOptions) -> None:
-    if options.specimen == "hr":
+    if "hr" in options.specimens:
         pytest.importorskip("ase", reason="the crystal extra is not installed")
     first, again, other = (Pairs(options, seed) for seed in (3, 3, 4))
     for _ in range(3):
@@ -103,7 +107,7 @@ def test_pairs_come_again_from_their_seed(options: DataOptions) -> None:
 
 def test_pairs_differ_by_their_noise_only() -> None:
     noisy, clean = Pairs(
-        DataOptions(families=("g",), levels=(0.1, 0.1), clip=0.0, crop=96, bank=4, scene=96), 1
+        DataOptions(noises={"g": 1.0}, levels=(0.1, 0.1), clip=0.0, crop=96, bank=4, scene=96), 1
     ).batch()
     residual = (noisy - clean).flatten(1)
     assert (residual.mean(dim=1).abs() < 0.05).all()
@@ -116,16 +120,25 @@ def test_any_gaussian_noise_may_have_grain(family: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(data, "grain", lambda shape, *_: drawn.append(shape) or np.zeros(shape, np.float32))
     for share, least, most in ((0.0, 0, 0), (0.5, 8, 32), (1.0, 40, 40)):
         drawn.clear()
-        Pairs(DataOptions((family,), crop=32, bank=4, first=4, scene=64, grainy=share, batch=40), 1).batch()
+        Pairs(DataOptions({family: 1.0}, crop=32, bank=4, first=4, scene=64, grainy=share, batch=40), 1).batch()
         assert least <= len(drawn) <= most
 
 
 def test_the_light_is_kept_by_bbg_keep_alone() -> None:
     options = DataOptions(
-        ("bbg",), levels=(0.0, 1e-4), crop=96, bank=4, first=4, scene=96, wider=0.0, smooth=1.0, batch=8, reflected=0.0
+        {"bbg": 1.0},
+        levels=(0.0, 1e-4),
+        crop=96,
+        bank=4,
+        first=4,
+        scene=96,
+        wider=0.0,
+        smooth=1.0,
+        batch=8,
+        reflected=0.0,
     )
     for family, remains in (("bbg", True), ("bbg-keep", False)):
-        noisy, clean = Pairs(replace(options, families=(family,)), 1).batch()
+        noisy, clean = Pairs(replace(options, noises={family: 1.0}), 1).batch()
         assert (((noisy - clean).abs().mean(dim=(1, 2, 3)) > 0.02) == remains).all()
 
 
@@ -147,10 +160,10 @@ def test_impulses_of_gsp_may_have_a_level_of_their_own(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(data, "add_noise", watch("g", data.add_noise))
     monkeypatch.setattr(data, "add_impulses", watch("sp", data.add_impulses))
-    Pairs(DataOptions(("gsp",), crop=64, scene=64, bank=4, first=4, batch=20), 3).batch()
+    Pairs(DataOptions({"gsp": 1.0}, crop=64, scene=64, bank=4, first=4, batch=20), 3).batch()
     assert drawn["g"] == drawn["sp"]
     drawn["g"], drawn["sp"] = [], []
-    Pairs(DataOptions(("gsp",), crop=64, scene=64, bank=4, first=4, batch=90, apart=1.0), 3).batch()
+    Pairs(DataOptions({"gsp": 1.0}, crop=64, scene=64, bank=4, first=4, batch=90, apart=1.0), 3).batch()
     assert len(drawn["g"]) == 90
     assert abs(len(drawn["sp"]) - 60) < 5 * np.sqrt(90 * 2 / 9)
     assert not set(drawn["g"]) & set(drawn["sp"])
@@ -185,8 +198,78 @@ def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
     resumed = run(4, resume=True)
     assert (first["step"], resumed["step"]) == (2, 4)
     assert resumed["record"]["images"] == 8
-    assert json.loads(resumed["recipe"])["data"]["families"] == ["g", "sp", "gsp", "bbg"]
+    assert json.loads(resumed["recipe"])["data"]["noises"] == dict.fromkeys(["g", "sp", "gsp", "bbg"], 1.0)
     assert not torch.equal(first["network"]["head.bias"], resumed["network"]["head.bias"])
+
+
+def test_what_lasts_over_large_windows_weighs_as_its_evidence_does() -> None:
+    clean = torch.zeros(1, 1, 128, 128)
+    faint = torch.full_like(clean, 0.01)
+    assert losses.lasting_error(faint, clean).item() == pytest.approx(0.01 * np.mean(losses.SCALES))
+    grain = 0.01 * torch.randn(8, 1, 128, 128, generator=torch.Generator().manual_seed(1))
+    # The mean of s^2 numbers of deviation 0.01 has s abs(m) of 0.01 sqrt(2 / pi) at every scale.
+    assert losses.lasting_error(grain, torch.zeros_like(grain)).item() == pytest.approx(0.008, rel=0.1)
+
+
+@pytest.mark.parametrize("pattern", ["rows", "columns", "both"])
+def test_a_grid_of_two_pixels_is_seen_and_nothing_else(pattern: str) -> None:
+    rows = 1.0 - 2.0 * (torch.arange(64) % 2)
+    wave = {"rows": rows[:, None].expand(64, 64), "columns": rows.expand(64, 64), "both": rows[:, None] * rows}[pattern]
+    clean = torch.zeros(1, 1, 64, 64)
+    # Of three patterns one is met in full; windows of 32 pixels.
+    assert losses.grid_error(0.01 * wave[None, None], clean).item() == pytest.approx(32 * 0.01 / 3, rel=1e-5)
+    assert losses.grid_error(clean + 0.3, clean).item() == 0.0
+
+
+@pytest.mark.parametrize("loss", [losses.lasting_error, losses.grid_error], ids=["lasting", "grid"])
+def test_gradients_are_those_of_differences(loss: Callable[[Any, Any], Any]) -> None:
+    rng = torch.Generator().manual_seed(2)
+    clean, restored = (torch.randn(1, 1, 64, 64, generator=rng, dtype=torch.float64) for _ in range(2))
+    restored.requires_grad_()
+    if loss is losses.grid_error:  # in its own precision, float32
+        restored = restored.detach().float().requires_grad_()
+        clean = clean.float()
+    loss(restored, clean).backward()
+    assert restored.grad is not None
+    step = torch.zeros_like(restored)
+    step[0, 0, 5, 7] = 1e-2
+    with torch.no_grad():
+        difference = (loss(restored + step, clean) - loss(restored - step, clean)) / 2e-2
+    assert restored.grad[0, 0, 5, 7].item() == pytest.approx(difference.item(), rel=0.05, abs=1e-6)
+
+
+def test_a_trained_network_grows_without_losing_anything(tmp_path: Path) -> None:
+    small = random_network((4, 6, 8))
+    grown = ResidualUNet((4, 6, 8), more=(1, 2))
+    grown.load_state_dict({**grown.state_dict(), **small.state_dict()})
+    image = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.equal(grown.eval()(image), small(image))
+
+
+def test_training_starts_from_a_shipped_model() -> None:
+    model = Path(loop.__file__).parents[1] / "weights" / "g.onnx"
+    network = ResidualUNet(more=single_shot.RECIPES["g"].more)
+    run = loop.Run(network, torch.optim.SGD(network.parameters(), lr=0.1), Path("unused.pt"))
+    run.start(model)
+    assert run.origin
+    image = np.random.default_rng(1).random((1, 1, 64, 96), dtype=np.float32)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        restored = network(torch.from_numpy(image)).numpy()
+    np.testing.assert_allclose(restored, session.run(None, {"image": image})[0], atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["damaged.onnx", "other.pt"])
+def test_what_is_no_start_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\x08\x01")
+    if path.suffix == ".pt":
+        torch.save({"network": {}, "average": {"head.bias": torch.zeros(5)}, "origin": [], "record": {}}, path)
+    network = ResidualUNet((4, 6, 8))
+    run = loop.Run(network, torch.optim.SGD(network.parameters(), lr=0.1), tmp_path / "out.pt")
+    with pytest.raises(FileError, match=r"is no model of temclean|another network"):
+        run.start(path)
 
 
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
