@@ -246,8 +246,8 @@ class Pairs:
             noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
         room = 0.0 if impulses else options.room
         low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)
-        noisy, clean = (noisy - low) / (high - low), (clean - low) / (high - low)
-        return np.clip(noisy, -REACH, 1.0 + REACH, dtype=np.float32), clean.astype(np.float32)
+        noisy, clean = (np.clip((each - low) / (high - low), -REACH, 1.0 + REACH) for each in (noisy, clean))
+        return noisy.astype(np.float32), clean.astype(np.float32)
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Make one batch, and renew the bank a little."""
