@@ -122,15 +122,20 @@ cdef cloned_void map_row(
 
 
 cdef cloned_void halve_row(
-    const floating* a, const floating* b, Py_ssize_t columns, floating scale, floating* out,
+    const floating* a, const floating* b, Py_ssize_t columns, floating offset, floating scale, floating* out,
 ) noexcept nogil:
-    """Write the 2x2 means of two rows; an odd last column stands for its missing neighbour."""
+    """Write the 2x2 means of two rows, less ``offset``; an odd last column stands for its missing neighbour.
+
+    The offset goes first: a sum of four large values would have lost the digits in which their neighbours differ.
+    """
     cdef floating quarter = <floating> 0.25 * scale
     cdef Py_ssize_t j, last = columns - 1, pairs = columns // 2
     for j in range(pairs):
-        out[j] = ((a[2 * j] + a[2 * j + 1]) + (b[2 * j] + b[2 * j + 1])) * quarter
+        out[j] = (
+            ((a[2 * j] - offset) + (a[2 * j + 1] - offset)) + ((b[2 * j] - offset) + (b[2 * j + 1] - offset))
+        ) * quarter
     if columns % 2:
-        out[pairs] = ((a[last] + a[last]) + (b[last] + b[last])) * quarter
+        out[pairs] = ((a[last] - offset) + (b[last] - offset)) * (2 * quarter)
 
 
 cdef cloned_void level_of(
@@ -153,6 +158,7 @@ cdef cloned_void level_of(
 cdef double tile_sum(
     const floating* x, const floating* y, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t columns,
     floating scale, floating c1, floating c2, bint luminance, const floating* taps,
+    floating offset_x, floating offset_y, double taken_x, double taken_y,
     floating* half_x, floating* half_y, Py_ssize_t half_stride, Py_ssize_t own_rows, Py_ssize_t own_columns,
 ) noexcept nogil:
     """Sum 1 - map over ``rows`` x ``columns`` windows, and halve the input rows and columns that the tile owns."""
@@ -160,9 +166,12 @@ cdef double tile_sum(
     cdef double total[COLUMNS]
     cdef double result = 0.0
     cdef floating level_x, level_y
+    cdef double mean_x, mean_y
     cdef Py_ssize_t row, above, j
     level_of(x, stride, rows + TAPS - 1, columns + TAPS - 1, &level_x)
     level_of(y, stride, rows + TAPS - 1, columns + TAPS - 1, &level_y)
+    mean_x = <double> level_x * scale + taken_x
+    mean_y = <double> level_y * scale + taken_y
     for j in range(COLUMNS):
         total[j] = 0.0
     for j in range(RING * MOMENTS * COLUMNS):
@@ -178,14 +187,14 @@ cdef double tile_sum(
         )
         if row >= TAPS - 1:
             map_row(
-                ring, row, columns, (level_x + level_y) * scale, (level_x - level_y) * scale,
+                ring, row, columns, <floating> (mean_x + mean_y), <floating> (mean_x - mean_y),
                 c1, c2, luminance, taps, total,
             )
         # an odd last row stands for its missing neighbour
         if half_x != NULL and row < own_rows and (row % 2 == 1 or row == own_rows - 1):
             above = row - row % 2
-            halve_row(x + above * stride, x + row * stride, own_columns, scale, half_x + (row // 2) * half_stride)
-            halve_row(y + above * stride, y + row * stride, own_columns, scale, half_y + (row // 2) * half_stride)
+            halve_row(x + above * stride, x + row * stride, own_columns, offset_x, scale, half_x + (row // 2) * half_stride)
+            halve_row(y + above * stride, y + row * stride, own_columns, offset_y, scale, half_y + (row // 2) * half_stride)
     for j in range(columns):
         result += total[j]
     return result
@@ -199,6 +208,10 @@ def similarity(
     double c2,
     bint luminance,
     const floating[::1] taps not None,
+    double offset_x,
+    double offset_y,
+    double taken_x,
+    double taken_y,
     floating[:, ::1] half_x not None,
     floating[:, ::1] half_y not None,
     Py_ssize_t own,
@@ -207,7 +220,8 @@ def similarity(
 ):
     """Write, for each tile of the map, the sum of 1 - contrast-structure, times luminance if asked for.
 
-    ``half_x`` and ``half_y`` receive the first ``own`` rows, scaled, at half their size, or are empty.
+    ``half_x`` and ``half_y`` receive the first ``own`` rows, less ``offset_x`` and ``offset_y`` and scaled, at half
+    their size, or are empty. ``taken_x`` and ``taken_y`` are what was taken off before, for the luminance.
     """
     cdef Py_ssize_t height = x.shape[0], width = x.shape[1]
     cdef Py_ssize_t across = out.shape[1], tiles = out.shape[0] * out.shape[1]
@@ -226,6 +240,7 @@ def similarity(
         out[index // across, index % across] = tile_sum(
             &x[top, left], &y[top, left], width, rows, columns,
             <floating> scale, <floating> c1, <floating> c2, luminance, &taps[0],
+            <floating> offset_x, <floating> offset_y, taken_x, taken_y,
             to_x + top // 2 * half_stride + left // 2 if to_x != NULL else NULL,
             to_y + top // 2 * half_stride + left // 2 if to_y != NULL else NULL,
             half_stride,

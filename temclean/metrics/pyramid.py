@@ -46,8 +46,9 @@ class _Scale:
 class _Ladder:
     """The scales of a pair."""
 
-    def __init__(self, like: Pixels, count: int, threads: int) -> None:
+    def __init__(self, like: Pixels, offsets: tuple[float, float], count: int, threads: int) -> None:
         height, width = like.shape
+        self.offsets = offsets
         self.taps = _taps(like)
         self.threads = threads
         self.scales = [_Scale(height, width, like, like)]
@@ -58,18 +59,25 @@ class _Ladder:
             buffers = np.empty((2, room, width), like.dtype)
             self.scales.append(_Scale(height, width, buffers[0], buffers[1]))
 
-    def score(self, level: int, x: Pixels, y: Pixels, own: int, scale: float) -> None:
-        """Score a strip of one scale, times ``scale``, and hand the halves of its first ``own`` rows on."""
+    def score(
+        self, level: int, x: Pixels, y: Pixels, own: int, scale: float, taken: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """Score a strip of one scale, times ``scale``, and hand the halves of its first ``own`` rows on.
+
+        ``taken`` is what the pixels of x and of y have been freed of, in units of the data range.
+        """
         coarser = self.scales[level + 1] if level + 1 < len(self.scales) else None
         if coarser:
             half_x, half_y = coarser.x[coarser.waiting :], coarser.y[coarser.waiting :]
         else:
             half_x = half_y = np.empty((0, 0), x.dtype)
+        offset_x, offset_y = (0.0, 0.0) if level else self.offsets
         out = np.empty(
             (-(-(x.shape[0] - EDGE) // _metrics.TILE_ROWS), -(-(x.shape[1] - EDGE) // _metrics.TILE_COLUMNS))
         )
         _metrics.similarity(
-            x, y, scale, K1**2, K2**2, coarser is None, self.taps, half_x, half_y, own, out, self.threads
+            x, y, scale, K1**2, K2**2, coarser is None, self.taps, offset_x, offset_y, *taken, half_x, half_y, own, out,
+            self.threads,
         )
         self.scales[level].deficit += float(out.sum())
         if coarser is None:
@@ -78,7 +86,9 @@ class _Ladder:
         coarser.waiting += (own + 1) // 2
         rows, done = coarser.ready()
         if done:
-            self.score(level + 1, coarser.x[:rows], coarser.y[:rows], done, 1.0)
+            if level == 0:
+                taken = offset_x * scale, offset_y * scale
+            self.score(level + 1, coarser.x[:rows], coarser.y[:rows], done, 1.0, taken)
             coarser.waiting -= done
             for buffer in (coarser.x, coarser.y):
                 buffer[: coarser.waiting] = buffer[done : done + coarser.waiting]
@@ -92,7 +102,7 @@ def factors(x: Pixels, y: Pixels, span: float, count: int, threads: int) -> list
     ImageError
         If a value is not finite.
     """
-    ladder = _Ladder(x, count, threads)
+    ladder = _Ladder(x, (_offset(x), _offset(y)), count, threads)
     height = x.shape[0]
     for top in range(0, height - EDGE, _metrics.TILE_ROWS):
         bottom = min(top + _metrics.TILE_ROWS + EDGE, height)
@@ -102,6 +112,14 @@ def factors(x: Pixels, y: Pixels, span: float, count: int, threads: int) -> list
     if not all(map(math.isfinite, means)):
         refuse_pair(x, y)
     return means
+
+
+def _offset(image: Pixels) -> float:
+    """Return about the mean of an image, as a value of its own type: any would do that is near most pixels."""
+    rows, columns = (max(1, side // 64) for side in image.shape)
+    with np.errstate(all="ignore"):
+        mean = float(image.dtype.type(image[::rows, ::columns].mean(dtype=np.float64)))
+    return mean if math.isfinite(mean) else 0.0
 
 
 def _taps(like: Pixels) -> Pixels:

@@ -159,6 +159,13 @@ def test_a_large_offset_loses_no_digits():
     assert metrics.css(clean, noisy, 200) == pytest.approx(reference_css(clean, noisy, 200), abs=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(176, 176), (300, 211)])
+def test_an_offset_of_ten_thousand_ranges_loses_no_digits(shape):
+    clean, noisy = ((1e4 + image).astype(np.float32) for image in waves(shape, noise=0.2))
+    noisy += np.float32(0.25)  # whose luminance, at the coarsest scale alone, must not be lost with the offset
+    assert metrics.ms_ssim(clean, noisy, 1.0) == pytest.approx(reference_ms_ssim(clean, noisy, 1.0), abs=3e-7)
+
+
 def test_a_steep_background_loses_no_digits():
     clean, noisy = waves((300, 300))
     slope = 200 * np.linspace(0, 1, 300)  # two hundred times the data range, from edge to edge
