@@ -57,6 +57,13 @@ def fitted(text: str, page: "TiffPage", count: int) -> bytes | None:
     return re.sub(r'\sUUID="[^"]*"', "", text).encode()
 
 
+def attribute(image: str, element: str, name: str) -> str | None:
+    """Return an attribute of the first `element` of an ``<Image>``."""
+    tag = re.search(rf"<(?:\w+:)?{element}\b[^>]*>", image)
+    found = re.search(rf'\s{name}="([^"]*)"', tag[0]) if tag else None
+    return found[1] if found else None
+
+
 def _size(pixels: str, axis: str) -> int:
     found = re.search(rf'\bSize{axis}="(\d{{1,15}})"', pixels)
     return int(found[1]) if found else 1

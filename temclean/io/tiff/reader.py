@@ -21,7 +21,7 @@ from temclean.io.image import (
     stack_axes,
 )
 from temclean.io.messages import damaged, silence
-from temclean.io.tiff import codecs, pages, tags
+from temclean.io.tiff import calibration, codecs, pages, tags
 from temclean.io.tiff.structure import check_chain, choose_series, lost_tags, stack_shape
 
 if TYPE_CHECKING:
@@ -135,17 +135,19 @@ def _read(path: Path, file: BinaryIO) -> Image:
         frames = grey_frames(path, page, frames, shape, warnings)
     elif page.photometric == PALETTE and not grey_palette(page):
         frames = palette_frames(path, page, frames, shape, warnings)
-    pixel_size, unit = tags.calibration(tiff, page, warnings)
+    measured = calibration.read(tiff, page, shape, axes, warnings)
     own = path if pages.has_own(path, tiff, series, math.prod(shape[:-2])) else None
     return Image(
         frames,
-        pixel_size,
-        unit,
+        measured.pixel_size,
+        measured.unit,
         axes,
         tags.facts(page),
         path.suffix.lower() if path.suffix.lower() in {".tif", ".tiff", ".btf", ".tf8"} else ".tif",
         tuple(warnings),
         tags.container(tiff, page, shape, colour, own),
+        measured.origin,
+        measured.stack,
     )
 
 

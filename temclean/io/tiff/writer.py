@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from temclean.errors import TemcleanError
-from temclean.io.image import Array, ByteOrder, Image
+from temclean.io.image import Array, ByteOrder, Image, StackAxis
 from temclean.io.messages import silence
 from temclean.io.tiff import pages
+from temclean.io.tiff.calibration import DM_ORIGINS, DM_SCALES, DM_UNITS, alone
 from temclean.io.tiff.tags import PROVENANCE, ExtraTag, TiffContainer, rational
+from temclean.io.units import SECONDS
 
 with silence:
     import tifffile
@@ -84,12 +86,9 @@ def _describe(
     """Return the description, the resolution and the further tags of the first page."""
     shape = image.pixels.shape
     tags = list(source.tags) if source else []
+    tags += _gatan_tags(image, tags)
     if source and source.shape == shape:
-        if source.kind == "imagej":
-            return source.description, source.resolution, tags + _gatan_tags(image, tags)
-        if source.kind == "plain":
-            return source.description, source.resolution, tags
-        if source.kind == "shaped" and image.pixel_size is None:
+        if source.kind in {"imagej", "plain"} or (source.kind == "shaped" and image.pixel_size is None):
             return source.description, source.resolution, tags
         if source.kind == "ome" and source.dtype == dtype:
             return source.description, source.resolution, tags
@@ -99,12 +98,11 @@ def _describe(
     description = _imagej_description(image)
     if image.pixel_size is None:
         return description, source.resolution if source else None, tags
-    resolution = (rational(1 / image.pixel_size[1]), rational(1 / image.pixel_size[0]), 1)
-    return description, resolution, tags + _gatan_tags(image, tags)
+    return description, (rational(1 / image.pixel_size[1]), rational(1 / image.pixel_size[0]), 1), tags
 
 
 def _imagej_description(image: Image) -> bytes:
-    """Return the description from which ImageJ takes unit and axes; the shape alone where ImageJ has no such axes."""
+    """Return the description from which ImageJ takes units and axes; the shape alone where ImageJ has no such axes."""
     axes, sizes = image.axes[:-2], image.pixels.shape[:-2]
     if "".join(axis for axis in "TZC" if axis in axes) != axes:
         return json.dumps({"shape": image.pixels.shape}).encode()
@@ -115,27 +113,61 @@ def _imagej_description(image: Image) -> bytes:
         lines += [f"{names[axis]}={size}" for axis, size in sorted(zip(axes, sizes, strict=True))]
         lines += ["hyperstack=true", "mode=grayscale"]
     if image.pixel_size is not None and image.unit:
-        # Java reads the description as properties: other letters are escaped.
-        unit = {"µm": "micron"}.get(image.unit, image.unit)
-        lines.append("unit=" + "".join(char if " " < char <= "~" else f"\\u{ord(char):04X}" for char in unit))
-        step = image.metadata.get("frame_step")
-        if axes == "Z" and isinstance(step, float) and math.isfinite(step):
-            lines.append(f"spacing={step!r}")
+        lines.append(f"unit={_escaped(image.unit)}")
+        if image.origin is not None:
+            # ImageJ's origin is the pixel, counted from 0, at which the axis is 0.
+            rows, columns = (0.0 - start / size for start, size in zip(image.origin, image.pixel_size, strict=True))
+            lines += [f"xorigin={columns!r}", f"yorigin={rows!r}"]
+    for axis, step in zip(axes, _steps(image), strict=False):
+        if step is None:
+            continue
+        if axis == "T" and step.unit in SECONDS:
+            lines += [f"finterval={step.step!r}", f"tunit={'sec' if step.unit == 's' else _escaped(step.unit)}"]
+        if axis == "Z":
+            lines.append(f"spacing={step.step!r}")
+            lines += [f"zunit={_escaped(step.unit)}"] if step.unit and step.unit != image.unit else []
+            lines += [f"zorigin={-step.origin / step.step!r}"] if step.origin else []
     return ("\n".join(lines) + "\n").encode("ascii", "replace")
 
 
-def _gatan_tags(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
-    """Return DigitalMicrograph's calibration tags: HyperSpy's reader takes ImageJ's unit only where it is "micron"."""
-    if image.pixel_size is None or not image.unit or any(65000 <= tag[0] < 65100 for tag in tags):
-        return []
-    unit = image.unit.encode("latin-1", "replace")
-    rows, columns = image.pixel_size
+def _escaped(unit: str) -> str:
+    """Return a unit as ImageJ writes it: Java reads the description as properties, other letters are escaped."""
+    return "".join(char if " " < char <= "~" else f"\\u{ord(char):04X}" for char in {"µm": "micron"}.get(unit, unit))
+
+
+def _steps(image: Image) -> list[StackAxis | None]:
+    """Return the steps of the stack's axes, None for one that is not known or can't be true."""
     return [
-        (65003, 2, 0, unit, True),
-        (65004, 2, 0, unit, True),
-        (65009, 12, 1, columns, True),
-        (65010, 12, 1, rows, True),
+        step if step and step.step and math.isfinite(step.step) and math.isfinite(step.origin) else None
+        for step in image.stack
     ]
+
+
+def _gatan_tags(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
+    """Return DigitalMicrograph's tags of the axes, the only ones of which HyperSpy takes every unit and the origins.
+
+    It has no more than one axis before rows and columns.
+    """
+    if any(65000 <= tag[0] < 65100 for tag in tags):
+        return []
+    made: list[ExtraTag] = []
+
+    def add(axis: int, unit: str | None, scale: float, origin: float | None) -> None:
+        if unit:
+            made.append((DM_UNITS[axis], 2, 0, unit.encode("latin-1", "replace"), True))
+        if origin is not None:
+            made.append((DM_ORIGINS[axis], 12, 1, origin, True))
+        made.append((DM_SCALES[axis], 12, 1, scale, True))
+
+    if image.pixel_size is not None and image.unit:
+        down, across = image.origin or (None, None)
+        add(0, image.unit, image.pixel_size[1], across)
+        add(1, image.unit, image.pixel_size[0], down)
+    frames, steps = alone(image.pixels.shape), _steps(image)
+    step = steps[frames] if frames is not None and frames < len(steps) else None
+    if step is not None:
+        add(2, step.unit, step.step, step.origin)
+    return made
 
 
 def _lines(value: object, name: str = "", depth: int = 0) -> Iterator[str]:
