@@ -6,6 +6,7 @@ import logging
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -27,16 +28,18 @@ OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4
 LARGEST_SCORE_CHANGE = 5e-5
 
-ROOM = {"g": 0.15, "gsp": 0.2, "bbg-keep": 0.15}
-"""Share of the range that the pipeline leaves at either end. ``sp`` gains nothing by it, and ``bbg`` has to know where
-the floor is: the background goes there."""
-
 SUMMARIES = {
     "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",
     "bbg": "bright atoms under uneven brightness and Gaussian noise, both removed; not for images without atoms",
     "bbg-keep": "uneven background brightness and Gaussian noise; keeps the brightness of regions",
+    "hrtem": "TEM at atomic resolution: atoms, lattices, phase contrast, under a camera's noise",
+    "lrtem": "TEM at low magnification: particles, grains, edges, under a camera's noise",
+    "hrstem": "STEM at atomic resolution: ADF, HAADF, BF, ABF columns, under a scanned beam's noise",
+    "lrstem": "STEM at low magnification: particles, grains, edges, under a scanned beam's noise",
+    "hrsem": "SEM at high resolution: round and regular features, under a scanned beam's noise",
+    "lrsem": "SEM surfaces: particles, grains, cracks, edges, under a scanned beam's noise",
 }
 
 
@@ -156,28 +159,41 @@ def halo(runner: Runner, network: ResidualUNet, family: str, largest_error: floa
     return min(bound, halo)
 
 
-def seen(data: dict[str, object]) -> str:
-    """Say what a network was trained on, from the options of its data."""
-    graphene = "disordered graphene as a superposition of atomic densities"
-    if data.get("maps"):
-        graphene += " and from first principles, with vacancies and turned bonds"
-    text = f"simulated: {graphene}; plane lattices of one to four species, isolated spots, amorphous films"
-    if data.get("specimen") == "atoms":
-        return f"{text}{', nothing at all' if data.get('empty') else ''}; atoms bright on an even background"
-    text += ", particles, grains, edges, even areas"
-    if data.get("others"):
-        text += (
-            ", crystals and films in three dimensions, points, fringes, bands, boxes, cracks, boron nitride and MoS2"
-        )
-    return f"{text}; atoms bright or dark"
+SEEN = {
+    "graphene": "disordered graphene from first principles",
+    "graphene-defects": "graphene with vacancies and turned bonds",
+    "coherent": "crystals along their zone axes, perfect, strained and broken",
+    "phase": "phase contrast of sheets, crystals, particles and films",
+    "hr": "crystals, films and points in three dimensions",
+    "lr": "particles, grains, bands, boxes and cracks",
+    "faint": "what is weak and large, and what is saturated",
+    "scene": "plane lattices, spots, films, particles, grains, edges",
+    "dense": "dense plane lattices",
+    "atoms": "bright plane lattices, spots and films on an even background",
+    "bn": "boron nitride",
+    "mos2": "MoS2",
+    "empty": "nothing at all",
+}
+"""What a model's file says of the specimens that it has seen."""
+
+
+def seen(data: dict[str, Any]) -> str:
+    """Say what a network was trained on in its last run, from the options of its data."""
+    total = sum(data["specimens"].values())
+    shares = sorted(data["specimens"].items(), key=lambda item: -item[1])
+    return "simulated: " + "; ".join(f"{100 * share / total:.0f}% {SEEN.get(name, name)}" for name, share in shares)
 
 
 def score(path: Path, family: str, count: int) -> dict[str, object]:
     """Score an exported model on held-out images, through all that ``temclean denoise`` does.
 
-    MS-SSIM of 6 ``count`` images; columns of thirty images of each lattice, as one dense image decides of fewer.
+    MS-SSIM of 6 ``count`` images; columns of thirty images of each lattice, as one dense image decides of fewer. Of
+    models of whole microscopes, 50 ``count`` pairs.
     """
     runner = partial(pipeline.denoise, model=path, device="cpu")
+    if family in evaluate.MICROSCOPES:
+        found = evaluate.microscope_scores(runner, family, 50 * count)
+        return {"validation": {key: round(value, 4) for key, value in found.items()}}
     table = {f"{level:.2f}": evaluate.similarity(runner, family, level, count) for level in evaluate.LEVELS}
     return {
         "ms_ssim": {level: {key: round(value, 4) for key, value in row.items()} for level, row in table.items()},
@@ -203,7 +219,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
     whole = to_onnx(network)
     verify(network, Runner(whole))
     half = store_half(whole)
-    for level in ("0.20", "0.30"):
+    for level in () if name in evaluate.MICROSCOPES else ("0.20", "0.30"):
         change = evaluate.similarity(Runner(whole), name, float(level), count)["all"]
         change -= evaluate.similarity(Runner(half), name, float(level), count)["all"]
         if abs(change) > LARGEST_SCORE_CHANGE:
@@ -221,7 +237,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
             "method": "percentile",
             "low": PERCENTILES[0],
             "high": PERCENTILES[1],
-            "room": ROOM.get(name, 0.0),
+            "room": recipe["data"]["room"],
         },
         "multiple": network.multiple,
         "halo": halo(Runner(half), network, name),

@@ -20,7 +20,7 @@ from temclean import metrics  # noqa: E402
 from temclean.errors import FileError, ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
-from temclean.training import data, export, loop, losses, single_shot  # noqa: E402
+from temclean.training import data, evaluate, export, loop, losses, single_shot  # noqa: E402
 from temclean.training.data import DataOptions, Pairs  # noqa: E402
 from temclean.training.networks import ResidualUNet  # noqa: E402
 
@@ -299,3 +299,15 @@ def test_export_agrees_with_torch_at_other_shapes(exported: tuple[ResidualUNet, 
 def test_export_refuses_a_model_that_differs_from_torch(exported: tuple[ResidualUNet, export.onnx.ModelProto]) -> None:
     with pytest.raises(ModelError, match="differ"):
         export.verify(random_network((4, 6, 8), seed=1), export.Runner(exported[1]))
+
+
+def test_scores_of_microscopes_are_blind_to_scale_and_see_noise() -> None:
+    pytest.importorskip("ase", reason="the crystal extra is not installed")
+    same = evaluate.microscope_scores(lambda noisy: 3.0 * noisy + 7.0, "lrstem", count=3)
+    assert same["psnr_restored"] == pytest.approx(same["psnr_noisy"], abs=1e-2)
+    pairs = list(evaluate.validation("lrstem", count=2))
+    again = list(evaluate.validation("lrstem", count=2))
+    for (clean, noisy), (clean_again, noisy_again) in zip(pairs, again, strict=True):
+        np.testing.assert_array_equal(clean, clean_again)
+        np.testing.assert_array_equal(noisy, noisy_again)
+        assert metrics.psnr(clean, evaluate.fitted(clean, 5.0 - 2.0 * clean)) > 80.0
