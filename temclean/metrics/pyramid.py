@@ -129,9 +129,9 @@ def factors(x: Pixels, y: Pixels, span: float, count: int, threads: int) -> list
 
 def _offset(image: Pixels) -> float:
     """Return about the mean of an image, as a value of its own type: any would do that is near most pixels."""
-    rows, columns = (max(1, side // 64) for side in image.shape)
+    rows, columns = (max(1, side // 16) for side in image.shape)
     with np.errstate(all="ignore"):
-        mean = float(image.dtype.type(image[::rows, ::columns].mean(dtype=np.float64)))
+        mean = float(image.dtype.type(image[::rows, ::columns].astype(np.float64).mean()))
     return mean if math.isfinite(mean) else 0.0
 
 
