@@ -18,7 +18,8 @@ from onnxscript import opset18
 
 from temclean import specimen
 from temclean.errors import ModelError
-from temclean.restoration import modelfile, pipeline
+from temclean.restoration import pipeline
+from temclean.restoration.onnx_outline import Outline, digest
 from temclean.training import evaluate
 from temclean.training.data import PERCENTILES
 from temclean.training.networks import Network, ResidualUNet
@@ -214,7 +215,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
         "name": name,
         "family": name,
         "summary": SUMMARIES[name],
-        "graph_sha256": modelfile.digest(modelfile.outline(half.SerializeToString())[0]),
+        "graph_sha256": digest(Outline(half.SerializeToString()).graph),
         "levels": list(recipe["data"]["levels"]),
         "pixel_sizes": list(recipe["data"]["pixel_sizes"]),
         "normalisation": {

@@ -1,24 +1,27 @@
-"""What an ONNX file says about itself: all that is known about a model lies in its metadata.
-
-An ONNX file is a protocol buffer; only its outline is read here, so neither onnx nor onnxruntime is needed.
-"""
+"""What an ONNX file says about itself: all that is known about a model lies in its metadata."""
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from temclean.errors import ModelError
+from temclean.restoration.onnx_outline import MOST_FIELDS, Outline, TooManyFieldsError, digest
 
 METADATA_KEY = "temclean"
 METADATA_FORMAT = 1
 
-# Field numbers of ModelProto and StringStringEntryProto in onnx.proto, and protocol buffers' wire types.
-GRAPH, METADATA = 7, 14
-KEY, VALUE = 1, 2
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+MOST_BYTES = 512 << 20
+"""Of a model's file. The largest networks for restoring images that people use have 300 MB."""
+
+MOST_METADATA = 4 << 20
+DEEPEST = 32
+LARGEST = 2**53
+"""Greatest number in metadata: beyond it whole numbers and floats part."""
+
+MOST_PIXELS = 2**14
+"""Of ``multiple`` and ``halo``."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,11 @@ class Model:
 
 
 def describe(path: Path) -> Model:
-    """Read what a model's file says; ModelError if it is damaged or not one of temclean's."""
+    """Read what a model's file says; ModelError if it is damaged, unfit to be run, or not one of temclean's."""
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise ModelError(f"{path}: has {size >> 20} MB, and a model at most {MOST_BYTES >> 20}; give another one")
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: the model cannot be read: {error.strerror or error}") from error
@@ -94,21 +100,54 @@ def describe(path: Path) -> Model:
 def _facts(content: bytes, path: Path) -> dict[str, Any]:
     """Return temclean's entry in the metadata of an ONNX file; ModelError if the network is not what it tells."""
     try:
-        graph, entries = outline(content)
+        found = Outline(content)
     except ValueError as error:
         raise ModelError(f"{path}: damaged, or not an ONNX file; get a whole copy") from error
-    entry = entries.get(METADATA_KEY)
+    except TooManyFieldsError as error:
+        raise ModelError(f"{path}: has more than {MOST_FIELDS} fields: no model needs them; give another") from error
+    entry = found.entries.get(METADATA_KEY)
     if entry is None:
         raise ModelError(f"{path}: an ONNX file, but not a model of temclean: it lacks the metadata {METADATA_KEY!r}")
-    try:
-        facts = json.loads(entry)
-    except ValueError as error:
-        raise ModelError(f"{path}: its metadata is damaged: {error}") from error
-    if not isinstance(facts, dict):
-        raise ModelError(f"{path}: its metadata is damaged: not an object")
-    if facts.get("graph_sha256") not in (None, digest(graph)):
+    if found.objection:
+        raise ModelError(
+            f"{path}: is not run, as it has {found.objection}; give a model that is one file of plain operators"
+        )
+    facts = _parsed(entry, path)
+    if facts.get("graph_sha256") not in (None, digest(found.graph)):
         raise ModelError(f"{path}: the network in it is damaged; get a whole copy")
     return facts
+
+
+def _parsed(entry: bytes, path: Path) -> dict[str, Any]:
+    """Return metadata of sound JSON, whose numbers and depth anything can take."""
+    try:
+        if len(entry) > MOST_METADATA:
+            raise ValueError(f"{len(entry)} bytes")
+        facts = json.loads(entry, parse_constant=_no_number)
+        if not isinstance(facts, dict):
+            raise ValueError("not an object")
+        _check(facts)
+    except RecursionError as error:
+        raise ModelError(f"{path}: its metadata is damaged: too deep") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: its metadata is damaged: {error}") from error
+    return facts
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def _check(value: object, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise ValueError("too deep")
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise ValueError("a number in it is too large")
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            _check(inner, depth + 1)
 
 
 def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
@@ -131,68 +170,12 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
             sha256=sha256,
         )
         ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100 and 0 <= normalisation.room < 1
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}") from error
     if normalisation.method != "percentile" or not ordered:
         raise ModelError(f"{path}: this temclean does not know the normalisation {normalisation}: update it")
-    if model.multiple < 1 or model.halo < 0:
+    if not (1 <= model.multiple <= MOST_PIXELS and 0 <= model.halo <= MOST_PIXELS):
         raise ModelError(f"{path}: its metadata is damaged: multiple {model.multiple}, halo {model.halo}")
+    if not (model.name.isprintable() and model.family.isprintable()):
+        raise ModelError(f"{path}: its metadata is damaged: control codes in the name {model.name[:60]!a}")
     return model
-
-
-def outline(content: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """Return the graph and the entries of ``metadata_props``.
-
-    Raises
-    ------
-    ValueError
-        If the content is not a whole ONNX model.
-    """
-    entries, graphs = {}, []
-    for number, value in _fields(content):
-        if number == GRAPH and len(value) > 0:
-            graphs.append(value)
-        if number == METADATA:
-            entry = dict(_fields(value))
-            entries[entry.get(KEY, b"").decode()] = entry.get(VALUE, b"")
-    if len(graphs) != 1:
-        raise ValueError(f"{len(graphs)} graphs")
-    return graphs[0], entries
-
-
-def digest(graph: bytes) -> str:
-    """Return the SHA-256 of a graph, which the metadata keeps so that damage is noticed."""
-    return hashlib.sha256(graph).hexdigest()
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield field numbers and contents of a protocol buffer; ValueError if it is not one."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        number, wire = key >> 3, key & 7
-        if wire == VARINT:
-            length = _varint(message, position)[1] - position
-        elif wire == BYTES:
-            length, position = _varint(message, position)
-        elif wire in (FIXED64, FIXED32):
-            length = 8 if wire == FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        if number == 0 or position + length > len(message):
-            raise ValueError("cut short")
-        yield number, message[position : position + length]
-        position += length
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            raise ValueError("cut short")
-        byte = message[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-    raise ValueError("endless number")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
+from temclean.restoration import proof
 from temclean.restoration.modelfile import Model, Normalisation, describe
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -114,13 +115,16 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
     DeviceError
         If ``cuda`` was asked for and does not work.
     ModelError
-        If onnxruntime cannot load the model.
+        If onnxruntime cannot load the model; of one that did not come with temclean, also if its first run on a small
+        image takes too long or too much memory.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ParameterError(f"device is {device!r}; choose auto, cpu or cuda")
     if threads is not None and threads < 1:
         raise ParameterError(f"threads is {threads}; give 1 or more")
     ort = _onnxruntime()
+    if model.path not in available().values():
+        proof.run(ort, model)
     fallback = None
     if device != "cpu":
         try:
@@ -159,6 +163,9 @@ def _options(ort: Any) -> Any:
     options.enable_mem_pattern = False
     # Spinning threads take the cores from those that read, blend and write; the network is no slower without.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(
+        "optimization.constant_folding_max_output_size_in_bytes", str(proof.LARGEST_CONSTANT)
+    )
     return options
 
 

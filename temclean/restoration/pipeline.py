@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean.errors import ImageError, ParameterError
+from temclean.errors import ImageError, ModelError, ParameterError
 from temclean.restoration import models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
@@ -223,6 +223,8 @@ def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     within = tile.clip(-REACH, 1.0 + REACH)
     restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
+    if not np.isfinite(restored).all():  # whole numbers would become 0 or the greatest there is, without a word
+        raise ModelError(f"{session.model.path}: gave values that are not finite; take another model")
     outside = np.nonzero(within != tile)
     if outside[0].size:
         beyond = tile - within
