@@ -76,7 +76,20 @@ class _Ladder:
             (-(-(x.shape[0] - EDGE) // _metrics.TILE_ROWS), -(-(x.shape[1] - EDGE) // _metrics.TILE_COLUMNS))
         )
         _metrics.similarity(
-            x, y, scale, K1**2, K2**2, coarser is None, self.taps, offset_x, offset_y, *taken, half_x, half_y, own, out,
+            x,
+            y,
+            scale,
+            K1**2,
+            K2**2,
+            coarser is None,
+            self.taps,
+            offset_x,
+            offset_y,
+            *taken,
+            half_x,
+            half_y,
+            own,
+            out,
             self.threads,
         )
         self.scales[level].deficit += float(out.sum())
