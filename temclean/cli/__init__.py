@@ -12,6 +12,7 @@ import click
 from temclean import __version__
 from temclean.cli import denoise, doctor, models, score, simulate, train
 from temclean.commands.codes import FAILED, INTERRUPTED, NO_DEVICE, USAGE
+from temclean.commands.lines import echo
 from temclean.errors import DeviceError, FileError, ImageError, TemcleanError
 
 HELP_ASKED_FOR: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -55,7 +56,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if isinstance(error, HELP_ASKED_FOR):
             click.echo(error.format_message(), err=True)
         else:
-            _say(error.format_message())
+            _say(" ".join(error.format_message().split()))
         return USAGE
     except TemcleanError as error:
         _say(str(error))
@@ -82,4 +83,4 @@ def _open_closed_streams() -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(f"temclean: {' '.join(text.split())}", err=True)
+    echo(f"temclean: {text}", err=True)

@@ -2,5 +2,5 @@
 
 ``inputs`` finds files, ``jobs`` says where their results go, ``batch`` denoises them and ``progress`` reports on it;
 ``manifest`` and ``simulate`` make pairs, ``scoring`` compares them, ``doctor`` examines the installation, ``tables``
-prints what the last three find.
+prints what the last three find, and ``lines`` what is safe on a terminal.
 """

@@ -14,6 +14,7 @@ import click
 from temclean.commands import codes
 from temclean.commands.batch import Result
 from temclean.commands.jobs import Job, Plan
+from temclean.commands.lines import escaped
 
 MANY_TILES = 8
 """Tiles from which on a file has a bar of its own."""
@@ -74,7 +75,7 @@ class Reporter:
                 self._print(json.dumps(asdict(result)))
             elif result.status != "failed":
                 kept = {"kept": " (kept)", "planned": " (dry run)"}.get(result.status, "")
-                self._print(f"{result.input} -> {result.output}{kept}")
+                self._print(escaped(f"{result.input} -> {result.output}{kept}"))
             if self._files is not None:
                 self._files.update()
         self._end()
@@ -85,7 +86,7 @@ class Reporter:
         """Start a file."""
         if self._files is None:
             return
-        self._files.set_postfix_str(job.source.name)
+        self._files.set_postfix_str(escaped(job.source.name))
         self._end_tiles()
         if tiles >= MANY_TILES:
             self._tiles = self._bar(total=tiles, unit="tile", position=1)
@@ -104,7 +105,7 @@ class Reporter:
             self._say(f"temclean: {len(failed)} of {done + len(failed)} failed: {names}")
 
     def _say(self, line: str) -> None:
-        self._write(line, err=True)
+        self._write(escaped(line), err=True)
 
     def _print(self, line: str) -> None:
         self._write(line, err=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from temclean.commands import codes
+from temclean.commands.lines import echo, escaped
 
 if TYPE_CHECKING:
     from temclean.commands.doctor import Finding
@@ -29,11 +30,11 @@ def print_outcomes(outcomes: "Iterable[Outcome]", *, as_json: bool) -> int:
         if outcome.error:
             failed += 1
             missing += outcome.missing_extra
-            click.echo(f"{outcome.clean}: {outcome.error}", err=True)
+            echo(f"{outcome.clean}: {outcome.error}", err=True)
         if as_json:
             click.echo(json.dumps(asdict(outcome)))
         elif not outcome.error:
-            click.echo(f"{outcome.clean} -> {outcome.noisy}")
+            echo(f"{outcome.clean} -> {outcome.noisy}")
     return codes.of_failures(failed, missing)
 
 
@@ -49,17 +50,17 @@ def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
             missing += score.missing_extra
             error = str(score.error)
             named = error if error.startswith(f"{score.truth}: ") else f"{score.test or score.truth}: {error}"
-            click.echo(named, err=True)
+            echo(named, err=True)
             continue
         row = [score.values[name] for name in METRICS]
         if not as_json:
             if not rows:
-                click.echo("".join(f" {title:>9}" for title in METRICS.values()) + "  test")
-            click.echo(_numbers(row) + f"  {score.test}")
+                echo("".join(f" {title:>9}" for title in METRICS.values()) + "  test")
+            echo(_numbers(row) + f"  {score.test}")
         rows.append(row)
     if len(rows) > 1 and not as_json:
         columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
-        click.echo(_numbers([sum(column) / len(column) if column else None for column in columns]) + "  mean")
+        echo(_numbers([sum(column) / len(column) if column else None for column in columns]) + "  mean")
     return codes.of_failures(failed, missing)
 
 
@@ -69,10 +70,10 @@ def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"movie": str(movie), "css": list(values), "mean": mean}))
         return 0
-    click.echo("       CSS  frames")
+    echo("       CSS  frames")
     for index, value in enumerate(values):
-        click.echo(_numbers([value]) + f"  {index} and {index + 1}")
-    click.echo(_numbers([mean]) + "  mean")
+        echo(_numbers([value]) + f"  {index} and {index + 1}")
+    echo(_numbers([mean]) + "  mean")
     return 0
 
 
@@ -83,7 +84,7 @@ def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool) -> Non
             click.echo(json.dumps(_record(model)))
     elif full:
         for model in models:
-            click.echo("\n".join(_outline(_record(model))))
+            _echo_all(_outline(_record(model)))
     else:
         rows = [("model", "noise", "levels", "pixel size", f"MS-SSIM at {SCORED_AT}", "licence", "what for")]
         rows += [
@@ -98,7 +99,7 @@ def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool) -> Non
             )
             for model in models
         ]
-        click.echo("\n".join(_aligned(rows)))
+        _echo_all(_aligned(rows))
 
 
 def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
@@ -107,8 +108,13 @@ def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({finding.name: asdict(finding) for finding in found}))
     else:
-        click.echo("\n".join(_aligned([(finding.verdict, finding.name, finding.detail) for finding in found])))
+        _echo_all(_aligned([(finding.verdict, finding.name, finding.detail) for finding in found]))
     return codes.FAILED if any(finding.verdict == "broken" for finding in found) else codes.DONE
+
+
+def _echo_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        echo(line)
 
 
 def _record(model: "Model") -> dict[str, object]:
@@ -156,6 +162,7 @@ def _outline(record: dict[str, object], indent: str = "") -> Iterator[str]:
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return the rows as lines with their columns aligned; the last column may be as long as it likes."""
+    rows = [tuple(map(escaped, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return [
         "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
