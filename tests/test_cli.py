@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import temclean
 from temclean import __version__, io
+from temclean.commands import doctor
 from temclean.errors import DeviceError, MissingExtraError, ModelError
 from temclean.io import temporary
 from temclean.restoration import models, pipeline, tiling
@@ -445,5 +447,7 @@ def test_doctor_says_what_is_there(run: Run) -> None:
     found = json.loads(done.out)
     assert found["kernels"]["verdict"] == "ok"
     assert found["TIFF"]["verdict"] == "ok"
+    compiled = {path.name.split(".")[0] for path in Path(temclean.__file__).parent.glob("_[a-z]*.*")}
+    assert compiled == set(doctor.KERNELS)
     assert {"ok", "off", "broken"} >= {each["verdict"] for each in found.values()}
     assert len(run("doctor").out.splitlines()) == len(found)

@@ -10,11 +10,12 @@ from typing import Literal
 
 import numpy as np
 
+import temclean
 from temclean import __version__, io
 from temclean.errors import DeviceError, TemcleanError
 from temclean.restoration import models
 
-KERNELS = sorted(path.stem for path in Path(__file__).parent.glob("_[a-z]*.pyi"))
+KERNELS = sorted(path.stem for path in Path(temclean.__file__).parent.glob("_[a-z]*.pyi"))
 
 # What compilers call the entry to a parallel region, as it stands among the symbols of a compiled module.
 OPENMP = (b"GOMP_parallel", b"__kmpc_fork_call", b"_vcomp_fork")
