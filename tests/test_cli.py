@@ -150,6 +150,7 @@ class TestDenoise:
             "dtype": "uint16",
             "device": "cpu",
             "seconds": 0,
+            "missing_extra": False,
         }
         assert second["status"] == "failed"
         assert second["error"] == "no such file"

@@ -11,11 +11,11 @@ import click
 
 from temclean import __version__
 from temclean.cli import denoise, doctor, models, score, simulate, train
+from temclean.commands.codes import FAILED, INTERRUPTED, NO_DEVICE, USAGE
 from temclean.errors import DeviceError, FileError, ImageError, TemcleanError
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 HELP_ASKED_FOR: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
-CODES = {DeviceError: 3, FileError: FAILED, ImageError: FAILED}
+CODES = {DeviceError: NO_DEVICE, FileError: FAILED, ImageError: FAILED}
 """Exit codes of errors that end a command; the other errors of temclean are bad usage."""
 
 
@@ -25,7 +25,7 @@ def cli() -> None:
     """Denoise and restore TEM, STEM and SEM images, offline, on the GPU or the CPU.
 
     Results go to stdout, one line each; messages and progress go to stderr. Exit codes: 0 all done, 1 some inputs
-    failed and the others were done, 2 bad usage, 3 the device is not there, 130 interrupted.
+    failed and the others were done, 2 bad usage or a missing extra, 3 the device is not there, 130 interrupted.
     """
 
 

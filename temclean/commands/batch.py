@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from temclean import __version__, io
 from temclean.commands.jobs import Job
-from temclean.errors import FileError, TemcleanError
+from temclean.errors import FileError, MissingExtraError, TemcleanError
 from temclean.io import temporary
 from temclean.restoration import pipeline
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
@@ -46,6 +46,7 @@ class Result:
     ----------
     status : ``done``; ``kept``, where an earlier run had done it; ``failed``; ``planned``, in a dry run.
     error : why it failed, in one line.
+    missing_extra : whether it failed for want of an optional package, which ``error`` names.
     warnings : what its reader, the network's result and its writer gave cause to say, a line each.
     seconds : from opening the input to the finished result, waiting included.
     """
@@ -59,6 +60,7 @@ class Result:
     dtype: str | None = None
     device: str | None = None
     seconds: float | None = None
+    missing_extra: bool = False
 
 
 class Progress(Protocol):
@@ -294,7 +296,9 @@ def _finished(result: Result) -> Future[Result]:
 
 
 def _failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
-    return Result(str(job.source), None, "failed", describe(error, job.source), tuple(warnings))
+    missing = isinstance(error, MissingExtraError)
+    text = describe(error, job.source)
+    return Result(str(job.source), None, "failed", text, tuple(warnings), missing_extra=missing)
 
 
 def describe(error: Exception, path: Path) -> str:

@@ -69,11 +69,12 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one pair."""
+    """What became of one pair; ``missing_extra`` where it failed for want of an optional package."""
 
     clean: str
     noisy: str | None = None
     error: str | None = None
+    missing_extra: bool = False
 
 
 def noise_of(family: str, level: float | None = None, parameters: dict[str, Any] | None = None) -> noise.Noise:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import click
 
+from temclean.commands import codes
 from temclean.commands.batch import Result
 from temclean.commands.jobs import Job, Plan
 
@@ -57,13 +58,14 @@ class Reporter:
 
     def report(self, results: Iterable[Result]) -> int:
         """Print each record as it comes and a summary, and return the exit code."""
-        done, failed = 0, []
+        done, failed, missing = 0, [], 0
         for result in results:
             self._end_tiles()
             for warning in result.warnings:
                 self._say(f"{result.input}: warning: {warning}")
             if result.status == "failed":
                 failed.append(result.input)
+                missing += result.missing_extra
                 self._say(f"{result.input}: {result.error}")
             else:
                 done += 1
@@ -76,7 +78,7 @@ class Reporter:
                 self._files.update()
         self._end()
         self._summarise(done, failed)
-        return 1 if failed or self._lost else 0
+        return codes.FAILED if self._lost else codes.of_failures(len(failed), missing)
 
     def begin(self, job: Job, tiles: int) -> None:
         """Start a file."""

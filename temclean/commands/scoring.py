@@ -11,7 +11,7 @@ import numpy as np
 
 from temclean import io, metrics
 from temclean.commands import inputs
-from temclean.errors import ImageError, ParameterError, TemcleanError
+from temclean.errors import ImageError, MissingExtraError, ParameterError, TemcleanError
 
 METRICS = ("mae", "psnr", "ssim", "ms_ssim")
 
@@ -24,17 +24,19 @@ class Score:
     ----------
     values : the metrics by name, means over the frames of a stack; None where the image is too small for one.
     error : why there are none.
+    missing_extra : whether that is for want of an optional package.
     """
 
     truth: str | None
     test: str | None
     values: dict[str, float | None] | None = None
     error: str | None = None
+    missing_extra: bool = False
 
     def record(self) -> dict[str, object]:
         """Return what any JSON reader takes."""
         if self.values is None:
-            return {"truth": self.truth, "test": self.test, "error": self.error}
+            return {"truth": self.truth, "test": self.test, "error": self.error, "missing_extra": self.missing_extra}
         return {"truth": self.truth, "test": self.test, **metrics.to_json(self.values)}
 
 
@@ -103,7 +105,9 @@ def _score(truth: Path, test: Path, data_range: float | None) -> Score:
             frames = zip(first.pixels, second.pixels, strict=True)
             rows = [metrics.score(one, other, data_range) for one, other in frames]
     except (TemcleanError, OSError) as error:
-        return Score(*names, error=str(error).removeprefix(f"{test}: "))
+        return Score(
+            *names, error=str(error).removeprefix(f"{test}: "), missing_extra=isinstance(error, MissingExtraError)
+        )
     return Score(*names, {name: _mean([row[name] for row in rows]) for name in METRICS})
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from hashlib import file_digest
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from temclean import io, noise, specimen
 from temclean.commands import inputs, manifest
 from temclean.commands.manifest import Manifest, Outcome, Pair
-from temclean.errors import FileError, ImageError, ParameterError, TemcleanError
+from temclean.errors import FileError, ImageError, MissingExtraError, ParameterError, TemcleanError
 from temclean.noise import mtf
 from temclean.restoration.models import usable_cores
 from temclean.specimen import projection, structures
@@ -108,7 +109,10 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
     ------
     FileError
         If the manifest is in the way or cannot be written. What is wrong with one pair is in its outcome.
+    MissingExtraError
+        If an optional package is needed to draw the specimen; then it is for the other pairs too.
     """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -118,15 +122,25 @@ def make(plan: Manifest, folder: Path, *, overwrite: bool = False) -> Iterator[O
     yield from plan.problems
     originals = {_identity(plan.folder / (pair.specimen or pair.clean)) for pair in plan.pairs} - {None}
     pairs = []
-    for pair in plan.pairs:
-        clean = (folder if pair.specimen else plan.folder) / pair.clean
-        try:
-            _check_targets(pair, folder, originals, overwrite)
-            pairs.append(_make_pair(pair, plan, folder))
-        except (TemcleanError, OSError) as error:
-            yield Outcome(str(clean), error=str(error).removeprefix(f"{clean}: "))
-        else:
-            yield Outcome(str(clean), str(folder / pair.noisy))
+    try:
+        for pair in plan.pairs:
+            clean = (folder if pair.specimen else plan.folder) / pair.clean
+            try:
+                _check_targets(pair, folder, originals, overwrite)
+                pairs.append(_make_pair(pair, plan, folder))
+            except (TemcleanError, OSError) as error:
+                missing = isinstance(error, MissingExtraError)
+                if missing and pair.specimen:
+                    if pairs:
+                        manifest.save(replace(plan, pairs=tuple(pairs)), folder)
+                    raise
+                yield Outcome(str(clean), error=str(error).removeprefix(f"{clean}: "), missing_extra=missing)
+            else:
+                yield Outcome(str(clean), str(folder / pair.noisy))
+    finally:
+        for each in made if not pairs else []:
+            with suppress(OSError):  # as it is not empty
+                each.rmdir()
     if pairs:
         manifest.save(replace(plan, pairs=tuple(pairs)), folder)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from temclean.commands import codes
+
 if TYPE_CHECKING:
     from temclean.commands.doctor import Finding
     from temclean.commands.manifest import Outcome
@@ -22,27 +24,29 @@ METRICS = {"mae": "MAE", "psnr": "PSNR/dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"
 
 def print_outcomes(outcomes: "Iterable[Outcome]", *, as_json: bool) -> int:
     """Print what ``simulate`` made, and return the exit code."""
-    failed = 0
+    failed = missing = 0
     for outcome in outcomes:
         if outcome.error:
             failed += 1
+            missing += outcome.missing_extra
             click.echo(f"{outcome.clean}: {outcome.error}", err=True)
         if as_json:
             click.echo(json.dumps(asdict(outcome)))
         elif not outcome.error:
             click.echo(f"{outcome.clean} -> {outcome.noisy}")
-    return 1 if failed else 0
+    return codes.of_failures(failed, missing)
 
 
 def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
     """Print the metrics of each pair as it comes, the means of several at the end, and return the exit code."""
-    failed = 0
+    failed = missing = 0
     rows: list[list[float | None]] = []
     for score in scores:
         if as_json:
             click.echo(json.dumps(score.record()))
         if score.values is None:
             failed += 1
+            missing += score.missing_extra
             error = str(score.error)
             named = error if error.startswith(f"{score.truth}: ") else f"{score.test or score.truth}: {error}"
             click.echo(named, err=True)
@@ -56,7 +60,7 @@ def print_scores(scores: "Iterable[Score]", *, as_json: bool) -> int:
     if len(rows) > 1 and not as_json:
         columns = ([value for value in column if value is not None] for column in zip(*rows, strict=True))
         click.echo(_numbers([sum(column) / len(column) if column else None for column in columns]) + "  mean")
-    return 1 if failed else 0
+    return codes.of_failures(failed, missing)
 
 
 def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
@@ -104,7 +108,7 @@ def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
         click.echo(json.dumps({finding.name: asdict(finding) for finding in found}))
     else:
         click.echo("\n".join(_aligned([(finding.verdict, finding.name, finding.detail) for finding in found])))
-    return 1 if any(finding.verdict == "broken" for finding in found) else 0
+    return codes.FAILED if any(finding.verdict == "broken" for finding in found) else codes.DONE
 
 
 def _record(model: "Model") -> dict[str, object]:
