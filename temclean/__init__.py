@@ -1,7 +1,8 @@
 """Denoise and restore TEM, STEM and SEM images.
 
-``temclean.denoise(image, model="sp")`` cleans an array; ``temclean.noise``, ``temclean.specimen`` and
-``temclean.metrics`` simulate and score. Nothing heavy is imported until it is used.
+``temclean.denoise(image, model="g")`` cleans an array, or what ``temclean.read(path)`` gives; ``temclean.noise``,
+``temclean.specimen`` and ``temclean.metrics`` simulate and score. Warnings are of ``temclean.TemcleanWarning``. Nothing
+heavy is imported until it is used.
 """
 
 from importlib import import_module
@@ -9,17 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from temclean import errors, io, metrics, noise, specimen
+    from temclean.errors import TemcleanWarning
+    from temclean.io import read
     from temclean.restoration import denoise, models, tiling
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "denoise", "errors", "io", "metrics", "models", "noise", "specimen", "tiling"]
+__all__ = [
+    "TemcleanWarning",
+    "__version__",
+    "denoise",
+    "errors",
+    "io",
+    "metrics",
+    "models",
+    "noise",
+    "read",
+    "specimen",
+    "tiling",
+]
 
-_OF_RESTORATION = {"denoise", "models", "tiling"}
+_FROM = {
+    "TemcleanWarning": "errors",
+    "denoise": "restoration",
+    "models": "restoration",
+    "read": "io",
+    "tiling": "restoration",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _OF_RESTORATION:
-        return getattr(import_module("temclean.restoration"), name)
+    if name in _FROM:
+        return getattr(import_module(f"temclean.{_FROM[name]}"), name)
     if name in __all__:
         return import_module(f"temclean.{name}")
     raise AttributeError(f"module 'temclean' has no attribute {name!r}")

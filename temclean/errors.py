@@ -5,6 +5,10 @@ class TemcleanError(Exception):
     """Parent of every error that temclean raises on purpose."""
 
 
+class TemcleanWarning(UserWarning):
+    """What the command line says as a warning, said in Python."""
+
+
 class ParameterError(TemcleanError, ValueError):
     """A parameter is out of range, or two parameters do not fit each other."""
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from temclean.cli.options import AS_JSON, OVERWRITE
+from temclean.restoration.shipped import DEFAULT
 
 
 def shard_of(context: click.Context, option: click.Parameter, value: str) -> tuple[int, int]:
@@ -19,7 +21,14 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
 
 @click.command("denoise", no_args_is_help=False)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-m", "--model", metavar="MODEL", required=True, help="A name from `temclean models`, or an ONNX file.")
+@click.option(
+    "-m",
+    "--model",
+    metavar="MODEL",
+    default=DEFAULT,
+    show_default=True,
+    help="A name from `temclean models`, or an ONNX file.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
@@ -61,7 +70,8 @@ def command(
     with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
         if session is None:
             return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
-        reporter.announce(chosen.name, session.device, session.fallback)
+        given = click.get_current_context().get_parameter_source("model") is ParameterSource.COMMANDLINE
+        reporter.announce(chosen.name, session.device, session.fallback, default=not given)
         results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
         with closing(results):
             return reporter.report(results)

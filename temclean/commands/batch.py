@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from temclean import __version__, io
 from temclean.commands.jobs import Job
 from temclean.errors import FileError, MissingExtraError, TemcleanError
 from temclean.io import temporary
-from temclean.restoration import pipeline
+from temclean.restoration import cautions, pipeline
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Frames, Scaling
@@ -29,13 +29,6 @@ SMALL = 2**26
 
 LARGE = 2**24
 """Bytes above which an image waits until the results before it are written, and is waited for."""
-
-FEW_STEPS = 20
-"""Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
-which is then above 1.4% of the contrast."""
-
-STRONG_NOISE = 0.6
-"""Noise over contrast (`pipeline.noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
 
 
 @dataclass(frozen=True)
@@ -230,11 +223,8 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.digest,
     }
-    steps = math.ceil(scaling.high - scaling.low - scaling.room)
-    if pixels.dtype.kind in "iu" and 0 < steps < FEW_STEPS:
-        opened.image.warn(
-            f"the result is rounded to whole numbers, of which the input spans but {steps}; give it as 32-bit floats"
-        )
+    if caution := cautions.of_steps(pixels.dtype, scaling):
+        opened.image.warn(caution)
     levels: list[float] = []
     written = writer.submit(_write, opened, queue, session, provenance)
     try:
@@ -245,25 +235,14 @@ def _denoise(
             pixels, session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
         ):
             queue.put(frame)
-        _warn_of_noise(opened.image, levels)
+        if caution := cautions.of_noise(levels):
+            opened.image.warn(caution)
         queue.close()
     except QueueClosedError:
         pass  # the writer has failed, and its record says why
     except Exception as error:
         queue.close(error)
     return written
-
-
-def _warn_of_noise(image: io.Image, levels: Sequence[float]) -> None:
-    """Say that a model was given more noise than it knows, in how many frames, and what to do."""
-    strong = sum(level > STRONG_NOISE for level in levels)
-    if strong:
-        times = f"{max(levels):.1f}" if max(levels) < 10 else "over 10"
-        where = f" in {strong} of {len(levels)} frames" if len(levels) > 1 else ""
-        image.warn(
-            f"the noise is {times} of the contrast left{where}, more than any model has learned: "
-            "features may be invented or lost; average frames or take more dose"
-        )
 
 
 def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dict[str, object]) -> Result:

@@ -52,9 +52,10 @@ class Reporter:
             self._bar = partial(tqdm, file=sys.stderr, leave=False, dynamic_ncols=True)
             self._files = self._bar(total=len(plan.jobs), unit="file")
 
-    def announce(self, model: str, device: str, note: str | None = None) -> None:
-        """Say which device was taken."""
-        self._say(f"temclean: {model} on {device}" + (f" ({note})" if note else ""))
+    def announce(self, model: str, device: str, note: str | None = None, *, default: bool = False) -> None:
+        """Say which model and device were taken; of a model that nobody named, how to name another."""
+        which = f"{model}, as -m names no other model," if default else model
+        self._say(f"temclean: {which} on {device}" + (f" ({note})" if note else ""))
 
     def report(self, results: Iterable[Result]) -> int:
         """Print each record as it comes and a summary, and return the exit code."""

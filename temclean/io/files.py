@@ -100,7 +100,8 @@ _HEAD = 212
 def read(path: str | os.PathLike[str]) -> Image:
     """Open an image file; its frames are read when they are asked for.
 
-    The content decides what the file is, not its name.
+    The content decides what the file is, not its name. What was ignored or changed stands in the image's `warnings`;
+    `temclean.denoise` repeats it as warnings of Python.
 
     Raises
     ------

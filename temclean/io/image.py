@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -177,6 +177,13 @@ class Image:
         if len(axes) != pixels.ndim or not axes.endswith("YX"):
             raise ImageError(f"axes {axes!r} do not fit an array of {pixels.ndim} dimensions; end them with 'YX'")
         return cls(ArrayFrames(Path("array"), pixels), pixel_size, unit, axes, dict(metadata or {}))
+
+    def with_pixels(self, pixels: ArrayLike) -> "Image":
+        """Return this image with other pixels of the same shape, all in memory, and the rest as it is."""
+        array = np.asarray(pixels)
+        if array.shape != self.pixels.shape:
+            raise ImageError(f"pixels of shape {array.shape} do not fit this image of {self.pixels.shape}")
+        return replace(self, pixels=ArrayFrames(self.pixels.path, array))
 
     def warn(self, line: str) -> None:
         """Add a line to the warnings, unless it is there; writers say so what their format could not hold."""

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from importlib import import_module, resources
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
 from temclean.restoration.modelfile import Model, Normalisation, describe
+from temclean.restoration.shipped import available
 
 Device = Literal["auto", "cpu", "cuda"]
 Floats = NDArray[np.float32]
@@ -21,15 +22,6 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
 __all__ = ["CPU", "CUDA", "Device", "Model", "Normalisation", "Session", "available", "find", "load", "open_session"]
-
-
-def available() -> dict[str, Path]:
-    """Return the models that came with temclean, by name."""
-    try:
-        folder = Path(str(resources.files("temclean.weights")))
-    except ModuleNotFoundError:
-        return {}
-    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
 def find(name_or_path: str | Path) -> Path:

@@ -1,27 +1,22 @@
 """Array in, array out: bring to the network's scale, cut, run, put together, return to the image's own scale."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean.errors import ImageError, ParameterError
-from temclean.restoration import models, tiling
+from temclean.errors import ImageError, ParameterError, TemcleanWarning
+from temclean.restoration import cautions, models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
-
-TILE_AREA = 1280 * 1280
-"""Pixels of the largest tile we choose. The network is as fast a pixel at 512x512 as at 2048x2048 and takes about 140
-bytes for each, so this sets memory (240 MB) against the share of the tiles that is halo."""
-
-ROOMY = 4096 * 4096
-ROOMY_TILE_AREA = 1408 * 1408
-"""Frames of up to so many pixels are themselves so small that they leave room for larger tiles."""
+from temclean.restoration.shipped import DEFAULT
+from temclean.restoration.tile_plan import best_tile
 
 SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
@@ -35,20 +30,56 @@ WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
 
 
+class Calibrated(Protocol):
+    """An image that is more than its pixels, as `temclean.read` gives it."""
+
+    @property
+    def pixels(self) -> Frames:
+        """Its frames, (..., rows, columns)."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its reader had to say, a line each."""
+
+    def with_pixels(self, pixels: NDArray[Any], /) -> Self:
+        """Return it with other pixels of the same shape."""
+
+
+Picture = TypeVar("Picture", bound=Calibrated)
+
+
+@overload
 def denoise(
-    image: ArrayLike,
-    model: str | Path | Model = "sp",
+    image: Picture,
+    model: str | Path | Model = DEFAULT,
     *,
     device: Device = "auto",
     threads: int | None = None,
     tile: int | None = None,
-) -> NDArray[Any]:
+) -> Picture: ...
+@overload
+def denoise(
+    image: ArrayLike,
+    model: str | Path | Model = DEFAULT,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    tile: int | None = None,
+) -> NDArray[Any]: ...
+def denoise(
+    image: Any,
+    model: str | Path | Model = DEFAULT,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    tile: int | None = None,
+) -> Any:
     """Denoise an image, or a stack of them.
 
     Parameters
     ----------
-    image : array_like, (rows, columns) or (..., rows, columns)
-        Any real type. The frames of a stack share one scale.
+    image : array_like, (rows, columns) or (..., rows, columns); or Image
+        Any real type, or what `temclean.read` gives. The frames of a stack share one scale.
     model : str, Path or Model
         A name (see `temclean.models.available`), an ONNX file, or a loaded model.
     device : {"auto", "cpu", "cuda"}
@@ -60,28 +91,50 @@ def denoise(
 
     Returns
     -------
-    ndarray
-        The same shape, type and scale; integers are rounded and clipped to what the type can hold.
+    ndarray, or Image for an Image
+        The same shape, type and scale; integers are rounded and clipped to what the type can hold. An Image keeps its
+        calibration and metadata; its pixels are in memory.
 
     Raises
     ------
     ImageError, ParameterError, ModelError, DeviceError, MissingExtraError
         Each says what to do.
+
+    Warns
+    -----
+    TemcleanWarning
+        Where the command line warns: of what the reader of an Image had to say, of noise that no model has learned, of
+        too few whole numbers.
     """
+    calibrated = hasattr(image, "with_pixels")
+    pixels = image.pixels if calibrated else _array(image)
+    path = model.path if isinstance(model, Model) else models.find(model)
+    status = path.stat()
+    session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+    frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
+    result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
+    cut, scale = plan(_frame_shape(pixels.shape), session.model, tile), scaling(frames, session.model)
+    levels = []
+    for index, out in enumerate(result):
+        frame = frames[index]
+        _restore(frame, out, session, cut, scale)
+        if not scale.flat:
+            levels.append(noise_level(frame, out))
+    lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
+    for line in filter(None, lines):
+        warnings.warn(line, TemcleanWarning, stacklevel=2)
+    restored = result.reshape(pixels.shape)
+    return image.with_pixels(restored) if calibrated else restored
+
+
+def _array(image: ArrayLike) -> NDArray[Any]:
+    """Return what is passed for an image as an array; ImageError if it is none."""
     pixels = np.asarray(image)
     if pixels.ndim < 2 or pixels.size == 0:
         raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
     if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
         raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")
-    path = model.path if isinstance(model, Model) else models.find(model)
-    status = path.stat()
-    session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)
-    frames = pixels.reshape(-1, *pixels.shape[-2:])
-    result = np.empty(frames.shape, dtype=pixels.dtype)
-    cut, scale = plan(_frame_shape(frames.shape), session.model, tile), scaling(frames, session.model)
-    for frame, out in zip(frames, result, strict=True):
-        _restore(frame, out, session, cut, scale)
-    return result.reshape(pixels.shape)
+    return pixels
 
 
 def denoise_frames(
@@ -158,7 +211,7 @@ def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tilin
     multiple, overlap = model.multiple, 2 * model.halo
     canvas = tuple(-(-length // multiple) * multiple for length in shape)
     if tile is None:
-        sides = _best_tile((canvas[0], canvas[1]), overlap, multiple)
+        sides = best_tile((canvas[0], canvas[1]), overlap, multiple)
     else:
         side = tile // multiple * multiple
         sides = min(side, canvas[0]), min(side, canvas[1])
@@ -253,27 +306,3 @@ def _session(path: Path, _version: tuple[int, int], device: Device, threads: int
 
 def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[-2], shape[-1]
-
-
-def _best_tile(canvas: tuple[int, int], overlap: int, multiple: int) -> tuple[int, int]:
-    """Return the tile, no larger than memory allows, with which the fewest pixels are computed in all."""
-    area = ROOMY_TILE_AREA if canvas[0] * canvas[1] <= ROOMY else TILE_AREA
-    best: tuple[int, tuple[int, int]] | None = None
-    for rows in range(1, canvas[0] // multiple + 1):
-        height = _side(canvas[0], rows, overlap, multiple)
-        widest = area // height // multiple * multiple
-        if (rows > 1 and height <= overlap) or (widest < canvas[1] and widest <= overlap):
-            continue
-        columns = 1 if widest >= canvas[1] else -(-(canvas[1] - overlap) // (widest - overlap))
-        width = _side(canvas[1], columns, overlap, multiple)
-        total = rows * columns * height * width
-        if best is None or total < best[0]:
-            best = total, (height, width)
-    if best is None:
-        raise ParameterError(f"a halo of {overlap // 2} pixels leaves nothing of the largest tile: give a tile size")
-    return best[1]
-
-
-def _side(length: int, count: int, overlap: int, multiple: int) -> int:
-    """Return the least side with which ``count`` overlapping tiles cover a length."""
-    return -(-(length + (count - 1) * overlap) // (count * multiple)) * multiple

@@ -327,9 +327,9 @@ class TestRun:
         ("first", "frames", "warning"),
         [
             (590, 1, None),
-            (900, 1, "noise is 0.9 of the contrast left, more"),
-            (570, 3, "noise is 0.6 of the contrast left in 1 of 3 frames"),
-            (40_000, 1, "noise is over 10 of the contrast left"),
+            (900, 1, "is 0.9 times as strong as the contrast of the result, more"),
+            (570, 3, "is 0.6 times as strong as the contrast of the result in 1 of 3 frames"),
+            (40_000, 1, "is over 10 times as strong as the contrast of the result"),
         ],
     )
     def test_noise_beyond_the_models_gives_a_warning(
@@ -347,7 +347,7 @@ class TestRun:
         monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=high, room=0.0))
         (result,) = run([image_file(tmp_path / "a.tif")])
         assert bool(result.warnings) == (high == 19)
-        assert all("spans but 19" in line and "32-bit floats" in line for line in result.warnings)
+        assert all("only 19 whole numbers" in line and "32-bit floats" in line for line in result.warnings)
 
     def test_foresee_writes_nothing(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from temclean.errors import ImageError, ModelError, ParameterError
-from temclean.restoration import models, pipeline, scaling, tiling
+from temclean.restoration import models, pipeline, scaling, tile_plan, tiling
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -101,8 +101,8 @@ def test_tiled_and_whole_agree(network, shape, tile):
 def test_chosen_tiles_agree_with_the_whole(network, monkeypatch):
     image = random_image((150, 210))
     whole = next(pipeline.denoise_frames(image[None], network))
-    monkeypatch.setattr(pipeline, "TILE_AREA", 50 * 50)
-    monkeypatch.setattr(pipeline, "ROOMY", 0)
+    monkeypatch.setattr(tile_plan, "TILE_AREA", 50 * 50)
+    monkeypatch.setattr(tile_plan, "ROOMY", 0)
     cut = pipeline.plan(image.shape, network.model)
     assert len(cut) > 1
     assert cut.tile[0] * cut.tile[1] <= 50 * 50
@@ -116,8 +116,8 @@ def test_large_images_are_cut_within_the_area_and_without_waste(shape):
     for halo in (64, 160, 224):
         sized = models.Model(**{**vars(model), "multiple": 32, "halo": halo})
         cut = pipeline.plan(shape, sized)
-        roomy = cut.shape[0] * cut.shape[1] <= pipeline.ROOMY
-        assert cut.tile[0] * cut.tile[1] <= (pipeline.ROOMY_TILE_AREA if roomy else pipeline.TILE_AREA)
+        roomy = cut.shape[0] * cut.shape[1] <= tile_plan.ROOMY
+        assert cut.tile[0] * cut.tile[1] <= (tile_plan.ROOMY_TILE_AREA if roomy else tile_plan.TILE_AREA)
         if min(shape) > 2000:
             assert len(cut) * cut.tile[0] * cut.tile[1] / (shape[0] * shape[1]) < 1.15 * (1 - 2 * halo / 1280) ** -2
         for axis in (cut.rows, cut.columns):

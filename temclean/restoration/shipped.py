@@ -1,0 +1,16 @@
+"""The models that come with temclean. Nothing is read of them here, so that names can be completed in no time."""
+
+from importlib import resources
+from pathlib import Path
+
+DEFAULT = "g"
+"""The model that is taken where none is named, on the command line and in Python."""
+
+
+def available() -> dict[str, Path]:
+    """Return the models that came with temclean, by name."""
+    try:
+        folder = Path(str(resources.files("temclean.weights")))
+    except ModuleNotFoundError:
+        return {}
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}

@@ -1,0 +1,90 @@
+"""What users type in Python: the same as on the command line, warnings and calibration included."""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_overloads
+
+import numpy as np
+import pytest
+
+import temclean
+from temclean.restoration import pipeline, shipped
+
+pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+
+Run = Callable[..., Any]
+
+DATA = Path(__file__).parent / "data"
+IDENTITY, NETWORK = DATA / "identity.onnx", DATA / "network.onnx"
+
+
+def image_of(pixels: Any) -> temclean.io.Image:
+    axis = temclean.io.StackAxis(0.5, "s", 2.0)
+    made = temclean.io.Image.from_array(pixels, (0.2, 0.3), "nm", metadata={"voltage": 300})
+    return temclean.io.image.replace(made, origin=(-3.0, 4.0), stack=(axis,) * (pixels.ndim - 2))
+
+
+def test_an_image_keeps_its_calibration_and_the_pixels_are_those_of_its_array(tmp_path: Path) -> None:
+    stack = np.random.default_rng(0).normal(50, 9, (3, 40, 50)).astype(np.float32)
+    image = image_of(stack)
+    clean = temclean.denoise(image, NETWORK, device="cpu")
+    assert isinstance(clean, temclean.io.Image)
+    np.testing.assert_array_equal(np.stack(list(clean.pixels)), temclean.denoise(stack, NETWORK, device="cpu"))
+    for name in ("pixel_size", "unit", "axes", "metadata", "origin", "stack"):
+        assert getattr(clean, name) == getattr(image, name), name
+    path = temclean.io.write(tmp_path / "clean.tif", clean, clean.pixels)
+    with temclean.read(path) as again:
+        assert again.pixel_size == pytest.approx((0.2, 0.3))
+        assert again.unit == "nm"
+
+
+def test_pixels_of_another_shape_are_refused() -> None:
+    with pytest.raises(temclean.errors.ImageError, match="do not fit"):
+        image_of(np.zeros((4, 5))).with_pixels(np.zeros((5, 4)))
+
+
+def test_python_warns_in_the_words_of_the_command_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts of a few electrons: too few whole numbers, and more noise than the result has contrast."""
+    pixels = np.random.default_rng(0).poisson(3, (64, 64)).astype(np.uint8)
+    colour = np.repeat(pixels[..., None], 3, axis=-1)
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb")
+    monkeypatch.setattr(pipeline, "noise_level", lambda *_: 2.0)
+    (record,) = map(json.loads, run("denoise", tmp_path / "a.tif", "-m", NETWORK, "--json").out.splitlines())
+    with temclean.read(tmp_path / "a.tif") as image, pytest.warns(temclean.TemcleanWarning) as caught:
+        temclean.denoise(image, NETWORK, device="cpu")
+    assert [str(each.message) for each in caught] == record["warnings"]
+    assert {each.filename for each in caught} == {__file__}, "a warning names the line that called"
+    texts = "\n".join(record["warnings"])
+    assert "2.0 times as strong" in texts
+    assert "whole numbers" in texts
+    assert len(caught) == 3
+
+
+def test_a_good_image_gives_no_warning() -> None:
+    pixels = np.tile(np.linspace(0, 60_000, 64).astype(np.uint16), (64, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        temclean.denoise(pixels, IDENTITY, device="cpu")
+
+
+def test_python_and_the_command_line_take_the_same_model_where_none_is_named() -> None:
+    from temclean.cli.denoise import command
+
+    (option,) = (each for each in command.params if each.name == "model")
+    defaults = [*pipeline.denoise.__kwdefaults__.values(), *pipeline.denoise.__defaults__]  # type: ignore[misc]
+    assert option.default == shipped.DEFAULT
+    assert shipped.DEFAULT in defaults
+    assert shipped.DEFAULT in temclean.models.available()
+
+
+def test_denoise_is_typed_for_images_and_arrays() -> None:
+    assert [each.__annotations__["return"] for each in get_overloads(pipeline.denoise)] == [
+        pipeline.Picture,
+        pipeline.NDArray[Any],
+    ]
