@@ -7,7 +7,7 @@ from typing import Literal
 import click
 from click.core import ParameterSource
 
-from temclean.cli.options import AS_JSON, OVERWRITE
+from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.restoration.shipped import DEFAULT
 
 
@@ -20,7 +20,7 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
 
 
 @click.command("denoise", no_args_is_help=False)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Name())
 @click.option(
     "-m",
     "--model",
@@ -29,7 +29,8 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     show_default=True,
     help="A name from `temclean models`, or an ONNX file.",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("-r", "--recursive", is_flag=True, help="Go through folders, and make the same tree in OUT.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
 @click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
@@ -39,10 +40,12 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @AS_JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only on stderr: no warnings, no progress.")
 def command(
     inputs: tuple[str, ...],
     model: str,
     out: Path | None,
+    recursive: bool,
     device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
     tile: int | None,
@@ -52,6 +55,7 @@ def command(
     include_results: bool,
     dry_run: bool,
     as_json: bool,
+    quiet: bool,
 ) -> int:
     """Denoise files, folders or globs.
 
@@ -65,11 +69,11 @@ def command(
     chosen = models.load(model)
     if tile is not None:
         pipeline.check_tile(chosen, tile)
-    plan = jobs.plan(inputs, chosen.name, out, include_results=include_results, shard=shard)
+    plan = jobs.plan(inputs, chosen.name, out, recursive=recursive, include_results=include_results, shard=shard)
     session = None if dry_run else models.open_session(chosen, device, threads)
-    with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
+    with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session is None:
-            return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
+            return reporter.report(batch.rehearse(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
         given = click.get_current_context().get_parameter_source("model") is ParameterSource.COMMANDLINE
         reporter.announce(chosen.name, session.device, session.fallback, default=not given)
         results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
