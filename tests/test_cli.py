@@ -107,6 +107,34 @@ def test_bad_usage_is_one_line_and_2(run: Run, line: str, tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["denoise", ""],
+        ["denoise", "a.tif", "", "-m", "sp"],
+        ["denoise", "a.tif", "-o", ""],
+        ["denoise", "a.tif", "--out="],
+        ["simulate", "", "--noise", "g"],
+        ["simulate", "--noise", "g", "-o", ""],
+        ["simulate", "--from", ""],
+        ["score", "", "a.tif"],
+        ["score", "a.tif", ""],
+        ["score", "--css", ""],
+        ["models", ""],
+    ],
+)
+def test_a_variable_that_is_not_set_is_bad_usage(
+    run: Run, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile
+) -> None:
+    """``temclean denoise "$FILE"`` would else take all that lies in the current folder."""
+    image_file(tmp_path / "a.tif")
+    monkeypatch.chdir(tmp_path)
+    done = run(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "empty" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
 def test_alone_it_prints_its_help_in_lines(run: Run) -> None:
     done = run()
     assert done.out + done.err == run("--help").out
@@ -199,6 +227,40 @@ class TestDenoise:
         assert done.code == 0
         assert done.out == f"{tmp_path / 'a.tif'} -> {tmp_path / 'out' / 'a_sp.tif'} (dry run)\n"
         assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+    def test_dry_run_names_what_cannot_be_read(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        good = image_file(tmp_path / "a.tif")
+        for name, content in (("cut.tif", good.read_bytes()[:60]), ("text.png", b"hello"), ("empty.mrc", b"")):
+            (tmp_path / name).write_bytes(content)
+        dry = run("denoise", tmp_path, "-m", "sp", "--dry-run")
+        assert dry.code == 1
+        assert dry.out == f"{good} -> {tmp_path / 'a_sp.tif'} (dry run)\n"
+        wet = run("denoise", tmp_path, "-m", "sp")
+        assert dry.err == wet.err.partition("\n")[2], "the first line says which model runs"
+        assert len(dry.err.splitlines()) == 4
+
+    def test_quiet_leaves_errors_only(
+        self, run: Run, tmp_path: Path, image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        good, made = image_file(tmp_path / "a.tif"), image_file(tmp_path / "made.tif", provenance={"temclean": "0"})
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(pipeline, "scaling", lambda *_: SimpleNamespace(low=0.0, high=9.0, room=0.0))
+        done = run("denoise", good, made, tmp_path / "none.tif", "-m", "sp", "-q")
+        assert done.code == 1
+        assert done.out == f"{good} -> {tmp_path / 'a_sp.tif'}\n"
+        assert done.err == (
+            f"{tmp_path / 'none.tif'}: no such file\ntemclean: 1 of 2 failed: {tmp_path / 'none.tif'}\n"
+        )
+
+    def test_folders_below_are_gone_through(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+        for name in ("a/x.tif", "b/x.tif"):
+            image_file(tmp_path / "in" / name)
+        done = run("denoise", tmp_path / "in", "-m", "sp", "-o", tmp_path / "out", "-r")
+        assert done.code == 0
+        assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.tif")} == {
+            "a/x_sp.tif",
+            "b/x_sp.tif",
+        }
 
     def test_a_device_that_is_not_there_is_3(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
         done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "--device", "cuda")

@@ -39,10 +39,12 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @AS_JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only on stderr: no warnings, no progress.")
 def command(
     inputs: tuple[str, ...],
     model: str,
     out: Path | None,
+    recursive: bool,
     device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
     tile: int | None,
@@ -52,6 +54,7 @@ def command(
     include_results: bool,
     dry_run: bool,
     as_json: bool,
+    quiet: bool,
 ) -> int:
     """Denoise files, folders or globs.
 
@@ -65,9 +68,9 @@ def command(
     chosen = models.load(model)
     if tile is not None:
         pipeline.check_tile(chosen, tile)
-    plan = jobs.plan(inputs, chosen.name, out, include_results=include_results, shard=shard)
+    plan = jobs.plan(inputs, chosen.name, out, recursive=recursive, include_results=include_results, shard=shard)
     session = None if dry_run else models.open_session(chosen, device, threads)
-    with Reporter(plan, as_json=as_json, dry_run=dry_run) as reporter:
+    with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session is None:
             return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
         given = click.get_current_context().get_parameter_source("model") is ParameterSource.COMMANDLINE

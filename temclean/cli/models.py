@@ -2,11 +2,11 @@
 
 import click
 
-from temclean.cli.options import AS_JSON
+from temclean.cli.options import AS_JSON, Name
 
 
 @click.command("models")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=Name())
 @AS_JSON
 def command(name: str | None, as_json: bool) -> None:
     """List the models, or print all that is known of one."""

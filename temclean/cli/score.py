@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from temclean.cli.options import AS_JSON
+from temclean.cli.options import AS_JSON, Name
 
 
 @click.command("score")
-@click.argument("truth", required=False)
-@click.argument("test", required=False)
-@click.option("--css", "movie", type=click.Path(path_type=Path), metavar="MOVIE", help="Score a movie against itself.")
+@click.argument("truth", required=False, type=Name())
+@click.argument("test", required=False, type=Name())
+@click.option("--css", "movie", type=Name(path_type=Path), metavar="MOVIE", help="Score a movie against itself.")
 @click.option("--data-range", type=click.FloatRange(min=0, min_open=True), help="Range of the intensities.")
 @AS_JSON
 def command(truth: str | None, test: str | None, movie: Path | None, data_range: float | None, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from temclean.cli.options import AS_JSON, OVERWRITE
+from temclean.cli.options import AS_JSON, OVERWRITE, Name
 
 OF_SPECIMEN = ["specimen", "zone", "thickness", "size", "pixel_size"]
 
@@ -47,7 +47,7 @@ def refuse_with(source: str, names: list[str]) -> None:
 
 
 @click.command("simulate")
-@click.argument("clean", metavar="[CLEAN...]", nargs=-1)
+@click.argument("clean", metavar="[CLEAN...]", nargs=-1, type=Name())
 @click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg, poisson, tem, stem, sem, or a step.")
 @click.option(
     "--specimen",
@@ -71,10 +71,8 @@ def refuse_with(source: str, names: list[str]) -> None:
 @click.option("--size", type=click.IntRange(min=1), default=512, show_default=True, metavar="PX", help="Pixels a side.")
 @click.option("--pixel-size", type=float, default=0.1, show_default=True, metavar="A", help="Angstroms a pixel.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default=".", show_default=True, help="Folder to write to."
-)
-@click.option("--from", "manifest", type=click.Path(path_type=Path), help="Make the pairs of this manifest.json again.")
+@click.option("-o", "--out", type=Name(path_type=Path), default=".", show_default=True, help="Folder to write to.")
+@click.option("--from", "manifest", type=Name(path_type=Path), help="Make the pairs of this manifest.json again.")
 @OVERWRITE
 @AS_JSON
 def command(

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -103,6 +103,19 @@ def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = F
             )
             return Result(source, None, "failed", f"{job.target} {remedy}")
     return Result(source, str(job.target), "planned")
+
+
+def rehearse(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
+    """Return what a run would do with a job, as :func:`foresee` does, but open the input too: one may be unreadable."""
+    foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
+    if foreseen.status != "planned":
+        return foreseen
+    try:
+        with io.read(job.source) as image:
+            shape, dtype = tuple(image.pixels.shape), str(image.pixels.dtype)
+            return replace(foreseen, warnings=image.warnings, shape=shape, dtype=dtype)
+    except Exception as error:
+        return _failed(job, error)
 
 
 def run(

@@ -3,27 +3,36 @@
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from pathlib import Path
 
 from temclean import io
 
+LOOKED_INTO = 500
+"""Folders below one without images that are looked into, to say where the images are."""
+
 
 @dataclass(frozen=True)
 class Found:
-    """One file to work on, or one name for which there is none and why."""
+    """One file to work on, or one name for which there is none and why.
+
+    ``under`` is where it lies below the folder that was gone through, or below the part of a glob before its wildcards.
+    """
 
     path: Path
     problem: str | None = None
+    under: Path = Path()
 
 
-def expand(names: Sequence[str]) -> list[Found]:
+def expand(names: Sequence[str], *, recursive: bool = False) -> list[Found]:
     """Return the files that the names stand for, each once, in the order of the names.
 
-    A folder stands for the images directly in it and a glob (``**`` too) for the images that it matches; both are
-    sorted as people count (``2.tif`` before ``10.tif``), and files of other kinds in them are passed over. A file that
-    is named as such is taken whatever its suffix. The shell need not expand anything: on Windows it does not.
+    A folder stands for the images directly in it (all below it if ``recursive``) and a glob (``**`` too) for the images
+    that it matches; both are sorted as people count (``2.tif`` before ``10.tif``), and files of other kinds in them are
+    passed over. A file that is named as such is taken whatever its suffix. The shell need not expand anything: on
+    Windows it does not.
 
     Examples
     --------
@@ -33,7 +42,7 @@ def expand(names: Sequence[str]) -> list[Found]:
     found: list[Found] = []
     seen: set[str] = set()
     for name in names:
-        for item in _expand_one(name):
+        for item in _expand_one(name, recursive):
             key = os.path.normcase(item.path.absolute())
             if key not in seen:
                 seen.add(key)
@@ -41,26 +50,73 @@ def expand(names: Sequence[str]) -> list[Found]:
     return found
 
 
-def _expand_one(name: str) -> list[Found]:
+def _expand_one(name: str, recursive: bool) -> list[Found]:
     path = Path(name)
     try:
+        if path.is_dir() and recursive:
+            return _below(path, path) or [Found(path, "no image in this folder or below it")]
         if path.is_dir():
-            return _images(path.iterdir()) or [Found(path, "no image in this folder")]
+            return _images(path.iterdir()) or [Found(path, _no_image_in(path))]
         if path.exists():
             return [Found(path)]
     except OSError as error:
         return [Found(path, f"cannot be looked into: {error.strerror or error}")]
     if glob.has_magic(name):
-        hits = glob.glob(name, recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
-        return _images(map(Path, hits)) or [Found(path, "matches no image")]
+        hits = list(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207  Path.glob takes no absolute pattern
+        start = _without_wildcards(path) if recursive or "**" in path.parts else None
+        found = _images(hits, start)
+        for folder in hits if recursive else []:
+            found += _below(folder, start or folder) if folder.is_dir() else []
+        return found or [Found(path, "matches no image")]
     return [Found(path, "no such file")]
 
 
-def _images(paths: Iterable[Path]) -> list[Found]:
+def _below(folder: Path, start: Path) -> list[Found]:
+    """Return the images in a folder and in those below it, and the folders that cannot be looked into."""
+    unseen: list[Found] = []
+
+    def note(error: OSError) -> None:
+        unseen.append(Found(Path(error.filename), f"cannot be looked into: {error.strerror or error}"))
+
+    files = [place / name for place, names in _walk(folder, note) for name in names]
+    return _images(files, start) + unseen
+
+
+def _walk(folder: Path, note: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder and all below it, with the names of their files; links are followed, but nowhere twice."""
+    seen = set()
+    for place, folders, names in os.walk(folder, onerror=note, followlinks=True):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield Path(place), names
+
+
+def _no_image_in(folder: Path) -> str:
+    """Say that there is no image in a folder; and where there are, if they lie in the first few folders below it."""
+    for place, names in islice(_walk(folder), LOOKED_INTO):
+        if place != folder and _images(place / name for name in names):
+            return f"no image in this folder, but in those below it, such as {place}; denoise -r goes through them all"
+    return "no image in this folder"
+
+
+def _without_wildcards(pattern: Path) -> Path:
+    """Return the folders with which a glob begins."""
+    return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+
+
+def _images(paths: Iterable[Path], start: Path | None = None) -> list[Found]:
     images = [
         path for path in paths if path.suffix.lower() in io.READERS and not path.name.startswith(".") and path.is_file()
     ]
-    return [Found(path) for path in sorted(images, key=counting_order) if not _holds_another(path, images)]
+    return [
+        Found(path, under=path.parent.relative_to(start) if start else Path())
+        for path in sorted(images, key=counting_order)
+        if not _holds_another(path, images)
+    ]
 
 
 def _holds_another(path: Path, images: list[Path]) -> bool:

@@ -32,6 +32,7 @@ def plan(
     model: str,
     out: Path | None = None,
     *,
+    recursive: bool = False,
     include_results: bool = False,
     shard: tuple[int, int] = (1, 1),
 ) -> Plan:
@@ -45,6 +46,8 @@ def plan(
         Name of the model, which becomes part of every file name.
     out
         A folder; or, where there is one input and ``out`` has a suffix that can be written, the file itself.
+    recursive
+        Go through the folders below folders too; ``out`` then gets the same tree, as it does for a glob with ``**``.
     include_results
         Take temclean's own results for inputs too. Otherwise they are left out, so that a glob can be used twice.
     shard
@@ -67,9 +70,13 @@ def plan(
             )
         if out.suffix.lower() in io.READERS and not out.is_dir():
             raise ParameterError(f"{out}: temclean reads this format but does not write it; give a name in .tif")
-    found = expand(names)
+    found = expand(names, recursive=recursive)
     left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
     chosen = [item for item in found if item.path not in left_out]
+    if out is not None and _names_a_file(out) and len(chosen) > 1:
+        raise ParameterError(
+            f"{out} is the name of one file, and there are {len(chosen)} inputs; give a folder with -o"
+        )
     jobs = [_job(item, model, out, alone=len(chosen) == 1) for item in chosen]
     return Plan(
         jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
@@ -77,15 +84,20 @@ def plan(
     )
 
 
-def target(source: Path, model: str, out: Path | None = None, *, alone: bool = False) -> Path:
+def target(source: Path, model: str, out: Path | None = None, *, alone: bool = False, under: str | Path = "") -> Path:
     """Return where the result of ``source`` goes: ``STEM_MODEL.EXT``, beside it or in the folder ``out``.
 
-    ``alone`` says that there is no other input, so that ``out`` may be the file itself.
+    ``alone`` says that there is no other input, so that ``out`` may be the file itself; ``under`` is the folder in
+    ``out``.
     """
-    if out is not None and alone and out.suffix.lower() in io.WRITERS and not out.is_dir():
+    if out is not None and alone and _names_a_file(out):
         return out
-    folder = source.parent if out is None else out
+    folder = source.parent if out is None else out / under
     return folder / f"{source.stem}_{model}{io.output_suffix(source)}"
+
+
+def _names_a_file(out: Path) -> bool:
+    return out.suffix.lower() in io.WRITERS and not out.is_dir()
 
 
 def is_result(path: Path) -> bool:
@@ -99,7 +111,7 @@ def is_result(path: Path) -> bool:
 def _job(item: Found, model: str, out: Path | None, *, alone: bool) -> Job:
     if item.problem:
         return Job(item.path, None, item.problem)
-    return Job(item.path, target(item.path, model, out, alone=alone))
+    return Job(item.path, target(item.path, model, out, alone=alone, under=item.under))
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:

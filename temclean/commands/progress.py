@@ -39,15 +39,18 @@ class Reporter:
         Print the records as JSON, one a line.
     dry_run
         Nothing is being done, so there is no bar.
+    quiet
+        Print errors only on stderr, and no bar.
     """
 
-    def __init__(self, plan: Plan, *, as_json: bool, dry_run: bool = False) -> None:
+    def __init__(self, plan: Plan, *, as_json: bool, dry_run: bool = False, quiet: bool = False) -> None:
         self._plan = plan
         self._as_json = as_json
+        self._quiet = quiet
         self._files: Any = None
         self._tiles: Any = None
         self._lost = False
-        if not dry_run and sys.stderr.isatty():
+        if not dry_run and not quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = partial(tqdm, file=sys.stderr, leave=False, dynamic_ncols=True)
@@ -63,7 +66,7 @@ class Reporter:
         done, failed, missing = 0, [], 0
         for result in results:
             self._end_tiles()
-            for warning in result.warnings:
+            for warning in () if self._quiet else result.warnings:
                 self._say(f"{result.input}: warning: {warning}")
             if result.status == "failed":
                 failed.append(result.input)
@@ -97,7 +100,8 @@ class Reporter:
             self._tiles.update(tiles)
 
     def _summarise(self, done: int, failed: list[str]) -> None:
-        if left_out := len(self._plan.left_out):
+        left_out = len(self._plan.left_out)
+        if left_out and not self._quiet:
             few = ", ".join(str(path) for path in self._plan.left_out[:3]) + (", ..." if left_out > 3 else "")
             self._say(f"temclean: left out what temclean made: {few} ({left_out}); --include-results takes it")
         if failed and done + len(failed) > 1:

@@ -67,6 +67,71 @@ class TestExpand:
         assert names(expand([str(tmp_path)])) == ["a_1.ser", "a_2.ser", "alone.emi"]
 
 
+class TestTrees:
+    """Folders whose images lie in folders below them."""
+
+    @pytest.fixture
+    def tree(self, tmp_path: Path, image_file: ImageFile) -> Path:
+        for name in ("top.tif", "a/x.tif", "a/deep/x.tif", "b/x.tif", ".hidden/x.tif"):
+            image_file(tmp_path / "in" / name)
+        (tmp_path / "in" / "b" / "notes.txt").touch()
+        return tmp_path / "in"
+
+    MIRRORED = ("a/deep/x_sp.tif", "a/x_sp.tif", "b/x_sp.tif", "top_sp.tif")
+
+    def mirrored(self, plan: jobs.Plan, out: Path) -> tuple[str, ...]:
+        assert not any(job.problem for job in plan.jobs), plan
+        return tuple(sorted(job.target.relative_to(out).as_posix() for job in plan.jobs if job.target))
+
+    def test_a_folder_is_gone_through_and_its_tree_mirrored(self, tree: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        assert self.mirrored(jobs.plan([str(tree)], "sp", out, recursive=True), out) == self.MIRRORED
+        beside = jobs.plan([str(tree)], "sp", recursive=True).jobs
+        assert all(job.target and job.target.parent == job.source.parent for job in beside)
+
+    @pytest.mark.parametrize("pattern", ["**", "**/*.tif", "../in/**/*"])
+    def test_a_glob_is_mirrored_from_its_wildcards_on(
+        self, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+    ) -> None:
+        out = tmp_path / "out"
+        assert self.mirrored(jobs.plan([str(tree / pattern)], "sp", out), out) == self.MIRRORED
+        monkeypatch.chdir(tree)
+        assert self.mirrored(jobs.plan([pattern], "sp", out), out) == self.MIRRORED
+
+    def test_a_glob_of_folders_is_gone_through(self, tree: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        found = self.mirrored(jobs.plan([str(tree / "[ab]")], "sp", out, recursive=True), out)
+        assert found == ("a/deep/x_sp.tif", "a/x_sp.tif", "b/x_sp.tif")
+
+    def test_a_folder_with_none_of_its_own_says_where_they_are(self, tree: Path) -> None:
+        (tree / "top.tif").unlink()
+        (found,) = expand([str(tree)])
+        assert "such as" in str(found.problem)
+        assert str(tree / "a") in str(found.problem)
+        assert "-r" in str(found.problem)
+        (nothing,) = expand([str(tree / ".hidden")], recursive=True)
+        assert nothing.problem is None
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
+    def test_links_are_followed_and_never_in_circles(self, tree: Path, tmp_path: Path, image_file: ImageFile) -> None:
+        image_file(tmp_path / "elsewhere" / "y.tif")
+        (tree / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+        for name in ("loop", "again"):
+            (tree / "a" / name).symlink_to(tree, target_is_directory=True)
+        assert sorted(names(expand([str(tree)], recursive=True))) == ["top.tif", "x.tif", "x.tif", "x.tif", "y.tif"]
+
+    def test_one_file_for_several_inputs_is_refused(self, tree: Path, tmp_path: Path) -> None:
+        out = tmp_path / "y.tif"
+        with pytest.raises(ParameterError, match="2 inputs; give a folder"):
+            jobs.plan([str(tree / "top.tif"), str(tree / "a" / "x.tif")], "sp", out)
+        with pytest.raises(ParameterError, match="4 inputs"):
+            jobs.plan([str(tree)], "sp", out, recursive=True)
+        (one,) = jobs.plan([str(tree / "a")], "sp", out).jobs
+        assert one.target == out
+        out.mkdir()
+        assert len(jobs.plan([str(tree)], "sp", out, recursive=True).jobs) == 4
+
+
 class TestPlan:
     def targets(self, *arguments: Any, **options: Any) -> list[str | None]:
         return [job.target and job.target.name for job in jobs.plan(*arguments, **options).jobs]
