@@ -1,4 +1,7 @@
-"""OME-XML: the part about the images that were taken, made to describe the result's pages."""
+"""OME-XML: the part about the images that were taken, made to describe the result's pages.
+
+Text from a file is searched in time that grows with its length: no pattern here runs past the next mark of its kind.
+"""
 
 import re
 from typing import TYPE_CHECKING
@@ -6,10 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
-_IMAGE = re.compile(r"<(?:\w+:)?Image\b.*?</(?:\w+:)?Image\s*>", re.DOTALL)
-_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
-_CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^>]*>")
-_TIFF_DATA = re.compile(r"<(\w+:)?TiffData\b(?:[^>]*/>|.*?</(?:\w+:)?TiffData\s*>)", re.DOTALL)
+_IMAGE_ENDS = re.compile(r"<(?:\w+:)?Image\b|</(?:\w+:)?Image\s*>")
+_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^<>]*>")
+_CHANNEL = re.compile(r"<(?:\w+:)?Channel\b[^<>]*>")
+_TIFF_DATA = re.compile(
+    r"<(\w+:)?TiffData\b[^<>]*(?:(?<=/)>|>[^<]*(?:<(?!/?(?:\w+:)?TiffData\b)[^<]*)*</(?:\w+:)?TiffData\s*>)"
+)
 
 
 def xml(tiff: "TiffFile") -> str:
@@ -18,17 +23,34 @@ def xml(tiff: "TiffFile") -> str:
     return first.description if first.is_ome else ""
 
 
+def images(text: str) -> list[str]:
+    """Return every ``<Image>`` of OME-XML, in order; none lies inside another."""
+    return [text[start:end] for start, end in _places(text)]
+
+
+def _places(text: str) -> list[tuple[int, int]]:
+    places, start = [], None
+    for mark in _IMAGE_ENDS.finditer(text):
+        if mark[0].startswith("</"):
+            if start is not None:
+                places.append((start, mark.end()))
+            start = None
+        elif start is None:
+            start = mark.start()
+    return places
+
+
 def chosen_image(text: str, page: "TiffPage") -> str:
     """Return the ``<Image>`` of which `page` is the first page; empty where none fits."""
     fitting = []
-    for image in _IMAGE.findall(text):
+    for image in images(text):
         pixels = _PIXELS.search(image)
         if pixels and (_size(pixels[0], "X"), _size(pixels[0], "Y")) == (page.imagewidth, page.imagelength):
             fitting.append(image)
     for image in fitting:
         if any(re.search(rf'\bIFD="{page.index}"', found[0]) for found in _TIFF_DATA.finditer(image)):
-            return str(image)
-    return str(fitting[0]) if fitting else ""
+            return image
+    return fitting[0] if fitting else ""
 
 
 def fitted(text: str, page: "TiffPage", count: int) -> bytes | None:
@@ -52,9 +74,11 @@ def fitted(text: str, page: "TiffPage", count: int) -> bytes | None:
     if data is not None:
         one = f'<{data[1] or ""}TiffData IFD="0" PlaneCount="{count}"/>'
         own = own[: data.start()] + one + _TIFF_DATA.sub("", own[data.end() :])
-    for other in _IMAGE.findall(text):
-        text = text.replace(other, own if other == image else "")
-    return re.sub(r'\sUUID="[^"]*"', "", text).encode()
+    parts, end = [], 0
+    for start, stop in _places(text):
+        parts += [text[end:start], own if text[start:stop] == image else ""]
+        end = stop
+    return re.sub(r'\sUUID="[^"]*"', "", "".join([*parts, text[end:]])).encode()
 
 
 def attribute(image: str, element: str, name: str) -> str | None:

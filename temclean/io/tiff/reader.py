@@ -22,7 +22,8 @@ from temclean.io.image import (
 )
 from temclean.io.messages import damaged, silence
 from temclean.io.tiff import calibration, codecs, pages, tags
-from temclean.io.tiff.structure import check_chain, choose_series, lost_tags, stack_shape
+from temclean.io.tiff.chain import check_chain
+from temclean.io.tiff.structure import PALETTE, choose_series, grey_palette, lost_tags, stack_shape
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 with silence:
     import tifffile
 
-RGB, PALETTE, YCBCR = 2, 3, 6
+RGB, YCBCR = 2, 6
 
 
 class PageFrames(Frames):
@@ -112,7 +113,7 @@ def read(path: Path) -> Image:
 def _read(path: Path, file: BinaryIO) -> Image:
     warnings: list[str] = []
     tiff = tifffile.TiffFile(file, _multifile=False)
-    check_chain(path, tiff)
+    check_chain(path, file, tiff)
     lost = lost_tags(tiff)
     if lost:
         warnings.append(f"{lost} of its tags lie beyond its end and were lost; copy the file again")
@@ -221,15 +222,6 @@ def grey_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[int, 
         return MappedFrames(path, frames, shape, luminance)
     warnings.append(f"the image has {page.samplesperpixel} samples a pixel; the first is used")
     return MappedFrames(path, frames, shape, lambda frame: np.ascontiguousarray(frame[..., 0]))
-
-
-def grey_palette(page: "TiffPage") -> bool:
-    """Return whether the palette only says that larger values are lighter greys."""
-    colours = page.colormap
-    if colours is None:
-        return True
-    first = colours[0].astype(np.int64)
-    return bool(np.all(colours == colours[:1]) and np.all(np.diff(first) >= 0) and first[-1] > first[0])
 
 
 def palette_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[int, ...], warnings: list[str]) -> Frames:

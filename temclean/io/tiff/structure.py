@@ -1,36 +1,22 @@
-"""What a TIFF file's list of pages amounts to: which images, how many, along which axes, and whether all are there."""
+"""What a TIFF file's list of pages amounts to: which images, how many and along which axes."""
 
 import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from temclean.errors import ImageError
-from temclean.io.messages import damaged
+from temclean.io.tiff import chain
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 # Bytes of each of TIFF's types of value.
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+PALETTE = 3
 IMAGEJ_AXES = {"T": "frames", "Z": "slices", "C": "channels"}
-
-
-def check_chain(path: Path, tiff: "TiffFile") -> None:
-    """Refuse a file whose list of pages breaks off: tifffile would hand over the pages before the break as if all."""
-    if not len(tiff.pages):
-        raise damaged(path, "no page can be read")
-    form = tiff.tiff
-    file = tiff.filehandle
-    last = tiff.pages[len(tiff.pages) - 1]
-    if last.is_virtual:
-        return
-    file.seek(last.offset)
-    count = int.from_bytes(file.read(form.tagnosize), "little" if tiff.byteorder == "<" else "big")
-    file.seek(last.offset + form.tagnosize + count * form.tagsize)
-    end = file.read(form.offsetsize)
-    if len(end) < form.offsetsize or any(end):
-        raise damaged(path, f"its list of pages breaks off after {len(tiff.pages)}")
 
 
 def lost_tags(tiff: "TiffFile") -> int:
@@ -51,18 +37,53 @@ def lost_tags(tiff: "TiffFile") -> int:
 
 
 def choose_series(path: Path, tiff: "TiffFile", warnings: list[str]) -> "TiffPageSeries":
-    """Return the images that were meant: the series with the largest frames, then the most of them."""
-    every = [series for series in tiff.series if math.prod(series.shape)]
+    """Return the images that were meant.
+
+    Of those about as large as the largest, grey ones go before colours, which may have a scale bar drawn in, and deep
+    ones before shallow; then the kind with the most pages counts. The others are named in a warning.
+    """
+    every = [series for series in chain.series(path, tiff) if math.prod(series.shape)]
     if not every:
         raise ImageError(f"{path}: holds no image; export it anew")
-    chosen = max(every, key=lambda one: (one.keyframe.imagewidth * one.keyframe.imagelength, len(one.pages)))
+    largest = max(_pixels(series.keyframe) for series in every)
+
+    def worth(one: "TiffPageSeries") -> tuple[bool, bool, int, int, int]:
+        page = one.keyframe
+        size = _pixels(page)
+        return 2 * size > largest, is_grey(page), page.bitspersample, len(one.pages), size
+
+    chosen = max(every, key=worth)
     others = [series for series in every if series is not chosen]
     if others:
-        left = ", ".join("x".join(map(str, series.shape)) for series in others[:4])
-        warnings.append(
-            f"took the images of {'x'.join(map(str, chosen.shape))}; left {len(others)} other kind(s) of page ({left})"
-        )
+        left = "; ".join(map(_kind, others[:4])) + ("; ..." if len(others) > 4 else "")
+        warnings.append(f"took {_kind(chosen)}; left {len(others)} other kind(s) of page: {left}")
     return chosen
+
+
+def _pixels(page: "TiffPage") -> int:
+    return int(page.imagewidth) * int(page.imagelength)
+
+
+def is_grey(page: "TiffPage") -> bool:
+    """Return whether the page's values are intensities, not colours."""
+    return bool(page.samplesperpixel == 1 and (page.photometric != PALETTE or page.is_imagej or grey_palette(page)))
+
+
+def grey_palette(page: "TiffPage") -> bool:
+    """Return whether the palette only says that larger values are lighter greys."""
+    colours = page.colormap
+    if colours is None:
+        return True
+    first = colours[0].astype(np.int64)
+    return bool(np.all(colours == colours[:1]) and np.all(np.diff(first) >= 0) and first[-1] > first[0])
+
+
+def _kind(series: "TiffPageSeries") -> str:
+    """Return what a series is: ``page 2 (96x128, 16-bit grey)``, ``20 pages from page 3 (...)``."""
+    page = series.keyframe
+    number = (page.index if isinstance(page.index, int) else page.index[0]) + 1
+    where = f"page {number}" if len(series.pages) == 1 else f"{len(series.pages)} pages from page {number}"
+    return f"{where} ({page.imagelength}x{page.imagewidth}, {page.bitspersample}-bit {'grey' if is_grey(page) else 'colour'})"
 
 
 def stack_shape(path: Path, series: "TiffPageSeries") -> tuple[tuple[int, ...], str]:
@@ -99,7 +120,7 @@ def announced_sizes(page: "TiffPage") -> dict[str, int]:
         found = dict(re.findall(r"^(images|frames|slices|channels)=(\d{1,15})\s*$", text, re.MULTILINE))
         names = {"images": "images", **IMAGEJ_AXES}
         return {axis: int(found[name]) for axis, name in names.items() if name in found}
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", page.description) if page.is_ome else None
+    pixels = re.search(r"<(?:\w+:)?Pixels\b[^<>]*>", page.description) if page.is_ome else None
     if pixels is None:
         return {}
     order = re.search(r'\bDimensionOrder="XY([ZCT]{3})"', pixels[0])
