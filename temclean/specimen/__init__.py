@@ -3,19 +3,19 @@
 ``draw("graphene", size=512, pixel_size=0.1, seed=1)`` returns a :class:`Specimen`: the image in [0, 1] and, for
 specimens made of atoms, where each of them truly is. ``catalogue`` lists them all. Flat ones are made by ``atoms``,
 ``monolayers``, ``densities`` and ``shapes``; those in three dimensions by ``crystals`` and ``structures`` from
-``unitcells``, ``blocks``, ``profiles`` and ``projection``; those of low magnification by ``textures`` from
-``particles`` and ``geometry``; ``contrast`` sets their intensities.
+``unitcells``, ``blocks``, ``profiles`` and ``projection``; nearly perfect ones, with what breaks them, by
+``coherent``; those of low magnification by ``textures`` from ``particles`` and ``geometry``; ``contrast`` sets their
+intensities.
 """
 
 from temclean.specimen.catalogue import (
     LARGEST_SIZE,
     SPECIMENS,
-    Specimen,
     check,
     draw,
     draw_file,
     graphene,
-    scale,
 )
+from temclean.specimen.truth import Specimen, scale
 
 __all__ = ["LARGEST_SIZE", "SPECIMENS", "Specimen", "check", "draw", "draw_file", "graphene", "scale"]

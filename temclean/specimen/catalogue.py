@@ -1,7 +1,6 @@
 """The list of all specimens by name, and what draws each: see :data:`SPECIMENS`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,31 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ParameterError
-from temclean.specimen import atoms, contrast, crystals, densities, monolayers, shapes, structures, textures
+from temclean.specimen import atoms, coherent, contrast, crystals, densities, monolayers, shapes, structures, textures
 from temclean.specimen.projection import Projected
+from temclean.specimen.truth import Specimen, scale
 
 LARGEST_SIZE = 32768
-
-
-@dataclass(frozen=True)
-class Specimen:
-    """A clean image and the truth behind it.
-
-    Attributes
-    ----------
-    image : float32 array (size, size), intensities in [0, 1].
-    pixel_size : Å a pixel.
-    positions : float64 array (N, 2), rows of (y, x) in pixels, the centre of the first pixel being (0, 0);
-        only atoms whose centre lies inside the image. Empty for specimens without atoms.
-    brightness : float32 array (N,), peak intensity of each atom before the image was scaled, relative to the brightest.
-    polarity : 1 where atoms are brighter than their surroundings, -1 where they are darker.
-    """
-
-    image: NDArray[np.float32]
-    pixel_size: float
-    positions: NDArray[np.float64]
-    brightness: NDArray[np.float32]
-    polarity: int = 1
 
 
 def draw(name: str, size: int = 512, pixel_size: float = 0.1, seed: int = 0) -> Specimen:
@@ -142,15 +121,6 @@ def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> S
     flat = (sheet if rng.random() < 0.2 else lattice)(rng, size, pixel_size)
     image, polarity = contrast.finish(flat.image, rng)
     return Specimen(image, pixel_size, flat.positions, flat.brightness, polarity)
-
-
-def scale(image: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scale to [0, 1] by the percentiles 0.5 and 99.5, and clip; a flat image becomes 0.5."""
-    low, high = np.percentile(image, (0.5, 99.5))
-    if high - low <= 1e-6 * max(abs(high), abs(low), 1e-30):
-        return np.full(image.shape, 0.5, np.float32)
-    scaled: NDArray[np.float32] = np.clip((image - low) / (high - low), 0.0, 1.0).astype(np.float32)
-    return scaled
 
 
 def finish(
@@ -279,6 +249,8 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     "mos2": partial(sheet, name="mos2"),
     "lattice": lattice,
     **{kind: partial(lattice, kind=kind) for kind in atoms.BRAVAIS},
+    "coherent": coherent.draw,
+    **{kind: partial(coherent.draw, kind=kind) for kind in coherent.KINDS},
     "spots": spots,
     "edges": edges,
     "flat": flat,
