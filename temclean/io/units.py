@@ -4,6 +4,7 @@ import math
 
 # Length units in metres. What is not listed is kept as it stands and cannot be judged.
 METRES = {"pm": 1e-12, "Å": 1e-10, "nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
+SECONDS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 _NAMES = {
     "picometer": "pm",
@@ -24,6 +25,20 @@ _NAMES = {
     "millimetre": "mm",
     "meter": "m",
     "metre": "m",
+    "s": "s",
+    "sec": "s",
+    "second": "s",
+    "us": "µs",
+    "msec": "ms",
+    "millisecond": "ms",
+    "microsecond": "µs",
+    "minute": "min",
+    "hour": "h",
+    "degree": "deg",
+    "°": "deg",
+    "radian": "rad",
+    "ev": "eV",
+    "kev": "keV",
 }
 _NO_UNIT = {"", "pixel", "px", "none", "null", "undefined", "<undefined>", "unknown", "dimensionless", "arb"}
 
