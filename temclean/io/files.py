@@ -65,7 +65,7 @@ MRC = Format("MRC", (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"), "mrc", wri
 NPY = Format("NumPy", (".npy",), "npy", writes=True)
 DM = Format("DigitalMicrograph", (".dm3", ".dm4"), "dm")
 SER = Format("TIA", (".ser", ".emi"), "ser")
-HDF5 = Format("EMD (Velox, NCEM) and HyperSpy", (".emd", ".hspy"), "hdf5", needs="h5py", extra="em")
+HDF5 = Format("EMD (Velox, NCEM) and HyperSpy", (".emd", ".hspy"), "hdf5.reader", needs="h5py", extra="em")
 
 FORMATS: tuple[Format, ...] = (TIFF, PNG, MRC, NPY, DM, SER, HDF5)
 READERS: dict[str, Format] = {suffix: one for one in FORMATS for suffix in one.suffixes}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from temclean.errors import ImageError
+from temclean.io.axes import stack_axis
 from temclean.io.image import Array, ByteOrder, Image, RawFrames
 from temclean.io.messages import damaged, silence
 from temclean.io.units import METRES, calibrate
@@ -25,6 +26,8 @@ _LABELS, _LABEL_BYTES = 10, 80
 _ORDERS: tuple[ByteOrder, ...] = ("<", ">")
 # IMOD marks files whose mode 0 is unsigned by a stamp and a cleared flag in the space that the standard leaves free.
 _IMOD_STAMP = 1146047817
+# The axis of the cell of sections, rows and columns where the header does not name one.
+_STANDARD = (("s", "z"), ("r", "y"), ("c", "x"))
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,17 @@ def read(path: Path) -> Image:
     trailing = path.stat().st_size - HEADER_DTYPE.itemsize - extended_bytes - nx * ny * nz * dtype.itemsize
     if trailing:
         warnings.append(f"{trailing} bytes after the last frame were left out")
-    pixel_size, unit = calibrate(*_voxel(header), "Å", warnings)
+    depth, *sizes = _voxel(header)
+    pixel_size, unit = calibrate(sizes[0], sizes[1], "Å", warnings)
+    first = _first_voxel(header)
+    origin = None if pixel_size is None else (first[1] * pixel_size[0], first[2] * pixel_size[1])
+    # Only of a volume does the header say how the frames follow each other.
+    stack = tuple(stack_axis(depth, "Å", first[0] * depth) if letter == "Z" else None for letter in axes[:-2])
     metadata = {name: header[name].tolist() for name in HEADER_DTYPE.names or () if name not in {"extra1", "extra2"}}
     metadata["label"] = _labels(header)
     suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else ".mrc"
-    return Image(
-        frames, pixel_size, unit, axes, metadata, suffix, tuple(warnings), MrcContainer(header, extended, order)
-    )
+    container = MrcContainer(header, extended, order)
+    return Image(frames, pixel_size, unit, axes, metadata, suffix, tuple(warnings), container, origin, stack)
 
 
 def _header(path: Path, block: bytes) -> tuple[Array, ByteOrder]:
@@ -98,15 +105,27 @@ def _shape(header: Array, nx: int, ny: int, nz: int) -> tuple[tuple[int, ...], s
     return (nz, ny, nx), "TYX" if group == 0 else "ZYX"
 
 
-def _voxel(header: Array) -> tuple[float, float]:
-    """Return the height and width of a pixel in Å."""
+def _voxel(header: Array) -> tuple[float, float, float]:
+    """Return the depth, height and width of a voxel in Å."""
+    depth, height, width = (_size(header, name) for name in _names(header))
+    return depth, height, width
+
+
+def _size(header: Array, name: str) -> float:
+    intervals = int(header[f"m{name}"])
+    return float(header["cella"][name]) / intervals if intervals > 0 else 0.0
+
+
+def _names(header: Array) -> tuple[str, str, str]:
+    """Return which axes of the cell sections, rows and columns lie along."""
     axis = {1: "x", 2: "y", 3: "z"}
-    sizes = []
-    for order, default in (("mapr", 2), ("mapc", 1)):
-        name = axis.get(int(header[order]), axis[default])
-        intervals = int(header[f"m{name}"])
-        sizes.append(float(header["cella"][name]) / intervals if intervals > 0 else 0.0)
-    return sizes[0], sizes[1]
+    sections, rows, columns = (axis.get(int(header[f"map{name}"]), default) for name, default in _STANDARD)
+    return sections, rows, columns
+
+
+def _first_voxel(header: Array) -> tuple[int, int, int]:
+    """Return where the first voxel lies in the cell, counted in voxels along sections, rows and columns."""
+    return int(header["nzstart"]), int(header["nystart"]), int(header["nxstart"])
 
 
 def _labels(header: Array) -> list[str]:
@@ -158,8 +177,9 @@ def _new_header(image: Image) -> Array:
     header["cellb"]["alpha"] = header["cellb"]["beta"] = header["cellb"]["gamma"] = 90
     if image.pixel_size is not None and image.unit in METRES:
         rows, columns = (size * METRES[image.unit] / METRES["Å"] for size in image.pixel_size)
-        step = image.metadata.get("frame_step")
-        depth = step * METRES[image.unit] / METRES["Å"] if volume and isinstance(step, float) else rows
+        step = image.stack[-1] if volume and image.stack else None
+        known = step is not None and step.unit in METRES
+        depth = step.step * METRES[step.unit or "Å"] / METRES["Å"] if step and known else rows
         header["cella"] = (columns * shape[-1], rows * shape[-2], depth * int(header["mz"]))
     return header
 

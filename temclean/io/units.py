@@ -29,6 +29,16 @@ _NAMES = {
     "sec": "s",
     "second": "s",
     "us": "µs",
+    "msec": "ms",
+    "millisecond": "ms",
+    "microsecond": "µs",
+    "minute": "min",
+    "hour": "h",
+    "degree": "deg",
+    "°": "deg",
+    "radian": "rad",
+    "ev": "eV",
+    "kev": "keV",
 }
 _NO_UNIT = {"", "pixel", "px", "none", "null", "undefined", "<undefined>", "unknown", "dimensionless", "arb"}
 
@@ -58,14 +68,6 @@ def tidy_unit(text: object) -> str | None:
     if key in METRES:
         return key
     return name if len(name) <= 32 and name.isprintable() else None
-
-
-def convert(value: float, unit: str | None, other: str | None) -> float | None:
-    """Return a length or a time in `other` unit; None where one of the two is neither."""
-    for known in (METRES, SECONDS):
-        if unit in known and other in known:
-            return value * (known[unit] / known[other])
-    return None
 
 
 def calibrate(

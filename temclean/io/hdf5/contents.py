@@ -1,0 +1,129 @@
+"""Walk through an HDF5 file without leaving it: no link to another file is followed, and no object visited twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temclean.errors import ImageError, MissingExtraError
+from temclean.io.messages import printable, silence
+
+try:
+    with silence:
+        import h5py
+except ImportError as error:
+    raise MissingExtraError('EMD and HSPY files need h5py; run `pip install "temclean[em]"`') from error
+
+__all__ = ["Contents", "attributes", "h5py"]
+
+# Objects that may be looked at: the fullest files of the field hold some thousand.
+_MOST_OBJECTS = 20_000
+_MOST_VALUES = 4096
+
+
+class Contents:
+    """The groups and data sets of an open file."""
+
+    def __init__(self, path: Path, file: "h5py.File") -> None:
+        self.path, self.file = path, file
+        self.left = _MOST_OBJECTS
+        self.outside: list[str] = []
+        """Names of what lies in other files."""
+
+    def member(self, group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset | None":
+        """Return what a group holds under a name, if it lies in this file."""
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            self._lies_outside(group, name)
+            return None
+        if not isinstance(link, h5py.HardLink):
+            return None
+        found = group[name]
+        if isinstance(found, h5py.Dataset):
+            # Before anything else is asked of it: to know the shape of a virtual data set, libhdf5 opens its sources.
+            plist = found.id.get_create_plist()
+            if plist.get_layout() == h5py.h5d.VIRTUAL or plist.get_external_count():
+                self._lies_outside(group, name)
+                return None
+        return found if isinstance(found, h5py.Group | h5py.Dataset) else None
+
+    def group(self, parent: "h5py.Group", *names: str) -> "h5py.Group | None":
+        """Return the group that names lead to, one after the other."""
+        found: Any = parent
+        for name in names:
+            found = self.member(found, name)
+            if not isinstance(found, h5py.Group):
+                return None
+        return found
+
+    def dataset(self, parent: "h5py.Group", name: str) -> "h5py.Dataset | None":
+        """Return the data set of a group under a name."""
+        found = self.member(parent, name)
+        return found if isinstance(found, h5py.Dataset) else None
+
+    def members(self, group: "h5py.Group") -> Iterator[tuple[str, "h5py.Group | h5py.Dataset"]]:
+        """Yield what a group holds, by name."""
+        for name in group:
+            self.left -= 1
+            if self.left < 0:
+                raise ImageError(
+                    f"{self.path}: holds over {_MOST_OBJECTS} groups and data sets, which no image file does; "
+                    "export the image itself from its own program"
+                )
+            found = self.member(group, name)
+            if found is not None:
+                yield str(name), found
+
+    def walk(self, group: "h5py.Group", deepest: int = 16) -> Iterator[tuple[str, "h5py.Group"]]:
+        """Yield all groups below a group, each once, by its last name, those above before those below."""
+        seen = {_address(group)}
+        waiting = [(group, 0)]
+        while waiting:
+            parent, depth = waiting.pop(0)
+            for name, child in self.members(parent):
+                if isinstance(child, h5py.Group) and (place := _address(child)) not in seen:
+                    seen.add(place)
+                    yield name, child
+                    if depth < deepest:
+                        waiting.append((child, depth + 1))
+
+    def tree(self, group: "h5py.Group | None", depth: int = 16, seen: frozenset[int] = frozenset()) -> dict[str, Any]:
+        """Return the attributes of a group and of the groups in it, but not of those that hold themselves."""
+        if group is None:
+            return {}
+        found = attributes(group)
+        above = seen | {_address(group)}
+        for name, child in self.members(group) if depth else ():
+            if isinstance(child, h5py.Group) and _address(child) not in above:
+                found[name] = self.tree(child, depth - 1, above)
+        return found
+
+    def _lies_outside(self, group: "h5py.Group", name: str) -> None:
+        place = f"{group.name}/{name}".replace("//", "/")
+        if place not in self.outside:
+            self.outside.append(printable(place))
+
+
+def _address(group: "h5py.Group") -> int:
+    return int(h5py.h5o.get_info(group.id).addr)
+
+
+def attributes(thing: "h5py.Group | h5py.Dataset") -> dict[str, Any]:
+    """Return numbers and texts among the attributes as plain Python values.
+
+    Other kinds tell nothing of an image, and libhdf5 crashes on a text whose type is damaged into a list's.
+    """
+    kinds = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
+    found = {}
+    for name in thing.attrs:
+        attribute = thing.attrs.get_id(name)
+        kind = attribute.get_type().get_class()
+        if kind not in kinds or np.prod(attribute.shape, dtype=float) > _MOST_VALUES:
+            continue
+        if kind != h5py.h5t.STRING or attribute.shape == ():
+            value = thing.attrs[name]
+            if isinstance(value, bytes):
+                value = value.decode("utf-8", "replace")
+            found[str(name)] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return found
