@@ -70,6 +70,14 @@ def tidy_unit(text: object) -> str | None:
     return name if len(name) <= 32 and name.isprintable() else None
 
 
+def convert(value: float, unit: str | None, other: str | None) -> float | None:
+    """Return a length or a time in `other` unit; None where one of the two is neither."""
+    for known in (METRES, SECONDS):
+        if unit in known and other in known:
+            return value * (known[unit] / known[other])
+    return None
+
+
 def calibrate(
     rows: float, columns: float, unit: object, warnings: list[str]
 ) -> tuple[tuple[float, float] | None, str | None]:
