@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from temclean.errors import ImageError
-from temclean.io.axes import stack_axis
-from temclean.io.image import Array, ByteOrder, Image, RawFrames
+from temclean.io.axes import calibrate_plane, stack_axis
+from temclean.io.image import Array, ByteOrder, Image, RawFrames, StackAxis
 from temclean.io.messages import damaged, silence
-from temclean.io.units import METRES, calibrate
+from temclean.io.units import METRES
 
 with silence:
     from mrcfile.dtypes import HEADER_DTYPE
@@ -61,17 +61,27 @@ def read(path: Path) -> Image:
     trailing = path.stat().st_size - HEADER_DTYPE.itemsize - extended_bytes - nx * ny * nz * dtype.itemsize
     if trailing:
         warnings.append(f"{trailing} bytes after the last frame were left out")
-    depth, *sizes = _voxel(header)
-    pixel_size, unit = calibrate(sizes[0], sizes[1], "Å", warnings)
-    first = _first_voxel(header)
-    origin = None if pixel_size is None else (first[1] * pixel_size[0], first[2] * pixel_size[1])
+    sections, rows, columns = map(_axis, _voxel(header), _first_voxel(header))
+    plane = calibrate_plane(rows, columns, warnings)
     # Only of a volume does the header say how the frames follow each other.
-    stack = tuple(stack_axis(depth, "Å", first[0] * depth) if letter == "Z" else None for letter in axes[:-2])
+    depth = stack_axis(sections.step, sections.unit, sections.origin)
+    stack = tuple(depth if letter == "Z" else None for letter in axes[:-2])
     metadata = {name: header[name].tolist() for name in HEADER_DTYPE.names or () if name not in {"extra1", "extra2"}}
     metadata["label"] = _labels(header)
     suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else ".mrc"
     container = MrcContainer(header, extended, order)
-    return Image(frames, pixel_size, unit, axes, metadata, suffix, tuple(warnings), container, origin, stack)
+    return Image(
+        frames,
+        plane.pixel_size,
+        plane.unit,
+        axes,
+        metadata,
+        suffix,
+        tuple(warnings),
+        container,
+        plane.origin,
+        stack,
+    )
 
 
 def _header(path: Path, block: bytes) -> tuple[Array, ByteOrder]:
@@ -105,6 +115,10 @@ def _shape(header: Array, nx: int, ny: int, nz: int) -> tuple[tuple[int, ...], s
     return (nz, ny, nx), "TYX" if group == 0 else "ZYX"
 
 
+def _axis(step: float, origin: float) -> StackAxis:
+    return StackAxis(step, "Å", origin)
+
+
 def _voxel(header: Array) -> tuple[float, float, float]:
     """Return the depth, height and width of a voxel in Å."""
     depth, height, width = (_size(header, name) for name in _names(header))
@@ -123,9 +137,16 @@ def _names(header: Array) -> tuple[str, str, str]:
     return sections, rows, columns
 
 
-def _first_voxel(header: Array) -> tuple[int, int, int]:
-    """Return where the first voxel lies in the cell, counted in voxels along sections, rows and columns."""
-    return int(header["nzstart"]), int(header["nystart"]), int(header["nxstart"])
+def _first_voxel(header: Array) -> tuple[float, float, float]:
+    """Return where the first voxel lies along sections, rows and columns in Å.
+
+    MRC2014 has two fields for it; programs fill one, and Chimera and HyperSpy take the first, `origin`.
+    """
+    depth, height, width = (float(header["origin"][name]) for name in _names(header))
+    if not depth and not height and not width:
+        steps, starts = _voxel(header), ("nzstart", "nystart", "nxstart")
+        depth, height, width = (int(header[start]) * step for start, step in zip(starts, steps, strict=True))
+    return depth, height, width
 
 
 def _labels(header: Array) -> list[str]:

@@ -123,17 +123,25 @@ def test_the_origin_of_a_ser_is_scaled_with_its_pixels(tmp_path: Path) -> None:
         assert image.origin == pytest.approx((0.0, -10.0))
 
 
-def test_mrc_says_where_its_first_voxel_lies(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # rosettasciio leaves a file open
+@pytest.mark.parametrize("field", ["nstart", "origin"])
+def test_mrc_says_where_its_first_voxel_lies(tmp_path: Path, field: str) -> None:
     mrcfile = import_module("mrcfile")
     with mrcfile.new(tmp_path / "a.mrc") as file:
         file.set_data(np.zeros((3, 4, 5), np.int16))
         file.set_volume()
         file.voxel_size = (1.0, 2.0, 4.0)
-        file.nstart = (10, -20, 5)  # of columns, rows and sections
+        if field == "nstart":
+            file.nstart = (10, -20, 5)  # of columns, rows and sections
+        else:
+            file.header.origin.x, file.header.origin.y, file.header.origin.z = 10.0, -40.0, 20.0  # in Å
     with io.read(tmp_path / "a.mrc") as image:
         assert (image.pixel_size, image.unit, image.axes) == ((2.0, 1.0), "Å", "ZYX")
         assert image.origin == (-40.0, 10.0)
         assert image.stack == (io.StackAxis(4.0, "Å", 20.0),)
+    if field == "origin":
+        axes = by_rosettasciio("mrc", tmp_path / "a.mrc")["axes"]
+        assert [axis["offset"] for axis in axes] == pytest.approx([2.0, -4.0, 1.0])  # in nm
 
 
 def test_hspy_keeps_the_step_of_its_frames(tmp_path: Path) -> None:
