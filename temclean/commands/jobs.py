@@ -9,8 +9,8 @@ from temclean import io
 from temclean.commands.inputs import Found, expand
 from temclean.errors import ParameterError, TemcleanError
 
-MANY = 5000
-"""Inputs that take a second or more to look at."""
+MANY = 2000
+"""Inputs that may take a second or more to look at."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,24 @@ def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
 
 
 class _Keys:
-    """Names by which two paths to one file are told to be the same; each folder is followed to its place once."""
+    """Names by which two paths to one file are told to be the same; each folder is looked into once."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, str] = {}
+        self._folders: dict[Path, tuple[str, set[str]]] = {}
 
     def __call__(self, path: Path) -> str:
-        if path.is_symlink() or path.name == "..":
+        if path.parent not in self._folders:
+            self._folders[path.parent] = os.path.realpath(path.parent), _links(path.parent)
+        folder, links = self._folders[path.parent]
+        if path.name in links or path.name == "..":
             return os.path.normcase(os.path.realpath(path))
-        folder = self._folders.setdefault(path.parent, "") or os.path.realpath(path.parent)
-        self._folders[path.parent] = folder
         return os.path.normcase(os.path.join(folder, path.name))  # noqa: PTH118
+
+
+def _links(folder: Path) -> set[str]:
+    """Return the names in a folder that are links to elsewhere."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_symlink()}
+    except OSError:  # it is not there yet
+        return set()
