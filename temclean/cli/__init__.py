@@ -12,7 +12,7 @@ import click
 from temclean import __version__
 from temclean.cli import denoise, doctor, models, score, simulate, train
 from temclean.commands.codes import FAILED, INTERRUPTED, NO_DEVICE, USAGE
-from temclean.commands.lines import echo
+from temclean.commands.lines import say
 from temclean.errors import DeviceError, FileError, ImageError, TemcleanError
 
 HELP_ASKED_FOR: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -50,26 +50,26 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; every file that was written is whole")
+        say("interrupted; every file that was written is whole")
         return INTERRUPTED
     except click.ClickException as error:
         if isinstance(error, HELP_ASKED_FOR):
             click.echo(error.format_message(), err=True)
         else:
-            _say(" ".join(error.format_message().split()))
+            say(" ".join(error.format_message().split()))
         return USAGE
     except TemcleanError as error:
-        _say(str(error))
+        say(str(error))
         return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
     except OSError as error:
         if error.filename is not None:
-            _say(f"{error.filename}: {error.strerror}")
+            say(f"{error.filename}: {error.strerror}")
             return USAGE
         from temclean.commands.progress import abandon
 
         abandon(sys.stdout)
         if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
-            _say(f"stdout cannot be written ({error.strerror or error})")
+            say(f"stdout cannot be written ({error.strerror or error})")
         return FAILED
 
 
@@ -80,7 +80,3 @@ def _open_closed_streams() -> None:
         number = os.open(os.devnull, os.O_RDWR)
     os.close(number)
     sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
-
-
-def _say(text: str) -> None:
-    echo(f"temclean: {text}", err=True)

@@ -62,13 +62,22 @@ def command(
     scale, pixel size and metadata. Files that temclean made are left out unless --include-results.
     """
     from temclean.commands import batch, jobs
+    from temclean.commands.lines import say
     from temclean.commands.progress import Reporter
     from temclean.restoration import models, pipeline
 
     chosen = models.load(model)
     if tile is not None:
         pipeline.check_tile(chosen, tile)
-    plan = jobs.plan(inputs, chosen.name, out, recursive=recursive, include_results=include_results, shard=shard)
+    plan = jobs.plan(
+        inputs,
+        chosen.name,
+        out,
+        recursive=recursive,
+        include_results=include_results,
+        shard=shard,
+        tell=None if quiet else say,
+    )
     session = None if dry_run else models.open_session(chosen, device, threads)
     with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session is None:

@@ -3,12 +3,13 @@
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
 
 from temclean import io
+from temclean.commands.folders import matches, walk
 
 LOOKED_INTO = 500
 """Folders below one without images that are looked into, to say where the images are."""
@@ -58,11 +59,12 @@ def _expand_one(name: str, recursive: bool) -> list[Found]:
         if path.is_dir():
             return _images(path.iterdir()) or [Found(path, _no_image_in(path))]
         if path.exists():
-            return [Found(path)]
+            pipe = "is a pipe or a device, not a file; save what comes out of it, and name that"
+            return [Found(path, None if path.is_file() else pipe)]
     except OSError as error:
         return [Found(path, f"cannot be looked into: {error.strerror or error}")]
     if glob.has_magic(name):
-        hits = list(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207  Path.glob takes no absolute pattern
+        hits = list(matches(name))
         start = _without_wildcards(path) if recursive or "**" in path.parts else None
         found = _images(hits, start)
         for folder in hits if recursive else []:
@@ -78,26 +80,13 @@ def _below(folder: Path, start: Path) -> list[Found]:
     def note(error: OSError) -> None:
         unseen.append(Found(Path(error.filename), f"cannot be looked into: {error.strerror or error}"))
 
-    files = [place / name for place, names in _walk(folder, note) for name in names]
+    files = [place / name for place, names in walk(folder, note) for name in names]
     return _images(files, start) + unseen
-
-
-def _walk(folder: Path, note: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Yield a folder and all below it, with the names of their files; links are followed, but nowhere twice."""
-    seen = set()
-    for place, folders, names in os.walk(folder, onerror=note, followlinks=True):
-        status = Path(place).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(place), names
 
 
 def _no_image_in(folder: Path) -> str:
     """Say that there is no image in a folder; and where there are, if they lie in the first few folders below it."""
-    for place, names in islice(_walk(folder), LOOKED_INTO):
+    for place, names in islice(walk(folder), LOOKED_INTO):
         if place != folder and _images(place / name for name in names):
             return f"no image in this folder, but in those below it, such as {place}; denoise -r goes through them all"
     return "no image in this folder"
@@ -112,19 +101,19 @@ def _images(paths: Iterable[Path], start: Path | None = None) -> list[Found]:
     images = [
         path for path in paths if path.suffix.lower() in io.READERS and not path.name.startswith(".") and path.is_file()
     ]
+    series = {(path.parent, _object(path)) for path in images if path.suffix.lower() == ".ser"}
+    # An .emi lies beside its .ser files, which bring it along.
+    alone = [path for path in images if path.suffix.lower() != ".emi" or (path.parent, path.stem.lower()) not in series]
     return [
         Found(path, under=path.parent.relative_to(start) if start else Path())
-        for path in sorted(images, key=counting_order)
-        if not _holds_another(path, images)
+        for path in sorted(alone, key=counting_order)
     ]
 
 
-def _holds_another(path: Path, images: list[Path]) -> bool:
-    """Return whether an ``.emi`` lies beside its ``.ser`` files, which bring it along."""
-    series = re.compile(re.escape(path.stem) + r"_\d+\.ser", re.IGNORECASE)
-    return path.suffix.lower() == ".emi" and any(
-        other.parent == path.parent and series.fullmatch(other.name) for other in images
-    )
+def _object(path: Path) -> str:
+    """Return the name that a series shares with its ``.emi``: ``a`` of ``a_1.ser``."""
+    name, _, number = path.stem.lower().rpartition("_")
+    return name if number.isdecimal() else ""
 
 
 def counting_order(path: Path) -> list[tuple[int, str | int]]:

@@ -1,13 +1,16 @@
 """Decide what is denoised and where each result goes, before anything is opened."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temclean import io
 from temclean.commands.inputs import Found, expand
 from temclean.errors import ParameterError, TemcleanError
+
+MANY = 2000
+"""Inputs that may take a second or more to look at."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ def plan(
     recursive: bool = False,
     include_results: bool = False,
     shard: tuple[int, int] = (1, 1),
+    tell: Callable[[str], object] | None = None,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -52,6 +56,8 @@ def plan(
         Take temclean's own results for inputs too. Otherwise they are left out, so that a glob can be used twice.
     shard
         ``(i, n)``: the jobs dealt out to ``n`` machines, the hand of the ``i``-th, counted from 1.
+    tell
+        Called with a line about what takes a while.
 
     Raises
     ------
@@ -71,6 +77,8 @@ def plan(
         if out.suffix.lower() in io.READERS and not out.is_dir():
             raise ParameterError(f"{out}: temclean reads this format but does not write it; give a name in .tif")
     found = expand(names, recursive=recursive)
+    if tell and len(found) >= MANY:
+        tell(f"looking at {len(found)} files")
     left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
     chosen = [item for item in found if item.path not in left_out]
     if out is not None and _names_a_file(out) and len(chosen) > 1:
@@ -116,13 +124,14 @@ def _job(item: Found, model: str, out: Path | None, *, alone: bool) -> Job:
 
 def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
     """Keep one input from being written over, and two results from landing on one name: the first input has it."""
-    sources = {_key(job.source): job.source for job in jobs if job.target}
+    key_of = _Keys()
+    sources = {key_of(job.source): job.source for job in jobs if job.target}
     taken: dict[str, Path] = {}
     for job in jobs:
         if job.target is None:
             yield job
             continue
-        key = _key(job.target)
+        key = key_of(job.target)
         first = taken.setdefault(key, job.source)
         if key in sources:
             problem = f"its result would be written over the input {sources[key]}; give another -o"
@@ -133,5 +142,25 @@ def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
             yield job
 
 
-def _key(path: Path) -> str:
-    return os.path.normcase(os.path.realpath(path))
+class _Keys:
+    """Names by which two paths to one file are told to be the same; each folder is looked into once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, tuple[str, set[str]]] = {}
+
+    def __call__(self, path: Path) -> str:
+        if path.parent not in self._folders:
+            self._folders[path.parent] = os.path.realpath(path.parent), _links(path.parent)
+        folder, links = self._folders[path.parent]
+        if path.name in links or path.name == "..":
+            return os.path.normcase(os.path.realpath(path))
+        return os.path.normcase(os.path.join(folder, path.name))  # noqa: PTH118
+
+
+def _links(folder: Path) -> set[str]:
+    """Return the names in a folder that are links to elsewhere."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_symlink()}
+    except OSError:  # it is not there yet
+        return set()

@@ -24,3 +24,8 @@ def escaped(text: object) -> str:
 def echo(line: str, *, err: bool = False) -> None:
     """Print a line to stdout, or to stderr."""
     click.echo(escaped(line), err=err)
+
+
+def say(line: str) -> None:
+    """Print a message to stderr."""
+    echo(f"temclean: {line}", err=True)

@@ -120,6 +120,8 @@ def load(path: Path) -> Manifest:
         If it cannot be read or is no manifest of ``temclean simulate``.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise FileError(f"{path} is not a file; give the manifest.json that temclean simulate wrote")
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise FileError(f"{path} has format {content['format']}; this temclean reads format {FORMAT}")

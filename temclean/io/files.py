@@ -7,6 +7,7 @@ read with the right pixel size. Each format's own rules are in its module.
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Format:
     module: str
     reader: str = ""
     """The module that reads it, if not `module`."""
+    note: str = ""
+    """The module that finds temclean's provenance, if not `module`."""
     writes: bool = False
     needs: str | None = None
     """Module that has to be installed."""
@@ -46,8 +49,8 @@ class Format:
         return self.needs is None or util.find_spec(self.needs) is not None
 
     def load(self, part: str = "reader") -> ModuleType:
-        """Import the module that reads or writes it."""
-        name = self.reader if part == "reader" and self.reader else self.module
+        """Import the module that reads it, writes it, or finds the note in it: ``reader``, ``writer``, ``note``."""
+        name = {"reader": self.reader, "note": self.note}.get(part) or self.module
         try:
             with silence:
                 return import_module(f"temclean.io.{name}")
@@ -59,7 +62,7 @@ class Format:
             ) from error
 
 
-TIFF = Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff.writer", reader="tiff.reader", writes=True)
+TIFF = Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff.writer", "tiff.reader", "tiff.note", writes=True)
 PNG = Format("PNG", (".png",), "png", writes=True)
 MRC = Format("MRC", (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"), "mrc", writes=True)
 NPY = Format("NumPy", (".npy",), "npy", writes=True)
@@ -120,7 +123,10 @@ def read(path: str | os.PathLike[str]) -> Image:
 
 def identify(path: Path) -> Format:
     """Return the format of a file by its content, and by its name where the content does not tell."""
-    with path.open("rb") as file:
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading it could take forever
+        raise FileError(f"{path}: is a pipe or a device, not a file; save what comes out of it, and name that")
+    with path.open("rb", buffering=0) as file:
         head = file.read(_HEAD)
     if not head:
         raise FileError(f"{path}: is empty; copy it again from its source")
@@ -277,7 +283,7 @@ def provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     try:
         with reading(path):
             form = identify(path)
-            text = form.load().provenance(path) if form.writes else None
+            text = form.load("note").provenance(path) if form.writes else None
             found = json.loads(text) if text else None
     except (TemcleanError, ValueError):
         return None

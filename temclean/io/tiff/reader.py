@@ -231,10 +231,3 @@ def palette_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[in
     table = luminance(np.ascontiguousarray(page.colormap.T)[None])[0]
     look_up = (table >> 8).astype(frames.dtype) if frames.dtype.itemsize == 1 else table.astype(frames.dtype)
     return MappedFrames(path, frames, shape, lambda frame: look_up[np.minimum(frame, len(look_up) - 1)])
-
-
-def provenance(path: Path) -> str | None:
-    """Return temclean's own tag of the first page."""
-    with path.open("rb") as file:
-        value = tifffile.TiffFile(file, _multifile=False).pages.first.tags.valueof(tags.PROVENANCE)
-    return value if isinstance(value, str) else None

@@ -1,0 +1,131 @@
+"""Folders that go in circles, names that are no files, and folders of thousands: each ends, and soon."""
+
+import glob
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from temclean import io
+from temclean.commands import jobs
+from temclean.commands.folders import matches
+from temclean.commands.inputs import expand
+from temclean.errors import FileError
+from temclean.io.tiff import note
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+Run = Callable[..., Any]
+
+
+@POSIX
+def test_links_in_circles_end(tmp_path: Path) -> None:
+    """Two links to their own folder give 2^40 paths, as many as the system follows links."""
+    (tmp_path / "loop" / "deep").mkdir(parents=True)
+    for name in ("loop/1.tif", "loop/deep/2.tif"):
+        (tmp_path / name).touch()
+    for name in ("one", "two"):
+        (tmp_path / "loop" / "deep" / name).symlink_to(tmp_path / "loop")
+    for pattern in ("loop/**", "loop/**/*", "**/*.tif", "loop/**/deep/**"):
+        found = expand([str(tmp_path / pattern)])
+        assert {item.path.name for item in found} >= {"2.tif"}
+        assert len(found) <= 3
+    assert [item.path.name for item in expand([str(tmp_path / "loop")], recursive=True)] == ["1.tif", "2.tif"]
+
+
+@POSIX
+def test_a_folder_behind_a_link_is_gone_through(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "day").mkdir(parents=True)
+    (tmp_path / "disk" / "day" / "1.tif").touch()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "link").symlink_to(tmp_path / "disk")
+    assert list(matches(str(tmp_path / "mine" / "**" / "*.tif"))) == [tmp_path / "mine" / "link" / "day" / "1.tif"]
+
+
+def test_globs_match_what_python_s_match(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/1.tif", "a/b/2.tif", "a/b/c/3.tif", "a/.hidden/4.tif", "5.tif", "a/.6.tif", "[x]/7.tif"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    patterns = ["**", "**/*", "a/**", "a/**/*.tif", "*/**/c/*", "**/b/**", "**/**/*.tif", "a/*", "a**/*", "[[]x]/**"]
+    for pattern in [*patterns, str(tmp_path / "**" / "*.tif")]:
+        expected = {Path(hit) for hit in glob.glob(pattern, recursive=True) if Path(hit).is_file()}  # noqa: PTH207
+        assert {hit for hit in matches(pattern) if hit.is_file()} == expected, pattern
+
+
+@POSIX
+def test_pipes_and_devices_are_refused(tmp_path: Path, run: Run) -> None:
+    os.mkfifo(tmp_path / "pipe.tif")
+    for path in (tmp_path / "pipe.tif", Path("/dev/zero")):
+        assert "not a file" in str(expand([str(path)])[0].problem)
+        with pytest.raises(FileError, match="is a pipe or a device, not a file"):
+            io.read(path)
+        assert io.provenance(path) is None
+        done = run("simulate", "--from", path)
+        assert (done.code, len(done.err.splitlines())) == (1, 1)
+        assert run("score", path, path).code == 1
+    assert expand([str(tmp_path)])[0].problem == "no image in this folder"
+
+
+def test_emi_files_take_time_in_proportion(tmp_path: Path) -> None:
+    """A quadratic search takes 16 times as long for 4 times as many."""
+    times = []
+    for count in (400, 1600):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for index in range(count):
+            (folder / f"{index}.emi").touch()
+            (folder / f"{index}_1.ser").touch()
+        start = time.process_time()
+        assert len(expand([str(folder)])) == count
+        times.append(time.process_time() - start)
+    assert times[1] < 9 * times[0]
+
+
+def test_what_takes_a_while_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MANY", 3)
+    for index in range(3):
+        (tmp_path / f"{index}.tif").touch()
+    told: list[str] = []
+    jobs.plan([str(tmp_path)], "sp", tell=told.append)
+    assert told == ["looking at 3 files"]
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_note_is_found_without_tifffile_where_tifffile_finds_it(tmp_path: Path, big: bool, order: Any) -> None:
+    path, text = tmp_path / "a.tif", '{"temclean":"1","pixels":"' + "0" * 64 + '"}'
+    pixels = np.zeros((9, 7), np.uint16)
+    extra = [(note.PROVENANCE, 2, 0, text, True), (65000, 2, 0, "x" * 5000, True)]
+    tifffile.imwrite(path, pixels, bigtiff=big, byteorder=order, extratags=extra)
+    assert note.provenance(path) == text
+    note.renew(path, text.replace("0", "7"))
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.pages.first.tags.valueof(note.PROVENANCE) == text.replace("0", "7")
+        assert tiff.pages.first.tags.valueof(65000) == "x" * 5000
+        np.testing.assert_array_equal(tiff.asarray(), pixels)
+    with pytest.raises(LookupError):
+        note.renew(path, text + " ")
+    tifffile.imwrite(path, pixels, bigtiff=big, byteorder=order)
+    assert note.provenance(path) is None
+
+
+def test_looking_at_a_file_is_faster_than_tifffile_opens_it(tmp_path: Path, image_file: Callable[..., Path]) -> None:
+    path = image_file(tmp_path / "a.tif", provenance={"model": "sp"})
+
+    def seconds(work: Callable[[], object]) -> float:
+        start = time.process_time()
+        for _ in range(300):
+            work()
+        return time.process_time() - start
+
+    def opened() -> object:
+        with tifffile.TiffFile(path) as tiff:
+            return tiff.pages.first.tags.valueof(note.PROVENANCE)
+
+    assert seconds(lambda: note.provenance(path)) < 0.5 * seconds(opened)
