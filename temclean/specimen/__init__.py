@@ -4,8 +4,8 @@
 specimens made of atoms, where each of them truly is. ``catalogue`` lists them all. Flat ones are made by ``atoms``,
 ``monolayers``, ``densities`` and ``shapes``; those in three dimensions by ``crystals`` and ``structures`` from
 ``unitcells``, ``blocks``, ``profiles`` and ``projection``; nearly perfect ones, with what breaks them, by
-``coherent``; those of low magnification by ``textures`` from ``particles`` and ``geometry``; ``contrast`` sets their
-intensities.
+``coherent``; those in phase contrast by ``phase``; those of low magnification by ``textures`` from ``particles`` and
+``geometry``; ``contrast`` sets their intensities.
 """
 
 from temclean.specimen.catalogue import (

@@ -1,6 +1,7 @@
 """The list of all specimens by name, and what draws each: see :data:`SPECIMENS`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ParameterError
-from temclean.specimen import atoms, coherent, contrast, crystals, densities, monolayers, shapes, structures, textures
+from temclean.specimen import (
+    atoms,
+    coherent,
+    contrast,
+    crystals,
+    densities,
+    monolayers,
+    phase,
+    shapes,
+    structures,
+    textures,
+)
 from temclean.specimen.projection import Projected
 from temclean.specimen.truth import Specimen, scale
 
@@ -107,20 +119,28 @@ def fringes(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
     return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
 
 
-def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw what is seen at atomic resolution: in 0.45 of the draws a crystal, in 0.1 an amorphous film, in 0.15 points.
+HIGH = {
+    "crystal": 0.22,
+    "amorphous": 0.06,
+    "points": 0.1,
+    "lattice": 0.12,
+    "graphene-atoms": 0.03,
+    "coherent": 0.25,
+    "phase": 0.17,
+    "fringes": 0.05,
+}
+"""How often ``hr`` draws what: the paper has the first three, in .45, .1 and .15 of its images, but few of their
+columns stand apart, nearly none is where a perfect lattice has it, and none shows phase contrast."""
 
-    The rest, which the paper does not have, are plane lattices and graphene, as few random crystals show columns apart,
-    and bent fringes, as real images of carbon show them.
-    """
-    kind = rng.choice(5, p=[0.45, 0.1, 0.15, 0.23, 0.07])
-    if kind < 3:
-        return projected(rng, size, pixel_size, [crystals.crystal, crystals.amorphous3d, crystals.points][kind])
-    if kind == 4:
-        return fringes(rng, size, pixel_size)
-    flat = (sheet if rng.random() < 0.2 else lattice)(rng, size, pixel_size)
-    image, polarity = contrast.finish(flat.image, rng)
-    return Specimen(image, pixel_size, flat.positions, flat.brightness, polarity)
+
+def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw what is seen at atomic resolution, one of :data:`HIGH`, at a random contrast."""
+    name = str(rng.choice(list(HIGH), p=list(HIGH.values())))
+    drawn = SPECIMENS[name](rng, size, pixel_size)
+    if name in {"crystal", "amorphous", "points", "fringes"}:
+        return drawn
+    image, polarity = contrast.finish(drawn.image, rng)
+    return replace(drawn, image=image, polarity=polarity * drawn.polarity)
 
 
 def finish(
@@ -251,6 +271,8 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     **{kind: partial(lattice, kind=kind) for kind in atoms.BRAVAIS},
     "coherent": coherent.draw,
     **{kind: partial(coherent.draw, kind=kind) for kind in coherent.KINDS},
+    "phase": phase.draw,
+    **{f"phase-{kind}": partial(phase.draw, kind=kind) for kind in phase.SCENES},
     "spots": spots,
     "edges": edges,
     "flat": flat,

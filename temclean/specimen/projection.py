@@ -137,16 +137,19 @@ def smooth_size(least: int) -> int:
         size += 2
 
 
-def deposit(points: Floats, shape: tuple[int, int]) -> Image:
-    """Lay points (N, 2), in grid steps, on a grid as cubic B-splines of weight 1; points outside are left out."""
+def deposit(points: Floats, shape: tuple[int, int], weight: Floats | None = None) -> Image:
+    """Lay points (N, 2), in grid steps, on a grid as cubic B-splines of weight (N,) or 1; none that is outside."""
     total = np.zeros(shape[0] * shape[1], np.float32)
     inside = ((points >= 1.0) & (points < np.array(shape) - 3.0)).all(axis=1)
     points = points[inside]
+    heavy = None if weight is None else weight[inside].astype(np.float32)
     for start in range(0, len(points), CHUNK):
         part = points[start : start + CHUNK]
         cell = part.astype(np.intp)
         rows, columns = np.moveaxis(cubic_weights((part - cell).astype(np.float32)), 1, 0)
         weights = rows[:, None, :] * columns[None, :, :]
+        if heavy is not None:
+            weights *= heavy[start : start + CHUNK]
         corner = (cell[:, 0] - 1) * shape[1] + cell[:, 1] - 1
         offsets = np.arange(4)[:, None] * shape[1] + np.arange(4)
         where = offsets[:, :, None] + corner
