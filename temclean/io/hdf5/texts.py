@@ -43,8 +43,12 @@ def check_texts(path: Path) -> None:
 
 def read_text(path: Path, dataset: "h5py.Dataset") -> str:
     """Return the text that a data set of one text of any length holds; an empty one if it is not such a data set."""
+    if dataset.dtype.kind != "O" or dataset.shape not in {(), (1,)}:
+        return ""
     place = dataset.id.get_offset()
-    if dataset.dtype.kind != "O" or dataset.shape not in {(), (1,)} or place is None:
+    if dataset.chunks == (1,) and not dataset.id.get_create_plist().get_nfilters() and dataset.id.get_num_chunks():
+        place = dataset.id.get_chunk_info(0).byte_offset
+    if place is None:
         return ""
     with path.open("rb") as file:
         file.seek(place)
