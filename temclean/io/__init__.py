@@ -5,7 +5,19 @@ which read into an ``image.Image``; ``units`` tidies calibrations, ``messages`` 
 ``temporary`` names files while they are being written.
 """
 
-from temclean.io.files import FORMATS, READERS, WRITERS, Format, identify, output_suffix, provenance, read, whole, write
+from temclean.io.files import (
+    FORMATS,
+    READERS,
+    WRITERS,
+    Format,
+    identify,
+    list_images,
+    output_suffix,
+    provenance,
+    read,
+    whole,
+    write,
+)
 from temclean.io.image import Array, Frames, Image, StackAxis
 
 __all__ = [
@@ -18,6 +30,7 @@ __all__ = [
     "Image",
     "StackAxis",
     "identify",
+    "list_images",
     "output_suffix",
     "provenance",
     "read",

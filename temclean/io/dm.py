@@ -1,7 +1,7 @@
 """Read Gatan DigitalMicrograph's .dm3 and .dm4: a tree of tags, the pixels of each image in one of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from temclean.io.dm_tags import Block, TagReader, Tree
 from temclean.io.image import Image, RawFrames, StackAxis
 from temclean.io.instrument import finite, number
 from temclean.io.messages import damaged, printable
+from temclean.io.selection import left_out, listed, select, unique
 from temclean.io.units import tidy_unit
 
 SUFFIXES = (".dm3", ".dm4")
@@ -62,23 +63,15 @@ class Signal:
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.shape))
-        return f'"{printable(self.name)}" ({size}{f", {self.problem}" if self.problem else ""})'
+        problem = self.problem or ("" if self.kind in _PIXELS else "no real numbers")
+        return f'"{printable(self.name)}" ({size}{problem and f", {problem}"})'
 
 
-def read(path: Path) -> Image:
-    """Open a .dm3 or .dm4 file."""
-    with path.open("rb") as file:
-        tree = TagReader(path, file).tree()
-    signals = list(_signals(tree))
-    images = [signal for signal in signals if signal.is_image]
-    if not images:
-        held = ", ".join(map(str, signals)) or "nothing"
-        raise ImageError(f"{path}: holds no image but {held}; name a file with an image or a stack of images")
-    signal = images[0]
-    warnings = []
-    if len(signals) > 1:
-        left = ", ".join(str(other) for other in signals if other is not signal)
-        warnings.append(f"took the image {signal}; left {left}")
+def read(path: Path, image: str | int | None = None) -> Image:
+    """Open a .dm3 or .dm4 file; `image` is a name of :func:`list_images` or a number counted from 1."""
+    images, others = _images(path)
+    signal = images[select(path, [one.name for one in images], image)]
+    warnings = [] if image is not None else left_out(signal, images, others)
     assert signal.block is not None
     dtype = np.dtype(signal.block.dtype[:1] + _PIXELS[signal.kind])
     frames = RawFrames(path, signal.shape, dtype, signal.block.offset)
@@ -105,6 +98,24 @@ def read(path: Path) -> Image:
         origin=plane.origin,
         stack=stack,
     )
+
+
+def list_images(path: Path) -> list[str]:
+    """Return the names of the images, the one that is read where none is named first."""
+    return [one.name for one in _images(path)[0]]
+
+
+def _images(path: Path) -> tuple[list[Signal], list[Signal]]:
+    """Return the images, in the order of the file, and what else it holds."""
+    with path.open("rb") as file:
+        signals = list(_signals(TagReader(path, file).tree()))
+    images = [signal for signal in signals if signal.is_image]
+    others = [signal for signal in signals if not signal.is_image]
+    if not images:
+        held = listed(others) or "nothing"
+        raise ImageError(f"{path}: holds no image but {held}; name a file with an image or a stack of images")
+    names = unique(one.name for one in images)
+    return [replace(one, name=name) for one, name in zip(images, names, strict=True)], others
 
 
 def _signals(tree: Tree) -> Iterator[Signal]:

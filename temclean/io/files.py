@@ -21,9 +21,22 @@ import numpy as np
 from temclean.errors import FileError, ImageError, MissingExtraError, TemcleanError
 from temclean.io.image import Array, Frames, Image
 from temclean.io.messages import first_line, reading, silence
+from temclean.io.selection import select
 from temclean.io.temporary import stem, writer
 
-__all__ = ["FORMATS", "READERS", "WRITERS", "Format", "Frames", "Image", "output_suffix", "provenance", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "READERS",
+    "WRITERS",
+    "Format",
+    "Frames",
+    "Image",
+    "list_images",
+    "output_suffix",
+    "provenance",
+    "read",
+    "write",
+]
 
 
 @dataclass(frozen=True)
@@ -100,25 +113,45 @@ _FOREIGN = {
 _HEAD = 212
 
 
-def read(path: str | os.PathLike[str]) -> Image:
+def read(path: str | os.PathLike[str], image: str | int | None = None) -> Image:
     """Open an image file; its frames are read when they are asked for.
 
-    The content decides what the file is, not its name. What was ignored or changed stands in the image's `warnings`;
-    `temclean.denoise` repeats it as warnings of Python.
+    The content decides what the file is, not its name. Of a file with several images, `image` takes one by its name
+    or its number, as :func:`list_images` counts them from 1; the first is the default. What was ignored or changed
+    stands in the image's `warnings`; `temclean.denoise` repeats it as warnings of Python.
 
     Raises
     ------
     FileError
         It is missing, a folder, unreadable, or no image file at all.
     ImageError
-        It is damaged, cut short, or holds no image.
+        It is damaged, cut short, or holds no image, or none of that name.
     MissingExtraError
         It needs an optional package.
     """
     path = Path(path)
     with reading(path):
-        image: Image = identify(path).load().read(path)
-    return image
+        module = identify(path).load()
+        if hasattr(module, "list_images"):
+            found: Image = module.read(path, image)
+        else:
+            select(path, [path.stem], image)
+            found = module.read(path)
+    return found
+
+
+def list_images(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the images in a file, one for each, the one first that is read where none is named.
+
+    Raises
+    ------
+    FileError, ImageError, MissingExtraError : as :func:`read`.
+    """
+    path = Path(path)
+    with reading(path):
+        module = identify(path).load()
+        names: list[str] = module.list_images(path) if hasattr(module, "list_images") else [path.stem]
+    return names
 
 
 def identify(path: Path) -> Format:

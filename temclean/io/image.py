@@ -230,6 +230,15 @@ def check_claim(path: Path, claimed: int, stored: int) -> None:
         )
 
 
+def check_frames(path: Path, count: int, each: int, stored: int) -> None:
+    """Refuse a header that claims more frames of `each` bytes than `stored` compressed bytes can hold."""
+    if count * each > stored * _MOST_COMPRESSION:
+        raise ImageError(
+            f"{path}: damaged: its header claims {count} frames of {each} bytes, for which {stored} bytes are stored; "
+            "copy it again"
+        )
+
+
 def read_values(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Read an array from `offset` in `path`, in native byte order."""
     count = math.prod(shape)

@@ -17,6 +17,7 @@ from temclean.io.axes import calibrate_plane, stack_axis, stack_letters
 from temclean.io.emi import describe, find_emi, find_series
 from temclean.io.image import Array, Image, RawFrames, StackAxis
 from temclean.io.messages import damaged
+from temclean.io.selection import left_out, listed, quoted, select
 
 _DTYPES = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8"}
 _IMAGES = 0x4122
@@ -39,19 +40,34 @@ class Header:
     """How the elements follow each other, where they lie along one line and the file says in which unit."""
 
 
-def read(path: Path) -> Image:
-    """Open a .ser file, or the first .ser of an .emi that holds images."""
-    warnings: list[str] = []
+def read(path: Path, image: str | int | None = None) -> Image:
+    """Open a .ser file, or of an .emi the first .ser that holds images, or the one that `image` names or counts."""
     if path.suffix.lower() != ".emi":
-        return _read_series(path, find_emi(path), ".ser", warnings)
-    series = find_series(path)
+        select(path, [path.stem], image)
+        return _read_series(path, find_emi(path), ".ser", [])
+    images, others = _series(path)
+    series = images[select(path, [one.stem for one in images], image)]
+    named = [quoted(one.name) for one in images], [f"{quoted(one.name)} (spectra)" for one in others]
+    warnings = [] if image is not None else left_out(quoted(series.name), *named)
+    return _read_series(series, path, ".emi", warnings)
+
+
+def list_images(path: Path) -> list[str]:
+    """Return the names of the .ser files of an .emi that hold images, without their suffix."""
+    return [one.stem for one in _series(path)[0]] if path.suffix.lower() == ".emi" else [path.stem]
+
+
+def _series(emi: Path) -> tuple[list[Path], list[Path]]:
+    """Return the .ser files of an .emi that hold images, and those that hold spectra."""
+    series = find_series(emi)
     if not series:
-        raise FileError(f"{path}: its pixels are in {path.stem}_1.ser, which is missing; copy it too")
-    held = [one for one in series if _holds_images(one)] or series
-    if len(series) > 1:
-        left = ", ".join(other.name for other in series if other != held[0])
-        warnings.append(f"took {held[0].name}; left {left}: name them to have them too")
-    return _read_series(held[0], path, ".emi", warnings)
+        raise FileError(f"{emi}: its pixels are in {emi.stem}_1.ser, which is missing; copy it too")
+    images = [one for one in series if _holds_images(one)]
+    if not images:
+        raise ImageError(
+            f"{emi}: {listed(one.name for one in series)} hold spectra, not images; name an .emi with images"
+        )
+    return images, [one for one in series if one not in images]
 
 
 def _holds_images(path: Path) -> bool:

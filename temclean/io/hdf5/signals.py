@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from temclean.io.hdf5.contents import h5py
-from temclean.io.image import Array, Frames, StackAxis, check_claim, frame_bytes
+from temclean.io.image import Array, Frames, StackAxis, check_claim, check_frames, frame_bytes
 from temclean.io.messages import damaged, printable, reading
 
 UNKNOWN = StackAxis(0.0)
@@ -50,7 +50,8 @@ class Signal:
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.shape or self.dataset.shape))
-        return f'"{printable(self.name)}" ({size}{f", {self.problem}" if self.problem else ""})'
+        problem = self.problem or ("" if self.dataset.dtype.kind in "iuf" else "no real numbers")
+        return f'"{printable(self.name)}" ({size}{problem and f", {problem}"})'
 
 
 def plain_order(dataset: "h5py.Dataset") -> tuple[int, ...]:
@@ -68,6 +69,7 @@ class DatasetFrames(Frames):
         if not stored:
             raise damaged(path, "no pixels are stored in it")
         check_claim(path, frame_bytes(self.shape, self.dtype), stored)
+        check_frames(path, len(self), frame_bytes(self.shape, self.dtype), stored)
         if self.dataset.chunks:
             check_claim(path, math.prod(self.dataset.chunks) * self.dtype.itemsize, stored)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from temclean.io.hdf5 import velox_names
 from temclean.io.hdf5.contents import Contents, h5py
 from temclean.io.hdf5.signals import Description, Signal
 from temclean.io.image import StackAxis
@@ -19,11 +20,12 @@ _KINDS = {"1": "TEM", "2": "STEM"}
 
 def find(contents: Contents, images: "h5py.Group") -> Iterator[Signal]:
     """Yield the images of ``Data/Image``."""
-    for _, group in contents.members(images):
+    names = velox_names.names(contents)
+    for key, group in contents.members(images):
         dataset = contents.dataset(group, "Data") if isinstance(group, h5py.Group) else None
         if dataset is not None:
             metadata = _metadata(contents.dataset(group, "Metadata"))
-            name = _section(metadata, "BinaryResult").get("Detector") or "image"
+            name = names.get(key) or _section(metadata, "BinaryResult").get("Detector") or "image"
             # The frames are last: (height, width, frame), and a single one is none.
             order = {2: (0, 1), 3: (2, 0, 1)}.get(len(dataset.shape), ())
             if len(order) == 3 and dataset.shape[2] == 1:
