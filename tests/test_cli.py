@@ -337,11 +337,12 @@ class TestInterrupted:
             image_file(tmp_path / "in" / f"{index}.tif", index, frames=4)
         return tmp_path / "in"
 
-    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path, number: signal.Signals) -> None:
         out = tmp_path / "out"
         with start("denoise", images, "-m", "sp", "-o", out) as going:
             wait_for(out, 2)
-            going.send_signal(signal.SIGINT)
+            going.send_signal(number)
             _, messages = going.communicate(timeout=30)
         assert going.returncode == 130
         assert messages.splitlines()[-1].startswith("temclean: interrupted")
@@ -350,6 +351,25 @@ class TestInterrupted:
         for path in out.iterdir():
             with io.read(path) as image:
                 assert len(list(image.pixels)) == 4
+
+    def test_ctrl_c_while_a_package_loads_is_not_a_missing_package(self, tmp_path: Path, images: Path) -> None:
+        """As onnxruntime does, whose compiled part says that it could not load NumPy."""
+        (tmp_path / "onnxruntime.py").write_text(
+            "import os, signal, time\n"
+            "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(5)\n"
+            "except KeyboardInterrupt:\n    raise ImportError('numpy.core.multiarray failed to import') from None\n"
+        )
+        path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+        network = Path(__file__).parent / "data" / "network.onnx"
+        done = subprocess.run(
+            [sys.executable, "-m", "temclean", "denoise", str(images), "-m", str(network)],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path},
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (130, "")
+        assert done.stderr.splitlines() == ["temclean: interrupted; every file that was written is whole"]
 
     def test_killed_at_any_point_resume_ends_with_the_same_files(self, images: Path, tmp_path: Path) -> None:
         undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
