@@ -526,6 +526,19 @@ def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.Monke
     assert done.err == 'temclean: train needs torch: pip install "temclean[train]"\n'
 
 
+@pytest.mark.parametrize(
+    ("words", "said"), [(["-h"], "temclean[train]"), (["sp", "--help"], "RECIPE"), (["dft", "-h"], "--structures")]
+)
+def test_help_of_train_needs_no_extra(run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str) -> None:
+    for name in ("torch", "pyscf"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr("temclean.cli.train.find_spec", lambda name: None)
+    done = run("train", *words)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Usage: temclean train")
+    assert said in done.out
+
+
 def test_dft_without_pyscf_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temclean.cli.train.find_spec", lambda name: None if name == "pyscf" else ...)
     done = run("train", "dft", "-o", "maps")
