@@ -70,6 +70,7 @@ def test_version(run: Run) -> None:
         "nonsense",
         "--nonsense",
         "denoise",
+        "denoise a.tif b.tif -m sp -o y.tif",
         "denoise a.tif -m sp --device gpu",
         "denoise a.tif -m sp --shard 3/2",
         "denoise a.tif -m sp --shard x",
