@@ -70,6 +70,7 @@ def test_version(run: Run) -> None:
         "nonsense",
         "--nonsense",
         "denoise",
+        "denoise a.tif b.tif -m sp -o y.tif",
         "denoise a.tif -m sp --device gpu",
         "denoise a.tif -m sp --shard 3/2",
         "denoise a.tif -m sp --shard x",
@@ -337,11 +338,12 @@ class TestInterrupted:
             image_file(tmp_path / "in" / f"{index}.tif", index, frames=4)
         return tmp_path / "in"
 
-    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path, number: signal.Signals) -> None:
         out = tmp_path / "out"
         with start("denoise", images, "-m", "sp", "-o", out) as going:
             wait_for(out, 2)
-            going.send_signal(signal.SIGINT)
+            going.send_signal(number)
             _, messages = going.communicate(timeout=30)
         assert going.returncode == 130
         assert messages.splitlines()[-1].startswith("temclean: interrupted")
@@ -350,6 +352,25 @@ class TestInterrupted:
         for path in out.iterdir():
             with io.read(path) as image:
                 assert len(list(image.pixels)) == 4
+
+    def test_ctrl_c_while_a_package_loads_is_not_a_missing_package(self, tmp_path: Path, images: Path) -> None:
+        """As onnxruntime does, whose compiled part says that it could not load NumPy."""
+        (tmp_path / "onnxruntime.py").write_text(
+            "import os, signal, time\n"
+            "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(5)\n"
+            "except KeyboardInterrupt:\n    raise ImportError('numpy.core.multiarray failed to import') from None\n"
+        )
+        path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+        network = Path(__file__).parent / "data" / "network.onnx"
+        done = subprocess.run(
+            [sys.executable, "-m", "temclean", "denoise", str(images), "-m", str(network)],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path},
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (130, "")
+        assert done.stderr.splitlines() == ["temclean: interrupted; every file that was written is whole"]
 
     def test_killed_at_any_point_resume_ends_with_the_same_files(self, images: Path, tmp_path: Path) -> None:
         undisturbed, out = tmp_path / "undisturbed", tmp_path / "out"
@@ -504,6 +525,19 @@ def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.Monke
     done = run("train", "sp")
     assert done.code == 2
     assert done.err == 'temclean: train needs torch: pip install "temclean[train]"\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["-h"], "temclean[train]"), (["sp", "--help"], "RECIPE"), (["dft", "-h"], "--structures")]
+)
+def test_help_of_train_needs_no_extra(run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str) -> None:
+    for name in ("torch", "pyscf"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr("temclean.cli.train.find_spec", lambda name: None)
+    done = run("train", *words)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Usage: temclean train")
+    assert said in done.out
 
 
 def test_dft_without_pyscf_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import click
 
 from temclean import __version__
 from temclean.cli import denoise, doctor, models, score, simulate, train
+from temclean.cli.interrupts import Interrupts
 from temclean.commands.codes import FAILED, INTERRUPTED, NO_DEVICE, USAGE
 from temclean.commands.lines import say
 from temclean.errors import DeviceError, FileError, ImageError, TemcleanError
@@ -44,33 +45,45 @@ def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may have letters that its encoding lacks
-    try:
-        # Click would expand globs on Windows before TRUTH and TEST can be told apart; we expand our inputs ourselves.
-        code = cli.main(arguments, prog_name="temclean", standalone_mode=False, windows_expand_args=False)
-        sys.stdout.flush()
-        return int(code or 0)
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted; every file that was written is whole")
-        return INTERRUPTED
-    except click.ClickException as error:
-        if isinstance(error, HELP_ASKED_FOR):
-            click.echo(error.format_message(), err=True)
-        else:
-            say(" ".join(error.format_message().split()))
+    with Interrupts() as interrupts:
+        try:
+            # On Windows, Click would expand globs before TRUTH and TEST can be told apart; inputs are expanded by us.
+            code = cli.main(arguments, prog_name="temclean", standalone_mode=False, windows_expand_args=False)
+            sys.stdout.flush()
+            return int(code or 0)
+        except (click.Abort, KeyboardInterrupt):
+            return _interrupted()
+        except Exception as error:
+            return _interrupted() if interrupts.came else _told(error)
+
+
+def _interrupted() -> int:
+    say("interrupted; every file that was written is whole")
+    return INTERRUPTED
+
+
+def _told(error: Exception) -> int:
+    """Say what ended a command, and return its exit code; an error that is none of ours is a bug, and raised."""
+    if isinstance(error, HELP_ASKED_FOR):
+        click.echo(error.format_message(), err=True)
         return USAGE
-    except TemcleanError as error:
+    if isinstance(error, click.ClickException):
+        say(" ".join(error.format_message().split()))
+        return USAGE
+    if isinstance(error, TemcleanError):
         say(str(error))
         return next((code for kind, code in CODES.items() if isinstance(error, kind)), USAGE)
-    except OSError as error:
-        if error.filename is not None:
-            say(f"{error.filename}: {error.strerror}")
-            return USAGE
-        from temclean.commands.progress import abandon
+    if not isinstance(error, OSError):
+        raise error
+    if error.filename is not None:
+        say(f"{error.filename}: {error.strerror}")
+        return USAGE
+    from temclean.commands.progress import abandon
 
-        abandon(sys.stdout)
-        if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
-            say(f"stdout cannot be written ({error.strerror or error})")
-        return FAILED
+    abandon(sys.stdout)
+    if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
+        say(f"stdout cannot be written ({error.strerror or error})")
+    return FAILED
 
 
 def _open_closed_streams() -> None:

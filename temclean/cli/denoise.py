@@ -7,7 +7,8 @@ from typing import Literal
 import click
 from click.core import ParameterSource
 
-from temclean.cli.options import AS_JSON, OVERWRITE
+from temclean.cli.completion import ModelName
+from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.restoration.shipped import DEFAULT
 
 
@@ -20,16 +21,18 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
 
 
 @click.command("denoise", no_args_is_help=False)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Name())
 @click.option(
     "-m",
     "--model",
     metavar="MODEL",
+    type=ModelName(),
     default=DEFAULT,
     show_default=True,
     help="A name from `temclean models`, or an ONNX file.",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("-r", "--recursive", is_flag=True, help="Go through folders, and make the same tree in OUT.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
 @click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
@@ -81,7 +84,7 @@ def command(
     session = None if dry_run else models.open_session(chosen, device, threads)
     with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session is None:
-            return reporter.report(batch.foresee(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
+            return reporter.report(batch.rehearse(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
         given = click.get_current_context().get_parameter_source("model") is ParameterSource.COMMANDLINE
         reporter.announce(chosen.name, session.device, session.fallback, default=not given)
         results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)

@@ -2,11 +2,12 @@
 
 import click
 
-from temclean.cli.options import AS_JSON, Name
+from temclean.cli.completion import ModelName
+from temclean.cli.options import AS_JSON
 
 
 @click.command("models")
-@click.argument("name", required=False, type=Name())
+@click.argument("name", required=False, type=ModelName())
 @AS_JSON
 def command(name: str | None, as_json: bool) -> None:
     """List the models, or print all that is known of one."""

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from temclean.cli.completion import FAMILIES, SPECIMENS, OneOf
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 
 OF_SPECIMEN = ["specimen", "zone", "thickness", "size", "pixel_size"]
@@ -48,10 +49,17 @@ def refuse_with(source: str, names: list[str]) -> None:
 
 @click.command("simulate")
 @click.argument("clean", metavar="[CLEAN...]", nargs=-1, type=Name())
-@click.option("--noise", "family", metavar="FAMILY", help="g, sp, gsp, bbg, poisson, tem, stem, sem, or a step.")
+@click.option(
+    "--noise",
+    "family",
+    metavar="FAMILY",
+    type=OneOf(FAMILIES),
+    help="g, sp, gsp, bbg, poisson, tem, stem, sem, or a step.",
+)
 @click.option(
     "--specimen",
     metavar="NAME",
+    type=OneOf(SPECIMENS),
     default="graphene",
     show_default=True,
     help="What is drawn: graphene, bn, mos2, lattice, crystal, points, grains, cracks, ..., or a .cif or .xyz file.",

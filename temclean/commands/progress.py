@@ -58,6 +58,8 @@ class Reporter:
 
     def announce(self, model: str, device: str, note: str | None = None, *, default: bool = False) -> None:
         """Say which model and device were taken; of a model that nobody named, how to name another."""
+        if self._quiet:
+            return
         which = f"{model}, as -m names no other model," if default else model
         self._say(f"temclean: {which} on {device}" + (f" ({note})" if note else ""))
 
