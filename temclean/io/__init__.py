@@ -7,9 +7,11 @@ which read into an ``image.Image``; ``units`` tidies calibrations, ``messages`` 
 
 from temclean.io.files import FORMATS, READERS, WRITERS, Format, identify, output_suffix, provenance, read, whole, write
 from temclean.io.image import Array, Frames, Image, StackAxis
+from temclean.io.note import PIXELS, checksum
 
 __all__ = [
     "FORMATS",
+    "PIXELS",
     "READERS",
     "WRITERS",
     "Array",
@@ -17,6 +19,7 @@ __all__ = [
     "Frames",
     "Image",
     "StackAxis",
+    "checksum",
     "identify",
     "output_suffix",
     "provenance",
