@@ -1,6 +1,5 @@
 """Denoise many files, with reading, running and writing side by side, and keep one record of each."""
 
-import hashlib
 import math
 import os
 import time
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from temclean import __version__, io
+from temclean.commands import earlier
 from temclean.commands.jobs import Job
+from temclean.commands.sources import Source
 from temclean.errors import FileError, MissingExtraError, TemcleanError
 from temclean.io import temporary
 from temclean.restoration import cautions, pipeline
@@ -76,8 +77,9 @@ class _Opened:
     image: io.Image
     pixels: ReadAhead
     scaling: Scaling
-    digest: str
+    source: Source
     replace: bool
+    resume: bool
     began: float
     closing: ExitStack
 
@@ -92,8 +94,8 @@ def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = F
     if job.target is None or job.problem:
         return Result(source, None, "failed", job.problem)
     if os.path.lexists(job.target):
-        ours = resume and _is_result_of(job, job.target, model)
-        if ours and _is_whole(job.target):
+        ours = resume and earlier.is_result_of(job, job.target, model)
+        if ours and earlier.is_whole(job.target):
             return Result(source, str(job.target), "kept")
         if not overwrite and not ours:
             remedy = (
@@ -142,8 +144,7 @@ def run(
         Is told about every file and tile.
     """
     jobs = list(jobs)
-    if resume:
-        temporary.clear(job.target for job in jobs if job.target)
+    temporary.clear(job.target for job in jobs if job.target)
     reader = ThreadPoolExecutor(1, "temclean-read")
     writer = ThreadPoolExecutor(1, "temclean-write")
     waiting = iter(jobs)
@@ -194,20 +195,20 @@ def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Re
         foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
         if foreseen.status != "planned" or job.target is None:
             return foreseen
-        replace = os.path.lexists(job.target)
+        replace = overwrite or os.path.lexists(job.target)
         folder = job.target.parent
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise FileError(f"the folder {folder} is read-only; give another one with -o")
-        with job.source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        source = closing.enter_context(Source(job.source))
         image = closing.enter_context(io.read(job.source))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
         scaling = pipeline.scaling(pixels, model)
+        source.check()
     except Exception as error:
         closing.close()
         return _failed(job, error)
-    return _Opened(job, image, pixels, scaling, digest, replace, began, closing)
+    return _Opened(job, image, pixels, scaling, source, replace, resume, began, closing)
 
 
 def _denoise(
@@ -234,7 +235,7 @@ def _denoise(
         "scaling_low": scaling.low,
         "scaling_high": scaling.high,
         "input": opened.job.source.name,
-        "input_sha256": opened.digest,
+        "input_sha256": opened.source.sha256,
     }
     if caution := cautions.of_steps(pixels.dtype, scaling):
         opened.image.warn(caution)
@@ -250,6 +251,8 @@ def _denoise(
             queue.put(frame)
         if caution := cautions.of_noise(levels):
             opened.image.warn(caution)
+        if not pixels.held:
+            opened.source.check()
         queue.close()
     except QueueClosedError:
         pass  # the writer has failed, and its record says why
@@ -266,6 +269,8 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
         with opened.closing:
             io.write(job.target, image, queue, provenance, replace=opened.replace)
     except Exception as error:
+        if opened.resume and foresee(job, session.model, resume=True).status == "kept":  # another run was faster
+            return Result(str(job.source), str(job.target), "kept")
         return _failed(job, error, image.warnings)
     finally:
         queue.abandon()
@@ -308,27 +313,3 @@ def describe(error: Exception, path: Path) -> str:
 
 def _size(pixels: Frames) -> int:
     return math.prod(pixels.shape) * pixels.dtype.itemsize
-
-
-def _is_result_of(job: Job, target: Path, model: Model) -> bool:
-    """Return whether the target was made by this model of this input, or is empty; whole or damaged."""
-    try:
-        if target.stat().st_size == 0:
-            return True
-        made = io.provenance(target)
-        if made is None or made.get("model_sha256") != model.sha256:
-            return False
-        with job.source.open("rb") as file:
-            return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
-    except (TemcleanError, OSError):
-        return False
-
-
-def _is_whole(target: Path) -> bool:
-    """Return whether a result opens and its last frame is there, which a failing disk or a copy cut short may undo."""
-    try:
-        with io.read(target) as made:
-            made.pixels[len(made.pixels) - 1]
-    except (TemcleanError, OSError):
-        return False
-    return True

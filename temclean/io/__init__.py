@@ -19,9 +19,11 @@ from temclean.io.files import (
     write,
 )
 from temclean.io.image import Array, Frames, Image, StackAxis
+from temclean.io.note import PIXELS, checksum
 
 __all__ = [
     "FORMATS",
+    "PIXELS",
     "READERS",
     "WRITERS",
     "Array",
@@ -29,6 +31,7 @@ __all__ = [
     "Frames",
     "Image",
     "StackAxis",
+    "checksum",
     "identify",
     "list_images",
     "output_suffix",

@@ -21,6 +21,7 @@ import numpy as np
 from temclean.errors import FileError, ImageError, MissingExtraError, TemcleanError
 from temclean.io.image import Array, Frames, Image
 from temclean.io.messages import first_line, reading, silence
+from temclean.io.note import Note
 from temclean.io.selection import select
 from temclean.io.temporary import stem, writer
 
@@ -75,7 +76,7 @@ class Format:
             ) from error
 
 
-TIFF = Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff.writer", "tiff.reader", "tiff.note", writes=True)
+TIFF = Format("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff.writer", "tiff.reader", "tiff.own_tag", writes=True)
 PNG = Format("PNG", (".png",), "png", writes=True)
 MRC = Format("MRC", (".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"), "mrc", writes=True)
 NPY = Format("NumPy", (".npy",), "npy", writes=True)
@@ -218,7 +219,7 @@ def write(
     form = WRITERS.get(path.suffix.lower())
     if form is None:
         raise FileError(f"{path}: this format cannot be written; name one of {', '.join(sorted(WRITERS))}")
-    text = None if provenance is None else json.dumps(dict(provenance), separators=(",", ":"))
+    note = None if provenance is None else Note(provenance)
     iterator = iter(frames)
     with silence:
         module = form.load("writer")
@@ -228,7 +229,8 @@ def write(
     dtype = np.asarray(first).dtype.newbyteorder("=")
     check_pixels(path, form, module, dtype, image)
     with whole(path, replace=replace) as temporary, silence:
-        module.write(temporary, image, dtype, checked(path, image, first, iterator), text)
+        passing = checked(path, image, first, iterator)
+        module.write(temporary, image, dtype, note.watch(passing) if note else passing, note)
     return path
 
 

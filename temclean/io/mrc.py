@@ -13,6 +13,7 @@ from temclean.errors import ImageError
 from temclean.io.axes import calibrate_plane, stack_axis
 from temclean.io.image import Array, ByteOrder, Image, RawFrames, StackAxis
 from temclean.io.messages import damaged, silence
+from temclean.io.note import Note
 from temclean.io.units import METRES
 
 with silence:
@@ -154,7 +155,7 @@ def _labels(header: Array) -> list[str]:
     return [bytes(label).decode("latin-1").rstrip(" \0") for label in header["label"][:count]]
 
 
-def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], provenance: str | None) -> None:
+def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:
     """Write `frames` of `dtype` to `path`; the labels hold the provenance, the source's own come first."""
     source = image.container if isinstance(image.container, MrcContainer) else None
     unsigned = dtype == np.uint8
@@ -170,9 +171,6 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     if source and image.pixel_size is None:
         # A cell that was refused on reading must not be handed on as if it were true.
         header["cella"] = 0
-    lost = _set_labels(header, _labels(header), provenance)
-    if lost:
-        image.warn(f"its last {lost} label(s) gave way to the provenance; write .tif to keep them")
     if source is None and image.unit not in METRES:
         image.warn_of_lost_size(f"MRC in {image.unit}")
     statistics = _Statistics()
@@ -182,6 +180,9 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             statistics.add(frame)
             file.write(np.ascontiguousarray(frame, dtype.newbyteorder(order)).data)
         header["dmin"], header["dmax"], header["dmean"], header["rms"] = statistics.result()
+        lost = _set_labels(header, _labels(header), note.text() if note else None)
+        if lost:
+            image.warn(f"its last {lost} label(s) gave way to the provenance; write .tif to keep them")
         file.seek(0)
         file.write(header.astype(HEADER_DTYPE.newbyteorder(order)).tobytes())
 

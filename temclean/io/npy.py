@@ -3,6 +3,7 @@
 It holds no calibration. The provenance follows the pixels, where NumPy and others do not look.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.lib import format as npy
 from temclean.errors import ImageError
 from temclean.io.image import Array, Frames, Image, MappedFrames, RawFrames, luminance, stack_axes
 from temclean.io.messages import damaged
+from temclean.io.note import Note
 
 DTYPES = frozenset(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"])
 TRAILER = b"TEMCLEAN"
@@ -64,7 +66,7 @@ def _header(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype
     raise damaged(path, f"version {version} of .npy is not for images")
 
 
-def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], provenance: str | None) -> None:
+def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:
     """Write `frames` of `dtype` to `path`."""
     image.warn_of_lost_size(".npy")
     header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": image.pixels.shape}
@@ -72,9 +74,20 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
         npy.write_array_header_1_0(file, header)
         for frame in frames:
             file.write(np.ascontiguousarray(frame, dtype).data)
-        if provenance is not None:
-            text = provenance.encode()
+        if note is not None:
+            text = note.text().encode()
             file.write(text + struct.pack("<Q", len(text)) + TRAILER)
+
+
+def cut_short(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+    """Return the shape and the type that a file's head claims and its length does not hold; None of any other file."""
+    try:
+        with path.open("rb") as file:
+            shape, _, dtype = _header(path, file)
+            there = path.stat().st_size - file.tell()
+    except (ImageError, OSError, ValueError):
+        return None
+    return (shape, dtype) if there < math.prod(shape) * dtype.itemsize else None
 
 
 def provenance(path: Path) -> str | None:

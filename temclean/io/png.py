@@ -10,6 +10,7 @@ import numpy as np
 from temclean.errors import ImageError
 from temclean.io.image import Array, Frames, Image, check_claim, luminance, native
 from temclean.io.messages import damaged, silence
+from temclean.io.note import Note
 
 with silence:
     from PIL import PngImagePlugin
@@ -72,7 +73,7 @@ def read(path: Path) -> Image:
     return Image(frames, None, None, "YX", dict(texts), ".png", tuple(warnings), container)
 
 
-def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], provenance: str | None) -> None:
+def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:
     """Write the one frame to `path`."""
     from PIL import Image as Pillow
 
@@ -81,11 +82,11 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     for name, value in source.texts.items():
         if 0 < len(name) < 80 and name.isascii():
             info.add_itxt(name, value)
-    if provenance is not None:
-        info.add_itxt(KEY, provenance)
     options: dict[str, Any] = {"dpi": source.dpi} if source.dpi else {}
     image.warn_of_lost_size("PNG")
     (frame,) = frames
+    if note is not None:
+        info.add_itxt(KEY, note.text())
     picture = Pillow.fromarray(np.ascontiguousarray(frame, dtype))
     picture.save(path, format="PNG", pnginfo=info, **options)
 

@@ -2,12 +2,16 @@
 
 import os
 import platform
+import re
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 HOST = sha256(platform.node().encode()).hexdigest()[:6]
+DAY = 86400.0
+_NAME = re.compile(r"\.(?P<stem>.+)\.(?P<host>[0-9a-f]{6})-(?P<process>\d+)-[0-9a-f]{8}\.part", re.DOTALL)
 
 
 def stem(path: Path) -> str:
@@ -23,18 +27,28 @@ def writer() -> str:
 def clear(targets: Iterable[Path]) -> None:
     """Remove the unfinished files of these results, but for those that another run is still writing.
 
-    Of a run on another machine that is not known, so its files stay.
+    Of a run on another machine that is not known, nor of other results whether they are still wanted: what such runs
+    left in the same folders goes when nothing has been written to it for a day.
     """
     folders: dict[Path, set[str]] = {}
     for target in targets:
         folders.setdefault(target.parent, set()).add(stem(target))
     for folder, stems in folders.items():
         for path in folder.glob(".*.part"):
-            name, _, made = path.name[1:-5].rpartition(".")
-            host, _, rest = made.partition("-")
-            if name in stems and host == HOST and not _runs(rest.partition("-")[0]):
+            made = _NAME.fullmatch(path.name)
+            if made is None:
+                continue
+            here = made["host"] == HOST
+            if not (here and _runs(made["process"])) and ((here and made["stem"] in stems) or _is_old(path)):
                 with suppress(OSError):  # on Windows, where it is in use
                     path.unlink()
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > DAY
+    except OSError:
+        return False
 
 
 def _runs(process: str) -> bool:

@@ -23,6 +23,11 @@ class ReadAhead:
         Where they come from.
     whole
         Read all of them at once, here and now.
+
+    Attributes
+    ----------
+    held
+        Whether that was done.
     """
 
     def __init__(self, frames: Frames, *, whole: bool) -> None:
@@ -30,6 +35,7 @@ class ReadAhead:
         self.dtype = frames.dtype
         self._frames = frames
         self._held = [frames[index] for index in range(len(frames))] if whole else None
+        self.held = whole
         self._reader = ThreadPoolExecutor(1, "temclean-frame")
         self._expected: tuple[int, Future[Frame]] | None = None
 

@@ -17,7 +17,7 @@ from temclean.commands import jobs
 from temclean.commands.folders import matches
 from temclean.commands.inputs import expand
 from temclean.errors import FileError
-from temclean.io.tiff import note
+from temclean.io.tiff import own_tag
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
 Run = Callable[..., Any]
@@ -101,18 +101,18 @@ def test_what_takes_a_while_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_note_is_found_without_tifffile_where_tifffile_finds_it(tmp_path: Path, big: bool, order: Any) -> None:
     path, text = tmp_path / "a.tif", '{"temclean":"1","pixels":"' + "0" * 64 + '"}'
     pixels = np.zeros((9, 7), np.uint16)
-    extra = [(note.PROVENANCE, 2, 0, text, True), (65000, 2, 0, "x" * 5000, True)]
+    extra = [(own_tag.PROVENANCE, 2, 0, text, True), (65000, 2, 0, "x" * 5000, True)]
     tifffile.imwrite(path, pixels, bigtiff=big, byteorder=order, extratags=extra)
-    assert note.provenance(path) == text
-    note.renew(path, text.replace("0", "7"))
+    assert own_tag.provenance(path) == text
+    own_tag.renew(path, text.replace("0", "7"))
     with tifffile.TiffFile(path) as tiff:
-        assert tiff.pages.first.tags.valueof(note.PROVENANCE) == text.replace("0", "7")
+        assert tiff.pages.first.tags.valueof(own_tag.PROVENANCE) == text.replace("0", "7")
         assert tiff.pages.first.tags.valueof(65000) == "x" * 5000
         np.testing.assert_array_equal(tiff.asarray(), pixels)
     with pytest.raises(LookupError):
-        note.renew(path, text + " ")
+        own_tag.renew(path, text + " ")
     tifffile.imwrite(path, pixels, bigtiff=big, byteorder=order)
-    assert note.provenance(path) is None
+    assert own_tag.provenance(path) is None
 
 
 def test_looking_at_a_file_is_faster_than_tifffile_opens_it(tmp_path: Path, image_file: Callable[..., Path]) -> None:
@@ -126,6 +126,6 @@ def test_looking_at_a_file_is_faster_than_tifffile_opens_it(tmp_path: Path, imag
 
     def opened() -> object:
         with tifffile.TiffFile(path) as tiff:
-            return tiff.pages.first.tags.valueof(note.PROVENANCE)
+            return tiff.pages.first.tags.valueof(own_tag.PROVENANCE)
 
-    assert seconds(lambda: note.provenance(path)) < 0.5 * seconds(opened)
+    assert seconds(lambda: own_tag.provenance(path)) < 0.5 * seconds(opened)

@@ -11,8 +11,10 @@ import numpy as np
 from temclean.errors import TemcleanError
 from temclean.io.image import Array, ByteOrder, Image, StackAxis
 from temclean.io.messages import silence
+from temclean.io.note import Note
 from temclean.io.tiff import pages
 from temclean.io.tiff.calibration import DM_ORIGINS, DM_SCALES, DM_UNITS, alone
+from temclean.io.tiff.own_tag import renew
 from temclean.io.tiff.tags import PROVENANCE, ExtraTag, TiffContainer, rational
 from temclean.io.units import SECONDS
 
@@ -26,15 +28,15 @@ _BLOCK = 8 << 20
 _MOST_INFO = 1 << 20
 
 
-def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], provenance: str | None) -> None:
+def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:
     """Write `frames` of `dtype` to `path`."""
     source = image.container if isinstance(image.container, TiffContainer) else None
     shape = image.pixels.shape
     count = math.prod(shape[:-2])
     order: ByteOrder = source.byteorder if source else "<"
     description, resolution, tags = _describe(image, source, dtype, order)
-    if provenance is not None:
-        tags.append((PROVENANCE, 2, 0, provenance, True))
+    if note is not None:
+        tags.append((PROVENANCE, 2, 0, note.text(), True))
     origin = source.pages if source and source.shape == shape else None
     page_bytes = 512 + (sum(len(tag[3]) for tag in source.tags) if source and origin else 0)
     big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * page_bytes > _CLASSIC_LIMIT
@@ -63,6 +65,8 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
             for top in range(0, frame.shape[0], rows):
                 file.write(np.ascontiguousarray(frame[top : top + rows], stored).data)
+    if note is not None:
+        renew(path, note.text())  # by now the checksum of the pixels is known
     if origin is not None:
         _carry_pages(path, origin, image)
 
