@@ -30,7 +30,7 @@ TRAINING_STRUCTURES = range(densities.COUNT - 1)
 INVERTIBLE = {"graphene", "graphene-defects"}
 """Specimens that are drawn bright only, and shown dark at times."""
 
-STRETCHED = {"hr", "lr", "bn", "mos2", "crystal", "amorphous", "points", "fringes"}
+STRETCHED = {"phase", "hr", "lr", "bn", "mos2", "crystal", "amorphous", "points", "fringes"}
 """Specimens with a contrast of their own, which simple noise would drown: they are stretched to any part of [0, 1]."""
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
