@@ -241,6 +241,7 @@ def _denoise(
         opened.image.warn(caution)
     levels: list[float] = []
     written = writer.submit(_write, opened, queue, session, provenance)
+    written.add_done_callback(lambda _: opened.closing.close())  # a run given up cancels it before it has begun
     try:
         advance = progress.advance if progress else None
         if progress:
