@@ -150,6 +150,7 @@ def run(
     waiting = iter(jobs)
     opening: deque[Future[_Opened | Result]] = deque()
     writing: deque[Future[Result]] = deque()
+    opened: _Opened | Result | None = None
     queue = FrameQueue(room=1)
 
     def open_next() -> None:
@@ -185,6 +186,8 @@ def run(
         for future in opening:
             if not future.cancelled() and isinstance(left := future.result(), _Opened):
                 left.closing.close()
+        if isinstance(opened, _Opened):
+            opened.closing.close()
 
 
 def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Result:
