@@ -35,8 +35,8 @@ def portrait(model: Model) -> Iterator[str]:
     share = f" (a share {LEVELS[model.family]})" if model.family in LEVELS else ""
     least, most = model.pixel_sizes
     yield from _paragraph(
-        f"It has learned noise levels of {low:g} to {high:g}{share} and pixels of {least:g} to {most:g} Å. Beyond these "
-        "it may invent features or lose them; compare its result with the original before you measure on it."
+        f"It has learned noise levels of {low:g} to {high:g}{share} and pixels of {least:g} to {most:g} Å. Beyond "
+        "these it may invent features or lose them; compare its result with the original before you measure on it."
     )
     yield from _paragraph(f"It was trained on {model.data.replace('simulated: ', 'simulated images only: ', 1)}.")
     for name, lattices in model.scores.items():
