@@ -165,7 +165,7 @@ class TestDenoise:
         (option,) = (each for each in denoise.command.params if each.name == "model")
         monkeypatch.setattr(option, "default", "sp")
         done = run("denoise", image_file(tmp_path / "a.tif"))
-        assert (done.code, done.err) == (0, "temclean: sp, as -m names no other model, on cpu\n")
+        assert (done.code, done.err) == (0, "temclean: sp on cpu; -m chooses another model\n")
 
     def test_a_name_that_no_disk_takes_is_one_line(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
         done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "-o", tmp_path / f"{'a' * 300}.tif")
