@@ -165,7 +165,7 @@ class TestDenoise:
         (option,) = (each for each in denoise.command.params if each.name == "model")
         monkeypatch.setattr(option, "default", "sp")
         done = run("denoise", image_file(tmp_path / "a.tif"))
-        assert (done.code, done.err) == (0, "temclean: sp, as -m names no other model, on cpu\n")
+        assert (done.code, done.err) == (0, "temclean: sp on cpu; -m chooses another model\n")
 
     def test_a_name_that_no_disk_takes_is_one_line(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
         done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "-o", tmp_path / f"{'a' * 300}.tif")
@@ -507,6 +507,7 @@ class TestRealModel:
         assert table[0].split()[0] == "model"
         assert table[1].split()[:2] == ["network", "test"]
         assert f"path: {shelf}" in run("models", "network").out.splitlines()
+        assert f"path: {shelf}" in run("models", "network", "--full").out.splitlines()
         record = json.loads(run("models", shelf, "--json").out)
         assert record["name"] == "network"
         assert record["levels"] == [0.05, 0.4]
@@ -518,6 +519,25 @@ class TestRealModel:
         assert done.code == 0
         assert found["cpu"]["verdict"] == "ok"
         assert found["cuda"]["verdict"] in {"ok", "off"}
+
+
+def test_a_model_is_described_for_who_chooses_one(run: Run) -> None:
+    """The least of each row of README's table, worked out from what the file says, and no training run."""
+    pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    told = run("models", "gsp").out
+    known = json.loads(run("models", "gsp", "--json").out)
+    lattices = known["scores"]["spots_0.20"].values()
+    assert told.startswith(f"gsp: {known['summary']}\n")
+    sentences = " ".join(told.split())
+    assert f"finds at least {100 * min(found for _, found in lattices):.1f}% of the columns" in sentences
+    assert f"at least {100 * min(true for true, _ in lattices):.1f}% of the columns that it shows" in sentences
+    assert f"{known['scores']['ms_ssim']['0.20']['all']:.3f}" in told
+    assert told.index("Limits") < told.index("MS-SSIM") < told.index("training")
+    assert len(told.splitlines()) < 35
+    assert "recipe" not in told
+    full = run("models", "gsp", "--full").out
+    assert full.count("recipe: ") == len(known["training"]["runs"])
+    assert full.index("scores:") < full.index("training:")
 
 
 def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

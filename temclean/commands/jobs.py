@@ -137,7 +137,7 @@ def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
             problem = f"its result would be written over the input {sources[key]}; give another -o"
             yield replace(job, problem=problem)
         elif first != job.source:
-            yield replace(job, problem=f"its result {job.target} is that of {first} too; denoise it with another -o")
+            yield replace(job, problem=f"its result would be {job.target}, as that of {first} is; give it another -o")
         else:
             yield job
 

@@ -60,8 +60,8 @@ class Reporter:
         """Say which model and device were taken; of a model that nobody named, how to name another."""
         if self._quiet:
             return
-        which = f"{model}, as -m names no other model," if default else model
-        self._say(f"temclean: {which} on {device}" + (f" ({note})" if note else ""))
+        why, hint = f" ({note})" if note else "", "; -m chooses another model" if default else ""
+        self._say(f"temclean: {model} on {device}{why}{hint}")
 
     def report(self, results: Iterable[Result]) -> int:
         """Print each record as it comes and a summary, and return the exit code."""

@@ -86,7 +86,7 @@ def own(names: Sequence[str], family: str, kind: noise.Noise, seed: int) -> Mani
         if pair.noisy in pairs:
             first = pairs[pair.noisy].clean
             problems.append(
-                Outcome(str(file), error=f"its result {pair.noisy} is that of {first} too; give another -o")
+                Outcome(str(file), error=f"its result would be {pair.noisy}, as that of {first} is; give it another -o")
             )
         pairs.setdefault(pair.noisy, pair)
     return Manifest(family, kind, tuple(pairs.values()), Path(), tuple(problems))

@@ -77,14 +77,19 @@ def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
     return 0
 
 
-def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool) -> None:
-    """Print a table of models, or all that is known of each."""
+def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool, alone: bool) -> None:
+    """Print a table of models, what one ``alone`` is for and can do, or with ``full`` all that is known of each."""
+    from temclean.commands.portrait import portrait, record
+
     if as_json:
         for model in models:
-            click.echo(json.dumps(_record(model)))
+            click.echo(json.dumps(record(model)))
     elif full:
         for model in models:
-            _echo_all(_outline(_record(model)))
+            _echo_all(_outline(record(model)))
+    elif alone:
+        for model in models:
+            _echo_all(portrait(model))
     else:
         rows = [("model", "noise", "levels", "pixel size", f"MS-SSIM at {SCORED_AT}", "licence", "what for")]
         rows += [
@@ -115,10 +120,6 @@ def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
 def _echo_all(lines: Iterable[str]) -> None:
     for line in lines:
         echo(line)
-
-
-def _record(model: "Model") -> dict[str, object]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(model).items()}
 
 
 def _score(model: "Model") -> float | None:
