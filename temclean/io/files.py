@@ -160,7 +160,7 @@ def identify(path: Path) -> Format:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading it could take forever
         raise FileError(f"{path}: is a pipe or a device, not a file; save what comes out of it, and name that")
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head:
         raise FileError(f"{path}: is empty; copy it again from its source")

@@ -78,6 +78,11 @@ PLUGINS = {
 }
 
 
+def noted(path: Path) -> dict[str, Any]:
+    """Return what a result says of itself, but for the checksum, which temclean adds."""
+    return {name: value for name, value in (io.provenance(path) or {}).items() if name != io.PIXELS}
+
+
 def located(name: str) -> Path:
     path = DATA / name
     if not path.exists():
@@ -167,7 +172,7 @@ def test_its_result_is_read_as_before(name: str, tmp_path: Path, capsys: pytest.
                 assert all(
                     equal(after.metadata.get(key), value) for key, value in kept.items() if key in after.metadata
                 )
-        assert io.provenance(result) == NOTE
+        assert noted(result) == NOTE
         if expected.suffix == ".tif":
             np.testing.assert_array_equal(tifffile.imread(result), before)
             read_by_hyperspy(result, image, before)
