@@ -25,6 +25,8 @@ DTYPES = frozenset(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", 
 # Classic TIFF ends at 4 GiB; leave room for tags and page lists.
 _CLASSIC_LIMIT = (1 << 32) - (1 << 26)
 _BLOCK = 8 << 20
+# Tried with ImageJ 1.53t: it says "Unsupported format" of these, and opens the rest.
+_NOT_IMAGEJ = {"f2": "float32", "f8": "float32", "i8": "int32", "u8": "uint32"}
 _MOST_INFO = 1 << 20
 
 
@@ -37,6 +39,9 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     description, resolution, tags = _describe(image, source, dtype, order)
     if note is not None:
         tags.append((PROVENANCE, 2, 0, note.text(), True))
+    other = _NOT_IMAGEJ.get(dtype.str[1:])
+    if other:
+        image.warn(f"ImageJ 1.53 opens no TIFF of {dtype.name}; --dtype {other} makes one that it opens")
     origin = source.pages if source and source.shape == shape else None
     page_bytes = 512 + (sum(len(tag[3]) for tag in source.tags) if source and origin else 0)
     big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * page_bytes > _CLASSIC_LIMIT
