@@ -11,6 +11,8 @@ from temclean.cli.completion import ModelName
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.restoration.shipped import DEFAULT
 
+DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
+
 
 def shard_of(context: click.Context, option: click.Parameter, value: str) -> tuple[int, int]:
     """Read ``I/N``."""
@@ -32,10 +34,17 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     help="A name from `temclean models`, or an ONNX file.",
 )
 @click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results, or a file for one input.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
 @click.option("-r", "--recursive", is_flag=True, help="Go through folders, and make the same tree in OUT.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
 @click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    metavar="TYPE",
+    help=f"Type of the result's pixels: {', '.join(DTYPES)} [default: the input's own].",
+)
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
@@ -51,6 +60,7 @@ def command(
     device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
     tile: int | None,
+    dtype: str | None,
     overwrite: bool,
     resume: bool,
     shard: tuple[int, int],
@@ -62,7 +72,8 @@ def command(
     """Denoise files, folders or globs.
 
     Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
-    scale, pixel size and metadata. Files that temclean made are left out unless --include-results.
+    scale, pixel size and metadata. With --dtype, values that do not fit are clipped, with a warning. Files that
+    temclean made are left out unless --include-results.
     """
     from temclean.commands import batch, jobs
     from temclean.commands.lines import say
@@ -80,6 +91,7 @@ def command(
         include_results=include_results,
         shard=shard,
         tell=None if quiet else say,
+        dtype=dtype,
     )
     session = None if dry_run else models.open_session(chosen, device, threads)
     with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from temclean import __version__, io
 from temclean.commands import earlier
+from temclean.commands.conversion import Conversion
 from temclean.commands.jobs import Job
 from temclean.commands.sources import Source
 from temclean.errors import FileError, MissingExtraError, TemcleanError
@@ -240,7 +241,10 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.source.sha256,
     }
-    if caution := cautions.of_steps(pixels.dtype, scaling):
+    if opened.job.dtype:
+        provenance["dtype"] = opened.job.dtype
+    conversion = Conversion(pixels.dtype, opened.job.dtype)
+    if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
     levels: list[float] = []
     written = writer.submit(_write, opened, queue, session, provenance)
@@ -250,11 +254,12 @@ def _denoise(
         if progress:
             progress.begin(opened.job, len(pixels) * len(cut))
         for frame in pipeline.denoise_frames(
-            pixels, session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
+            conversion.before(pixels), session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
         ):
-            queue.put(frame)
-        if caution := cautions.of_noise(levels):
-            opened.image.warn(caution)
+            queue.put(conversion.after(frame))
+        for caution in (cautions.of_noise(levels), conversion.caution()):
+            if caution:
+                opened.image.warn(caution)
         if not pixels.held:
             opened.source.check()
         queue.close()
@@ -284,7 +289,7 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
         "done",
         warnings=tuple(image.warnings),
         shape=tuple(image.pixels.shape),
-        dtype=str(image.pixels.dtype),
+        dtype=job.dtype or str(image.pixels.dtype),
         device=session.device,
         seconds=round(time.perf_counter() - opened.began, 4),
     )

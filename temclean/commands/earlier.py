@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from temclean import io
 from temclean.commands.jobs import Job
 from temclean.errors import TemcleanError
@@ -18,7 +20,7 @@ def is_result_of(job: Job, target: Path, model: Model) -> bool:
         made = io.provenance(target)
         if made is None:
             return _is_begun(job, target)
-        if made.get("model_sha256") != model.sha256:
+        if made.get("model_sha256") != model.sha256 or made.get("dtype") != job.dtype:
             return False
         with job.source.open("rb") as file:
             return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
@@ -50,4 +52,4 @@ def _is_begun(job: Job, target: Path) -> bool:
     if begun is None:
         return False
     with io.read(job.source) as image:
-        return begun == (image.pixels.shape, image.pixels.dtype)
+        return begun == (image.pixels.shape, np.dtype(job.dtype) if job.dtype else image.pixels.dtype)

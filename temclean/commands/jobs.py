@@ -20,6 +20,8 @@ class Job:
     source: Path
     target: Path | None
     problem: str | None = None
+    dtype: str | None = None
+    """Type of the result's pixels; None for the input's own."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ def plan(
     include_results: bool = False,
     shard: tuple[int, int] = (1, 1),
     tell: Callable[[str], object] | None = None,
+    dtype: str | None = None,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -58,6 +61,8 @@ def plan(
         ``(i, n)``: the jobs dealt out to ``n`` machines, the hand of the ``i``-th, counted from 1.
     tell
         Called with a line about what takes a while.
+    dtype
+        Type of the results' pixels, instead of the input's own.
 
     Raises
     ------
@@ -85,23 +90,31 @@ def plan(
         raise ParameterError(
             f"{out} is the name of one file, and there are {len(chosen)} inputs; give a folder with -o"
         )
-    jobs = [_job(item, model, out, alone=len(chosen) == 1) for item in chosen]
+    jobs = [_job(item, model, out, dtype, alone=len(chosen) == 1) for item in chosen]
     return Plan(
         jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),
     )
 
 
-def target(source: Path, model: str, out: Path | None = None, *, alone: bool = False, under: str | Path = "") -> Path:
+def target(
+    source: Path,
+    model: str,
+    out: Path | None = None,
+    *,
+    alone: bool = False,
+    under: str | Path = "",
+    dtype: str | None = None,
+) -> Path:
     """Return where the result of ``source`` goes: ``STEM_MODEL.EXT``, beside it or in the folder ``out``.
 
     ``alone`` says that there is no other input, so that ``out`` may be the file itself; ``under`` is the folder in
-    ``out``.
+    ``out``. A format that cannot hold pixels of ``dtype`` gives way to TIFF.
     """
     if out is not None and alone and _names_a_file(out):
         return out
     folder = source.parent if out is None else out / under
-    return folder / f"{source.stem}_{model}{io.output_suffix(source)}"
+    return folder / f"{source.stem}_{model}{io.output_suffix(source, dtype)}"
 
 
 def _names_a_file(out: Path) -> bool:
@@ -116,10 +129,10 @@ def is_result(path: Path) -> bool:
         return False
 
 
-def _job(item: Found, model: str, out: Path | None, *, alone: bool) -> Job:
+def _job(item: Found, model: str, out: Path | None, dtype: str | None, *, alone: bool) -> Job:
     if item.problem:
         return Job(item.path, None, item.problem)
-    return Job(item.path, target(item.path, model, out, alone=alone, under=item.under))
+    return Job(item.path, target(item.path, model, out, alone=alone, under=item.under, dtype=dtype), dtype=dtype)
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:

@@ -182,8 +182,11 @@ def identify(path: Path) -> Format:
     raise FileError(f"{path}: is no image that temclean reads; name one of {', '.join(sorted(READERS))}")
 
 
-def output_suffix(path: str | os.PathLike[str]) -> str:
-    """Return the suffix for a result of `path`: its own where that format can be written and is what the file is."""
+def output_suffix(path: str | os.PathLike[str], dtype: str | None = None) -> str:
+    """Return the suffix for a result of `path`: its own where that format can be written and is what the file is.
+
+    With `dtype`, it has to hold such pixels too.
+    """
     path = Path(path)
     suffix = path.suffix.lower()
     try:
@@ -192,6 +195,10 @@ def output_suffix(path: str | os.PathLike[str]) -> str:
         found = READERS.get(suffix)
     if found is None or not found.writes:
         return ".tif"
+    if dtype is not None:
+        code = np.dtype(dtype).str[1:]
+        if code not in found.load("writer").DTYPES or (found is MRC and code == "u1"):  # of MRC, only IMOD's has such
+            return ".tif"
     return suffix if WRITERS.get(suffix) is found else found.suffixes[0]
 
 

@@ -23,7 +23,7 @@ def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
         return None
     return (
         f"the image has only {steps} whole numbers between dark and bright, and the result is rounded to these; "
-        "convert the image to 32-bit floats first"
+        "--dtype float32, or an image of 32-bit floats, keeps what lies between"
     )
 
 

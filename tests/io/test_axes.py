@@ -129,7 +129,7 @@ def test_ome_positions_and_steps(tmp_path: Path, sizes: tuple[int, int], step: s
     [
         ("TYX", (3,), (StackAxis(0.8, "s"),), {"finterval": 0.8, "tunit": "sec"}),
         ("TYX", (3,), (StackAxis(40.0, "µs"),), {"finterval": 40.0, "tunit": "\\u00B5s"}),
-        ("TYX", (3,), (StackAxis(2.0, "°", -60.0),), {}),
+        ("TYX", (3,), (StackAxis(2.0, "deg", -60.0),), {}),
         ("ZYX", (3,), (StackAxis(2.5, "nm", 5.0),), {"spacing": 2.5, "zorigin": -2.0}),
         ("ZYX", (3,), (StackAxis(2.5, "Å"),), {"spacing": 2.5, "zunit": "\\u00C5"}),
         ("ZYX", (3,), (StackAxis(0.0, "nm"),), {}),
@@ -159,7 +159,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     for axes, shape, stack in [
         ("YX", (), ()),
         ("TYX", (3,), (StackAxis(0.8, "s", 0.4),)),
-        ("TYX", (3,), (StackAxis(2.0, "°", -60.0),)),
+        ("TYX", (3,), (StackAxis(2.0, "deg", -60.0),)),
         ("TZYX", (2, 3), (StackAxis(5.0, "ms"), StackAxis(2.0, "Å"))),
         ("TZYX", (2, 1), (StackAxis(5.0, "ms", 3.0), None)),
         ("TZCYX", (1, 2, 3), (None, StackAxis(2.0, "nm"), None)),

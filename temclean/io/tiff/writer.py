@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ DTYPES = frozenset(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", 
 # Classic TIFF ends at 4 GiB; leave room for tags and page lists.
 _CLASSIC_LIMIT = (1 << 32) - (1 << 26)
 _BLOCK = 8 << 20
+_DATE = 306
+# Tried with ImageJ 1.53t: it says "Unsupported format" of these, and opens the rest.
+_NOT_IMAGEJ = {"f2": "float32", "f8": "float32", "i8": "int32", "u8": "uint32"}
 _MOST_INFO = 1 << 20
 
 
@@ -37,6 +41,9 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     description, resolution, tags = _describe(image, source, dtype, order)
     if note is not None:
         tags.append((PROVENANCE, 2, 0, note.text(), True))
+    other = _NOT_IMAGEJ.get(dtype.str[1:])
+    if other:
+        image.warn(f"ImageJ 1.53 opens no TIFF of {dtype.name}; --dtype {other} makes one that it opens")
     origin = source.pages if source and source.shape == shape else None
     page_bytes = 512 + (sum(len(tag[3]) for tag in source.tags) if source and origin else 0)
     big = (source.big if source else False) or math.prod(shape) * dtype.itemsize + count * page_bytes > _CLASSIC_LIMIT
@@ -90,13 +97,14 @@ def _describe(
     """Return the description, the resolution and the further tags of the first page."""
     shape = image.pixels.shape
     tags = list(source.tags) if source else []
-    tags += _gatan_tags(image, tags)
+    tags += _gatan_tags(image, tags) + _date_tag(image, tags)
     if source and source.shape == shape:
         if source.kind in {"imagej", "plain"} or (source.kind == "shaped" and image.pixel_size is None):
             return source.description, source.resolution, tags
         if source.kind == "ome" and source.dtype == dtype:
             return source.description, source.resolution, tags
-    info = "\n".join(_lines(image.metadata)) if source is None else source.note
+    instrument = {"instrument": image.metadata["instrument"]} if "instrument" in image.metadata else {}
+    info = "\n".join(_lines(instrument | image.metadata)) if source is None else source.note
     if info and not any(tag[0] in {50838, 50839} for tag in tags):
         tags += tifffile.imagej_metadata_tag({"Info": info[:_MOST_INFO]}, order)
     description = _imagej_description(image)
@@ -172,6 +180,16 @@ def _gatan_tags(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
     if step is not None:
         add(2, step.unit, step.step, step.origin)
     return made
+
+
+def _date_tag(image: Image, tags: list[ExtraTag]) -> list[ExtraTag]:
+    """Return TIFF's date and time of the image, which HyperSpy takes for that of the acquisition."""
+    instrument = image.metadata.get("instrument")
+    if any(tag[0] == _DATE for tag in tags) or not isinstance(instrument, dict):
+        return []
+    taken = f"{instrument.get('acquisition_date')} {instrument.get('acquisition_time')}"
+    found = re.match(r"(\d{4})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)", taken)
+    return [(_DATE, 2, 0, f"{found[1]}:{found[2]}:{found[3]} {found[4]}", True)] if found else []
 
 
 def _lines(value: object, name: str = "", depth: int = 0) -> Iterator[str]:

@@ -1,0 +1,114 @@
+"""``--dtype``: the result has the type that was asked for, rounded once and clipped, and says what was lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from click.testing import CliRunner
+
+import temclean
+from temclean import io
+from temclean.cli import cli
+from temclean.commands.conversion import Conversion
+
+DATA = Path(__file__).parents[1] / "data"
+IDENTITY, NETWORK = DATA / "identity.onnx", DATA / "network.onnx"
+
+
+def denoise(path: Path, *options: str, model: Path = IDENTITY) -> dict[str, object]:
+    arguments = ["denoise", str(path), "-m", str(model), "--device", "cpu", "--json", *options]
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+    result: dict[str, object] = json.loads(done.stdout)
+    return result
+
+
+def ramp(dtype: str, low: float, high: float) -> np.ndarray:
+    return np.linspace(low, high, 48 * 40).reshape(48, 40).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "clipped"),
+    [
+        (ramp("f4", -40.0, 300.0), "uint8", True),
+        (ramp("f4", 0.0, 254.6), "uint8", False),
+        (ramp("u2", 0, 65535), "int16", True),
+        (ramp("u2", 0, 65535), "float32", False),
+        (ramp("i4", -(2**31), 2**31 - 1), "uint16", True),
+        (ramp("f8", -7e9, 7e9), "int32", True),
+        (ramp("f8", -7e9, 7e9), "float16", True),
+        (ramp("f8", 0.0, 1e30), "float32", False),
+        (ramp("u1", 0, 255), "float64", False),
+    ],
+)
+def test_values_are_rounded_and_clipped(tmp_path: Path, source: np.ndarray, wanted: str, clipped: bool) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, source)
+    result = denoise(path, "--dtype", wanted, "-o", str(tmp_path / "b.tif"))
+    assert (result["status"], result["dtype"]) == ("done", wanted)
+    found = tifffile.imread(tmp_path / "b.tif")
+    assert found.dtype == wanted
+    info = np.iinfo(wanted) if np.dtype(wanted).kind in "iu" else np.finfo(wanted)
+    exact = source.astype(np.float64)
+    expected = exact.clip(float(info.min), float(info.max))
+    # The network works in 32-bit floats within the contrast; then comes the rounding to the type.
+    error = 1e-6 * np.ptp(exact) + (0.5 if np.dtype(wanted).kind in "iu" else np.finfo(wanted).eps * abs(expected))
+    assert np.all(abs(found.astype(np.float64) - expected) <= error)
+    warnings = " ".join(result["warnings"])  # type: ignore[call-overload]
+    assert ("were clipped" in warnings) == clipped
+    if clipped:
+        beyond = int(np.sum((np.rint(exact) < info.min) | (np.rint(exact) > info.max)))
+        assert int(warnings.split(" of 1920 values")[0].split()[-1]) == pytest.approx(beyond, abs=2)
+
+
+def test_floats_keep_what_lies_between_whole_numbers(tmp_path: Path) -> None:
+    counts = np.random.default_rng(1).poisson(4, (48, 40)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", counts)
+    rounded = denoise(tmp_path / "a.tif", "-o", str(tmp_path / "b.tif"), model=NETWORK)
+    assert "--dtype float32" in " ".join(rounded["warnings"])  # type: ignore[call-overload]
+    whole = denoise(tmp_path / "a.tif", "-o", str(tmp_path / "c.tif"), "--dtype", "float32", model=NETWORK)
+    assert not any("rounded" in line for line in whole["warnings"])  # type: ignore[attr-defined]
+    found = tifffile.imread(tmp_path / "c.tif")
+    np.testing.assert_allclose(found, temclean.denoise(counts.astype(np.float32), NETWORK), rtol=0, atol=1e-4)
+    assert np.mean(abs(found - np.rint(found)) > 0.01) > 0.9
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), np.rint(found).clip(0))
+
+
+def test_a_format_that_cannot_hold_the_type_gives_way_to_tiff(tmp_path: Path) -> None:
+    for name, array, wanted, suffix in [
+        ("a.png", ramp("u1", 0, 255), "float32", ".tif"),
+        ("b.png", ramp("u1", 0, 255), "uint16", ".png"),
+        ("c.mrc", ramp("u2", 0, 255), "uint8", ".tif"),
+        ("d.mrc", ramp("u2", 0, 255), "float32", ".mrc"),
+        ("e.npy", ramp("u2", 0, 255), "float64", ".npy"),
+    ]:
+        image = io.Image.from_array(array)
+        io.write(tmp_path / name, image, iter(image.pixels))
+        result = denoise(tmp_path / name, "--dtype", wanted)
+        assert result["output"] == str((tmp_path / f"{name[0]}_identity").with_suffix(suffix))
+        with io.read(str(result["output"])) as made:
+            assert made.pixels.dtype == wanted
+
+
+def test_resume_does_not_take_one_type_for_another(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", ramp("u2", 0, 9000))
+    assert denoise(tmp_path / "a.tif", "--dtype", "float32")["status"] == "done"
+    assert denoise(tmp_path / "a.tif", "--dtype", "float32", "--resume")["status"] == "kept"
+    assert denoise(tmp_path / "a.tif", "--resume")["status"] == "failed"
+    assert io.provenance(tmp_path / "a_identity.tif")["dtype"] == "float32"  # type: ignore[index]
+
+
+# Which types ImageJ 1.53t opens was tried with its own Opener.
+@pytest.mark.parametrize(("dtype", "opens"), [("f8", False), ("f2", False), ("u8", False), ("f4", True), ("u4", True)])
+def test_what_imagej_cannot_open_is_said(tmp_path: Path, dtype: str, opens: bool) -> None:
+    image = io.Image.from_array(np.ones((8, 8), dtype))
+    io.write(tmp_path / "a.tif", image, iter(image.pixels))
+    assert any("ImageJ" in line for line in image.warnings) == (not opens)
+
+
+def test_nothing_is_touched_without_a_wish() -> None:
+    conversion = Conversion(np.dtype(np.uint16))
+    frames = np.ones((1, 4, 4), np.uint16)
+    assert conversion.before(frames) is frames
+    assert conversion.after(frames[0]).base is frames
