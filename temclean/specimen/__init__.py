@@ -5,7 +5,7 @@ specimens made of atoms, where each of them truly is. ``catalogue`` lists them a
 ``monolayers``, ``densities`` and ``shapes``; those in three dimensions by ``crystals`` and ``structures`` from
 ``unitcells``, ``blocks``, ``profiles`` and ``projection``; nearly perfect ones, with what breaks them, by
 ``coherent``; those in phase contrast by ``phase``; those of low magnification by ``textures`` from ``particles`` and
-``geometry``; ``contrast`` sets their intensities.
+``geometry``, by ``survey``, ``fringed`` and ``faint``; ``contrast`` sets their intensities.
 """
 
 from temclean.specimen.catalogue import (
@@ -14,8 +14,8 @@ from temclean.specimen.catalogue import (
     check,
     draw,
     draw_file,
-    graphene,
 )
+from temclean.specimen.scenes import graphene
 from temclean.specimen.truth import Specimen, scale
 
 __all__ = ["LARGEST_SIZE", "SPECIMENS", "Specimen", "check", "draw", "draw_file", "graphene", "scale"]

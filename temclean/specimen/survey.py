@@ -1,0 +1,145 @@
+"""Images of low magnification as STEM and SEM show them: nanoparticles, polished grains, powders with bright edges.
+
+Each function takes a generator and a size and returns a float32 image (size, size), nowhere below 0. Lengths are in
+pixels, positions are rows of (y, x). All of it is ours, after real files.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean import filters
+from temclean.specimen.geometry import cells, coverage, log_uniform, points, random_outline, turn, waves, window
+from temclean.specimen.particles import gather
+
+Image = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+
+def sizes(rng: np.random.Generator, count: int, size: int) -> Floats:
+    """Draw radii (count,): log-normal around 2.5 px to a quarter of the image, nearly alike or of all sizes."""
+    middle = log_uniform(rng, 2.5, max(size / 4.0, 3.0))
+    drawn: Floats = middle * np.exp(rng.uniform(0.03, 0.6) * rng.standard_normal(count))
+    return np.clip(drawn, 1.5, size / 2.0)
+
+
+def many(rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+    """Draw where particles are (N, 2) and their radii (N,): few or many, apart or in heaps."""
+    radius = sizes(rng, int(log_uniform(rng, 2.0, 150.0)), size)
+    crowd = np.cumsum(np.pi * radius**2) < log_uniform(rng, 0.05, 0.7) * size**2
+    radius = radius[: max(int(crowd.sum()), 1)]
+    centres = points(rng, len(radius), size, log_uniform(rng, 1.0, 2.5 * float(radius.mean())))
+    if rng.random() < 0.4:
+        centres = gather(rng, centres, radius)
+    return centres, radius
+
+
+def film(rng: np.random.Generator, size: int) -> Image:
+    """Draw a supporting film, about 0: grain of 2 to 12 px, thicker and thinner, at times with a hole."""
+    grain, _ = waves(rng, size, log_uniform(rng, 4.0, 30.0), 2.5, 0.5)
+    slow, _ = waves(rng, size, 2.0 * size, 0.2 * size, 1.0)
+    image = np.float32(log_uniform(rng, 0.002, 0.05)) * grain + np.float32(log_uniform(rng, 0.005, 0.1)) * slow
+    if rng.random() < 0.25:
+        level, slope = waves(rng, size, 2.0 * size, 0.3 * size, 1.5)
+        hole = coverage((level - np.float32(rng.uniform(-0.3, 1.0))) / np.float32(slope), log_uniform(rng, 1.0, 12.0))
+        image -= np.float32(log_uniform(rng, 0.02, 0.3)) * hole
+    return image
+
+
+def nanoparticles(rng: np.random.Generator, size: int) -> Image:
+    """Draw particles as bright as they are thick, of one or two materials, over each other, on a film.
+
+    Round ones are spheres, or flat; others are polygons with slopes. All are as soft as the probe is wide.
+    """
+    centres, radius = many(rng, size)
+    image = np.zeros((size, size), np.float32)
+    flat, angular = rng.random() < 0.25, rng.random() < 0.35
+    lighter = log_uniform(rng, 0.05, 1.0)
+    second = rng.random(len(radius)) < rng.choice([0.0, rng.uniform(0.0, 0.6)])
+    alike = rng.random() < 0.5
+    for centre, r, light in zip(centres, radius, second, strict=True):
+        place, y, x = window(centre, 1.1 * r + 2.0, size)
+        if angular:
+            inside = random_outline(rng, y, x, r) / np.float32(r)
+            height = np.clip(inside / np.float32(rng.uniform(0.05, 0.8)) + 0.02, 0.0, 1.0)
+        else:
+            u, v = turn(y, x, rng.uniform(0.0, np.pi))
+            rho = np.hypot(u, v / np.float32(rng.uniform(0.75, 1.0))) / np.float32(r)
+            height = (rho < 1.0).astype(np.float32) if flat else np.sqrt(np.maximum(1.0 - rho * rho, 0.0))
+        deep = (r / radius.max()) if alike else rng.uniform(0.5, 1.0)
+        image[place] += np.float32(deep * (lighter if light else 1.0)) * height
+    image = filters.gaussian(image, log_uniform(rng, 0.5, 2.5))
+    image += film(rng, size) * max(float(image.max()), 1e-3) + np.float32(rng.uniform(0.0, 0.4))
+    return np.maximum(image, 0.0)
+
+
+def polycrystal(rng: np.random.Generator, size: int) -> Image:
+    """Draw grains whose levels differ little, with twins, pores and inclusions, their borders bent, seen or not."""
+    count = int(log_uniform(rng, 4.0, 120.0))
+    seeds = points(rng, count, size, rng.uniform(0.05, 0.6) * size / np.sqrt(count))
+    owner, _, distance = cells(seeds, size, reach_px=4.0)
+    bent = warp(rng, size)
+    owner, distance = owner[bent], distance[bent]
+    contrast = log_uniform(rng, 0.02, 0.4)
+    levels = (1.0 + contrast * rng.standard_normal(count)).astype(np.float32)
+    image = levels.take(owner)
+    y, x = np.indices((size, size), np.float32)
+    for grain in np.flatnonzero(rng.random(count) < rng.uniform(0.0, 0.5)):
+        along, _ = turn(y - np.float32(seeds[grain, 0]), x - np.float32(seeds[grain, 1]), rng.uniform(0.0, np.pi))
+        here = (owner == grain) & (np.abs(along) < log_uniform(rng, 0.01, 0.1) * size)
+        image[here] += np.float32(contrast * rng.normal())
+    if rng.random() < 0.4:
+        groove = np.exp(-0.5 * (distance / np.float32(rng.uniform(0.6, 2.0))) ** 2)
+        image += np.float32(rng.choice([-1.0, 1.0]) * log_uniform(rng, 0.01, 0.3)) * groove
+    image = filters.gaussian(image, log_uniform(rng, 0.4, 1.2))
+    for centre in points(rng, int(log_uniform(rng, 1.0, 60.0)), size, 4.0):
+        spot(rng, image, centre, log_uniform(rng, 1.0, 6.0), float(rng.choice([-0.8, 0.8])))
+    rough, _ = waves(rng, size, log_uniform(rng, 6.0, 0.3 * size + 6.0), 3.0, 0.8)
+    image *= 1.0 + np.float32(log_uniform(rng, 0.002, 0.03)) * rough
+    lower: Image = np.maximum(image - np.float32(rng.uniform(0.0, 0.5)), np.float32(0.0))
+    return lower
+
+
+def warp(rng: np.random.Generator, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw where each pixel takes its value from, so that straight lines become a little bent."""
+    places = []
+    for axis in range(2):
+        moved, slope = waves(rng, size, 0.8 * size + 8.0, 0.15 * size + 4.0, 1.0)
+        moved *= np.float32(rng.uniform(0.0, 0.25) / max(slope, 1e-6))
+        grid = np.arange(size, dtype=np.float32)
+        moved += grid[:, None] if axis == 0 else grid
+        places.append(np.clip(np.rint(moved), 0, size - 1).astype(np.intp))
+    return places[0], places[1]
+
+
+def spot(rng: np.random.Generator, image: Image, centre: Floats, radius: float, height: float) -> None:
+    """Draw a pore or an inclusion into an image, with a bright rim at times."""
+    place, y, x = window(centre, 2.5 * radius + 2.0, len(image))
+    inside = random_outline(rng, y, x, radius)
+    image[place] += np.float32(height * rng.uniform(0.3, 1.0)) * coverage(inside, 1.5)
+    if rng.random() < 0.4:
+        rim = inside / np.float32(max(0.4 * radius, 1.0))
+        image[place] += np.float32(rng.uniform(0.1, 0.6)) * np.exp(-rim * rim)
+
+
+def powder(rng: np.random.Generator, size: int) -> Image:
+    """Draw bodies as secondary electrons show them, bright where steep, each hiding and shading what is behind."""
+    centres, radius = many(rng, size)
+    rough, _ = waves(rng, size, log_uniform(rng, 8.0, 0.5 * size + 8.0), 3.0, 1.0)
+    image = np.float32(rng.uniform(0.1, 0.6)) + np.float32(log_uniform(rng, 0.005, 0.1)) * rough
+    edge, skin = rng.uniform(0.3, 2.0), rng.uniform(0.05, 0.4)
+    angular = rng.random() < 0.4
+    lit = rng.uniform(0.0, 2.0 * np.pi)
+    for centre, r in zip(centres, radius, strict=True):
+        place, y, x = window(centre, 1.6 * r + 3.0, size)
+        if angular:
+            inside = random_outline(rng, y, x, r)
+        else:
+            u, v = turn(y, x, rng.uniform(0.0, np.pi))
+            inside = np.float32(r) - np.hypot(u, v / np.float32(rng.uniform(0.7, 1.0)))
+        shade = np.exp(np.minimum(inside, 0.0) / np.float32(0.3 * r + 1.0))
+        image[place] *= 1.0 - np.float32(rng.uniform(0.0, 0.4)) * shade
+        slope = np.exp(-np.maximum(inside, 0.0) / np.float32(skin * r + 0.7))
+        side = (np.float32(np.sin(lit)) * y + np.float32(np.cos(lit)) * x) / np.float32(r)
+        body = rng.uniform(0.2, 0.6) * (1.0 + np.float32(edge) * slope + np.float32(0.3) * side)
+        image[place] += coverage(inside, 1.5) * (body.astype(np.float32) - image[place])
+    return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), 0.0)

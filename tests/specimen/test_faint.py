@@ -1,0 +1,101 @@
+"""Weak, large and saturated things, fringes and low magnification: as weak, as close and as flat as they say."""
+
+import numpy as np
+import pytest
+
+from temclean import specimen
+from temclean.specimen import faint, fringed, survey
+
+SIZE = 192
+
+
+def spectrum_peak(image: np.ndarray) -> float:
+    """Return the period in pixels of the strongest wave, by the Fourier transform under a window."""
+    window = np.hanning(len(image))
+    power = np.abs(np.fft.rfft2((image - image.mean()) * np.outer(window, window)))
+    power[:3, :3] = power[-3:, :3] = 0.0
+    row, column = np.unravel_index(int(power.argmax()), power.shape)
+    return 1.0 / float(np.hypot(np.fft.fftfreq(len(image))[row], np.fft.rfftfreq(len(image))[column]))
+
+
+@pytest.mark.parametrize("spacing", [2.5, 4.0, 9.0, 20.0])
+def test_straight_fringes_have_the_spacing_asked_for(spacing: float) -> None:
+    periods = [spectrum_peak(fringed.straight(np.random.default_rng(seed), SIZE, spacing)) for seed in range(12)]
+    assert min(periods) > 2.2
+    assert np.mean(np.abs(np.array(periods) / spacing - 1.0) < 0.1) >= 0.4
+    assert np.median(periods) == pytest.approx(spacing, rel=0.3)
+
+
+def test_shells_of_soot_are_round_and_as_far_apart_as_asked() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(6):
+        image = fringed.soot(rng, SIZE, 6.0)
+        window = np.hanning(SIZE)
+        power = np.abs(np.fft.fft2((image - image.mean()) * np.outer(window, window))) ** 2
+        k = np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.fftfreq(SIZE))
+        ring = [power[(k > f - 0.01) & (k <= f + 0.01)].mean() for f in (1 / 6.0, 0.28, 0.4)]
+        assert ring[0] > 3.0 * ring[1] > 0.0
+        assert ring[0] > 3.0 * ring[2]
+
+
+def test_fringes_are_never_closer_than_two_and_a_half_pixels() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([fringed.spacing_of(rng, pixel) for pixel in (0.05, 0.3, 1.2, 3.0) for _ in range(100)])
+    assert drawn.min() >= 2.5
+    assert (drawn < 3.5).mean() > 0.05
+    assert (drawn > 10.0).mean() > 0.2
+
+
+def test_faint_things_are_faint_beside_what_sets_the_scale() -> None:
+    spreads = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        for name in ("bodies", "steps", "grains"):
+            layer = faint.KINDS[name](rng, SIZE)
+            assert (np.abs(layer - np.median(layer)) > 0.2 * np.ptp(layer)).mean() > 2e-4
+        truth = specimen.draw("faint", SIZE, 1.0, seed).image
+        spreads.append(np.subtract(*np.percentile(truth, (90, 50))) / max(np.ptp(truth), 1e-6))
+    quarter, half = np.quantile(spreads, (0.25, 0.5))
+    assert 0.002 < quarter < 0.15
+    assert half < 0.35
+
+
+def test_what_sets_the_scale_is_not_lost_to_percentiles() -> None:
+    for seed in range(30):
+        mark = faint.landmark(np.random.default_rng(seed), SIZE)
+        assert 0.0 <= mark.min() <= mark.max() <= 1.0 + 1e-6
+        assert (mark > 0.5).mean() > 0.005
+
+
+def test_saturated_images_have_flat_tops_or_floors() -> None:
+    tops = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        image = rng.random((SIZE, SIZE), np.float32)
+        cut = faint.saturated(rng, image)
+        at_top, at_floor = (cut == cut.max()).mean(), (cut == cut.min()).mean()
+        assert max(at_top, at_floor) > 0.02
+        tops += at_top > 0.02
+    assert 10 < tops < 29
+
+
+def test_nanoparticles_are_as_bright_as_they_are_thick(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a sphere is sqrt(1 - 1/4) of its thickness half way to its rim, a spheroid too along each axis
+    monkeypatch.setattr(survey, "many", lambda rng, size: (np.full((1, 2), 96.0), np.array([40.0])))
+    monkeypatch.setattr(survey, "film", lambda rng, size: np.zeros((size, size), np.float32))
+    spheres = 0
+    for seed in range(24):
+        image = survey.nanoparticles(np.random.default_rng(seed), SIZE)
+        level, top = image.min(), image.max()
+        assert np.unravel_index(int(image.argmax()), image.shape)[0] == pytest.approx(96, abs=42)
+        area, volume = (image - level > 0.05 * (top - level)).sum(), (image - level).sum() / (top - level)
+        spheres += volume / area == pytest.approx(2 / 3, abs=0.03)
+    assert 8 <= spheres <= 20
+
+
+@pytest.mark.parametrize("name", ["faint", "nanoparticles", "polycrystal", "powder", "soot", "any-fringes"])
+def test_low_magnification_has_no_atoms_and_some_contrast(name: str) -> None:
+    for seed in range(10):
+        truth = specimen.draw(name, 96, 1.0, seed)
+        assert not len(truth.positions)
+        assert np.ptp(truth.image) > 0.01
