@@ -1,7 +1,7 @@
 """Open ten thousand damaged files, and say whether any crashed, hung, took too much memory or was not put in one line.
 
-``python tests/fuzz.py [--count N] [--seed S]``, or ``make fuzz``. What mutation I of a file is follows from the seed, the
-file's name and I alone: ``--only NAME --first I --count 1 --folder KEPT`` makes it again, and keeps the file.
+``python tests/fuzz.py [--count N] [--seed S]``, or ``make fuzz``. What mutation I of a file is follows from the seed,
+the file's name and I alone: ``--only NAME --first I --count 1 --folder KEPT`` makes it again, and keeps the file.
 """
 
 import argparse
