@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: help build test test-debug check bench
+.PHONY: help build test test-debug check bench fuzz
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,3 +23,6 @@ check:  ## lint, check the format and the types
 
 bench:  ## measure against the peers (needs the extra `bench`)
 	for script in tests/bench/bench_*.py; do $(PYTHON) $$script || exit 1; done
+
+fuzz:  ## open 10,000 damaged files of all formats, each bounded in time and memory
+	$(PYTHON) tests/fuzz.py

@@ -23,7 +23,7 @@ SIDE = 32
 MEMORY = 256 << 20
 """Bytes that intermediate results may take; networks for restoring images take a few MB at this size."""
 
-SECONDS = 4.0
+SECONDS = 3.0
 BYTES_A_SECOND = 8 << 20
 """The time limit is `SECONDS`, and a second more for so many bytes of the file."""
 

@@ -1,19 +1,17 @@
 """Damaged files: whatever is wrong with one, it opens, or one line says what to do; no hang, no heap of memory."""
 
 import random
+import sys
 import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import fuzz
 import pytest
-import tifffile
-from microscope_files import write_dm, write_emi, write_hspy, write_ncem, write_ser, write_velox
-from PIL import Image as Pillow
+from damaged_files import MADE, NEEDS_H5PY, counts, damage, open_fully
+from microscope_files import write_emi, write_ser
 
 from temclean import io
-from temclean.errors import FileError, ImageError
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 REAL = [
@@ -21,97 +19,6 @@ REAL = [
     "imagej_stack.tif", "zeiss_sem_u8.tif", "si110_adf.png", "haadf_velox.emd", "survey_multi_signal.dm3",
 ]  # fmt: skip
 COPIES = 40
-
-
-def counts(dtype: str = "u2", shape: tuple[int, ...] = (3, 24, 17)) -> np.ndarray:
-    return np.random.default_rng(7).integers(0, 99, shape).astype(dtype)
-
-
-def deflated(path: Path) -> None:
-    tifffile.imwrite(path, counts(), compression="zlib", rowsperstrip=5, photometric="minisblack")
-
-
-def tiled(path: Path) -> None:
-    tifffile.imwrite(path, counts("f4"), compression="zlib", tile=(16, 16), byteorder=">", photometric="minisblack")
-
-
-def ome(path: Path) -> None:
-    tifffile.imwrite(path, counts(), ome=True, metadata={"axes": "TYX", "PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0})
-
-
-def big(path: Path) -> None:
-    tifffile.imwrite(path, counts(), bigtiff=True, photometric="minisblack")
-
-
-def lzw(path: Path) -> None:
-    Pillow.fromarray(counts("u1", (60, 70))).save(path, compression="tiff_lzw")
-
-
-def packbits(path: Path) -> None:
-    Pillow.fromarray(counts("u1", (60, 70))).save(path, compression="packbits")
-
-
-def png(path: Path) -> None:
-    Pillow.fromarray(counts("u2", (60, 70))).save(path)
-
-
-def result(path: Path) -> None:
-    image = io.Image.from_array(counts("i2"), pixel_size=0.1, unit="nm", metadata={"a": {"b": 1}})
-    io.write(path, image, iter(image.pixels), {"temclean": "0.1.0", "model": "sp"})
-
-
-MADE: dict[str, Callable[[Path], object]] = {
-    "deflated.tif": deflated,
-    "tiled.tif": tiled,
-    "ome.ome.tif": ome,
-    "big.btf": big,
-    "lzw.tif": lzw,
-    "packbits.tif": packbits,
-    "grey.png": png,
-    "result.tif": result,
-    "result.mrc": result,
-    "result.npy": result,
-    "made.dm3": lambda path: write_dm(path, counts("u2", (24, 17))),
-    "made.dm4": lambda path: write_dm(path, counts("f4")),
-    "made_1.ser": lambda path: write_ser(path, counts("u2", (3, 24, 24)), wide=True),
-    "velox.emd": lambda path: write_velox(path, {"HAADF": counts("u2", (24, 17, 3))}),
-    "ncem.emd": lambda path: write_ncem(path, counts()),
-    "made.hspy": lambda path: write_hspy(path, counts()),
-}
-NEEDS_H5PY = {".emd", ".hspy"}
-
-
-def damage(data: bytes, chance: random.Random) -> bytes:
-    """Cut a file short, or change a few bits where it matters: in its head, its tail, or anywhere."""
-    size = len(data)
-    if chance.random() < 0.3:
-        return data[
-            : chance.choice([chance.randrange(size), chance.randrange(min(size, 600)), size - chance.randrange(1, 300)])
-        ]
-    copy = bytearray(data)
-    first, last = chance.choice([(0, min(size, 256)), (0, min(size, 4096)), (max(0, size - 2048), size), (0, size)])
-    for _ in range(chance.choice([1, 1, 2, 8])):
-        place = chance.randrange(first, last)
-        copy[place] = copy[place] ^ 1 << chance.randrange(8) if chance.random() < 0.5 else chance.choice([0, 127, 255])
-    return bytes(copy)
-
-
-def open_fully(path: Path) -> str:
-    """Read a file's first frames; return "opened", or the one line that it gives."""
-    try:
-        with io.read(path) as image:
-            for index in range(min(3, len(image.pixels))):
-                assert image.pixels[index].shape == image.pixels.shape[-2:]
-            if any("lost" in warning for warning in image.warnings):
-                return "opened, with a warning"
-    except (FileError, ImageError) as error:
-        line = str(error)
-        assert path.stem in line
-        assert "\n" not in line
-        assert len(line) < 500
-        assert ";" in line, "the remedy is missing"
-        return line
-    return "opened"
 
 
 def original(name: str, folder: Path) -> bytes:
@@ -174,3 +81,24 @@ def test_emi_that_is_noise(tmp_path: Path) -> None:
         emi.write_bytes(text[:cut] or b"J")
         open_fully(emi)
         open_fully(tmp_path / "a_1.ser")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="make fuzz runs on POSIX")
+def test_make_fuzz_counts_crashes_and_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a worker that crashes at 1, hangs at 3 and refuses the rest."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import os, sys, time\n"
+        "first, count = (int(sys.argv[sys.argv.index(name) + 1]) for name in ('--first', '--count'))\n"
+        "for number in range(first, first + count):\n"
+        "    print(number, 'begun', flush=True)\n"
+        "    os.abort() if number == 1 else time.sleep(60) if number == 3 else None\n"
+        "    print(number, 'refused', flush=True)\n"
+    )
+    monkeypatch.setattr(fuzz, "__file__", str(worker))
+    monkeypatch.setattr(fuzz, "PATIENCE", 1)
+    outcomes = list(fuzz.mutations("a.tif", 0, 0, 5, tmp_path))
+    assert [number for number, _ in outcomes] == [0, 1, 2, 3, 4]
+    assert [said for number, said in outcomes if number in {0, 2, 4}] == ["refused"] * 3
+    assert outcomes[1][1] == "crashed or hung: ended by signal 6"
+    assert outcomes[3][1] == "crashed or hung: ended by signal 9"
