@@ -2,8 +2,8 @@
 
 ``shipped`` names the models that there are, ``models`` opens sessions on what ``modelfile`` reads of their files;
 ``pipeline`` measures an image's scale (``scaling``), cuts it into tiles (``tile_plan``), and runs the network on them
-(``tiling`` gathers and blends); ``cautions`` words what to warn of; ``frame_queue`` hands the frames of a stack from
-one thread to another. Modules are imported when they are asked for.
+(``tiling`` gathers and blends; ``extremes`` puts back what a detector has cut off); ``cautions`` words what to warn of;
+``frame_queue`` hands the frames of a stack from one thread to another. Modules are imported when they are asked for.
 """
 
 from importlib import import_module

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ModelError, ParameterError, TemcleanWarning
-from temclean.restoration import cautions, models, tiling
+from temclean.restoration import cautions, extremes, models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
@@ -272,16 +272,19 @@ def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     """Run the network on a tile (rows, columns) within its reach; what stands out of that is put back as it is.
 
     But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
-    3x3 pixels, so that bright particles stay.
+    3x3 pixels, so that bright particles stay; and areas at black or white, which are too large for wild pixels, stay.
     """
     within = tile.clip(-REACH, 1.0 + REACH)
+    outside = np.nonzero(within != tile)
+    beyond = tile - within if outside[0].size else None
+    wild = session.model.family in WILD
     restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
     if not np.isfinite(restored).all():  # whole numbers would become 0 or the greatest there is, without a word
         raise ModelError(f"{session.model.path}: gave values that are not finite; take another model")
-    outside = np.nonzero(within != tile)
-    if outside[0].size:
-        beyond = tile - within
-        if session.model.family in WILD:
+    if wild:
+        extremes.keep_areas(within, restored)
+    if beyond is not None:
+        if wild:
             windows = np.lib.stride_tricks.sliding_window_view(np.pad(beyond, 1, mode="edge"), (3, 3))
             restored[outside] += np.median(windows[outside], axis=(1, 2))
         else:
