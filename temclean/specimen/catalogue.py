@@ -172,11 +172,17 @@ columns stand apart, nearly none is where a perfect lattice has it, and none sho
 
 
 def high_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
-    """Draw what is seen at atomic resolution, one of :data:`HIGH`, at a random contrast."""
+    """Draw what is seen at atomic resolution, one of :data:`HIGH`, at a random contrast.
+
+    Of phase contrast, which is low, 0.6 to 1 of the darkest level is taken away, as displays do; else it is as drawn.
+    """
     name = str(rng.choice(list(HIGH), p=list(HIGH.values())))
     drawn = SPECIMENS[name](rng, size, pixel_size)
     if name in {"crystal", "amorphous", "points", "fringes"}:
         return drawn
+    if name == "phase":
+        floor = np.float32(rng.uniform(0.6, 1.0)) * drawn.image.min()
+        return replace(drawn, image=(drawn.image - floor) / max(float(drawn.image.max() - floor), 1e-6))
     image, polarity = contrast.finish(drawn.image, rng)
     return replace(drawn, image=image, polarity=polarity * drawn.polarity)
 

@@ -181,3 +181,17 @@ def test_some_columns_are_marked() -> None:
     assert {0, 1, 2} == set(np.unique(marks).tolist())
     assert 0.001 < (marks > 0).mean() < 0.05
     assert sum(len(truth.vacancies) for truth in truths) > 10
+
+
+def test_the_floor_of_a_crystal_is_even_and_has_no_grid() -> None:
+    for side in (4.0, 9.0, 23.0):
+        crystal = plain(((0.0, side), (side, 0.0)))
+        filled = columns.fill(crystal, SIZE, 6.0 * side, np.full(2, 80.0))
+        even = imperfections.floor(filled.positions, SIZE, crystal.area)
+        np.testing.assert_allclose(even, 1.0, atol=0.01)
+        half = imperfections.floor(filled.positions[filled.positions[:, 0] < 80.0], SIZE, crystal.area)
+        apart = half[:, :1] - np.array([1.0 / (1.0 + np.exp((y - 80.0) / side)) for y in range(SIZE)])[:, None]
+        assert np.abs(apart).max() < 0.45
+        alternating = half[1:-1] - 0.5 * (half[:-2] + half[2:])
+        grid = np.abs((alternating * (-1.0) ** np.arange(SIZE - 2)[:, None]).mean(axis=0))
+        assert grid.max() < 1e-4

@@ -111,14 +111,17 @@ def grounded(rng: np.random.Generator, image: Image, columns: Columns, thick: Im
 def floor(positions: Floats, size: int, area: float) -> Image:
     """Return how densely columns stand around each pixel, (size, size): 1 inside a crystal.
 
-    Each counts as a Gaussian of 0.8 of the root of its area; their sum is smooth, and drawn on a coarser grid.
+    Each counts as a Gaussian of 0.8 of the root of its area. Their sum is smooth: it is drawn with narrower Gaussians
+    on a coarser grid, and the grid is summed with Gaussians of one step, which leave no trace of it.
     """
     spread = max(0.8 * float(np.sqrt(area)), 1.5)
-    step = max(int(spread / 1.5), 1)
-    coarse = (size - 1) // step + 2
-    count, width = len(positions), spread / step
-    body = atoms.gaussians(atoms.Atoms(positions / step, np.ones(count), np.full(count, width)), coarse)
-    place = np.arange(size) / step
-    weights = np.maximum(1.0 - np.abs(place[:, None] - np.arange(coarse)), 0.0).astype(np.float32)
-    dense = weights @ body @ weights.T * np.float32(area / (2.0 * np.pi * spread**2))
+    step = spread / 1.5
+    edge = 6
+    coarse = int(np.ceil(size / step)) + 2 * edge
+    count, width = len(positions), float(np.sqrt(1.5**2 - 1.0))
+    body = atoms.gaussians(atoms.Atoms(positions / step + edge, np.ones(count), np.full(count, width)), coarse)
+    apart = (np.arange(size) / step + edge)[:, None] - np.arange(coarse)
+    weights = np.exp(-0.5 * apart**2).astype(np.float32)
+    dense = weights @ body @ weights.T
+    dense *= np.float32(area / step**2 / (2.0 * np.pi) ** 2 / width**2)
     return dense.astype(np.float32)
