@@ -20,8 +20,8 @@ class Specimen:
     polarity : 1 where atoms are brighter than their surroundings, -1 where they are darker.
     marks : uint8 array (N,), what each atom is: 0 like its neighbours, 1 a dopant (brighter or fainter than its like),
         2 an interstitial. Empty for specimens that do not tell.
-    vacancies : float64 array (M, 2), where an atom of the lattice is missing, rows of (y, x) in pixels; in coherent
-        lattices only.
+    vacancies : float64 array (M, 2), where an atom of the lattice is missing, rows of (y, x) in pixels; of coherent
+        lattices and of those in phase contrast.
     """
 
     image: NDArray[np.float32]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from temclean import specimen
+from temclean.specimen import atoms
 from temclean.specimen.coherent import columns, imperfections, kinds, motifs, strain
 
 SIZE = 160
@@ -195,3 +196,16 @@ def test_the_floor_of_a_crystal_is_even_and_has_no_grid() -> None:
         alternating = half[1:-1] - 0.5 * (half[:-2] + half[2:])
         grid = np.abs((alternating * (-1.0) ** np.arange(SIZE - 2)[:, None]).mean(axis=0))
         assert grid.max() < 1e-4
+
+
+def test_tilt_draws_columns_out_about_where_they_stand() -> None:
+    one = columns.Columns(np.full((1, 2), 80.0), np.ones(1), np.full(1, 4.0), np.zeros(1, np.uint8), np.zeros((0, 2)))
+    y, x = np.indices((SIZE, SIZE)) - 80.0
+    for seed in range(8):
+        drawn = imperfections.tilted(np.random.default_rng(seed), one)
+        image = atoms.gaussians(atoms.Atoms(drawn.positions, drawn.peak, drawn.width), SIZE)
+        image /= image.sum()
+        assert np.hypot((y * image).sum(), (x * image).sum()) < 1e-3
+        spread = np.linalg.eigvalsh([[(a * b * image).sum() for a in (y, x)] for b in (y, x)])
+        assert spread[0] == pytest.approx(16.0, rel=0.01)
+        assert 16.0 * (1 + 0.2**2) - 0.1 < spread[1] < 16.0 * (1 + 0.8**2) + 0.1

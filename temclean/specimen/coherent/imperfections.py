@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.specimen import atoms
-from temclean.specimen.coherent.columns import DOPANT, INTERSTITIAL, Columns
+from temclean.specimen.coherent.columns import DOPANT, INTERSTITIAL, Columns, joined
 from temclean.specimen.coherent.strain import straight
 from temclean.specimen.geometry import coverage, log_uniform, waves
 
@@ -77,8 +77,17 @@ def thickness(rng: np.random.Generator, size: int, softness: float) -> Image:
     return thick.astype(np.float32)
 
 
+def tilted(rng: np.random.Generator, columns: Columns) -> Columns:
+    """Draw each column twice, 0.4 to 1.6 widths apart, as a crystal or a beam that is tilted draws them out."""
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+    half = rng.uniform(0.2, 0.8) * columns.width[:, None] * np.array([np.sin(angle), np.cos(angle)])
+    ends = (replace(columns, positions=columns.positions + sign * half, peak=0.5 * columns.peak) for sign in (-1, 1))
+    return joined(*ends)
+
+
 def drawn(rng: np.random.Generator, columns: Columns, size: int) -> Image:
-    """Draw columns: Gaussian, or sharper with tails, or with the tails of a probe."""
+    """Draw columns: Gaussian, or sharper with tails, or with the tails of a probe; a fifth tilted."""
+    columns = tilted(rng, columns) if rng.random() < 0.2 else columns
     tails = log_uniform(rng, 0.05, 0.5) if rng.random() < 0.5 else 0.0
     narrow, wide = (rng.uniform(0.7, 1.0), rng.uniform(1.4, 3.0)) if tails else (1.0, 1.0)
     image = atoms.gaussians(
