@@ -188,6 +188,7 @@ class TestDenoise:
             "device": "cpu",
             "seconds": 0,
             "missing_extra": False,
+            "image": None,
         }
         assert second["status"] == "failed"
         assert second["error"] == "no such file"
@@ -273,7 +274,7 @@ class TestDenoise:
         path = image_file(tmp_path / "a.tif")
         with io.read(path) as image:
             object.__setattr__(image, "warnings", ("is in colour",))
-            monkeypatch.setattr(io, "read", lambda _: image)
+            monkeypatch.setattr(io, "read", lambda *_: image)
             done = run("denoise", path, "-m", "sp")
         assert done.err.splitlines().count(f"{path}: warning: is in colour") == 1
 

@@ -45,6 +45,7 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     metavar="TYPE",
     help=f"Type of the result's pixels: {', '.join(DTYPES)} [default: the input's own].",
 )
+@click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
@@ -61,6 +62,7 @@ def command(
     threads: int | None,
     tile: int | None,
     dtype: str | None,
+    image: str | None,
     overwrite: bool,
     resume: bool,
     shard: tuple[int, int],
@@ -90,6 +92,7 @@ def command(
         recursive=recursive,
         include_results=include_results,
         shard=shard,
+        image=image,
         tell=None if quiet else say,
         dtype=dtype,
     )

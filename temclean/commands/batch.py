@@ -42,6 +42,7 @@ class Result:
     status : ``done``; ``kept``, where an earlier run had done it; ``failed``; ``planned``, in a dry run.
     error : why it failed, in one line.
     missing_extra : whether it failed for want of an optional package, which ``error`` names.
+    image : which of several images of its file it is.
     warnings : what its reader, the network's result and its writer gave cause to say, a line each.
     seconds : from opening the input to the finished result, waiting included.
     """
@@ -56,6 +57,7 @@ class Result:
     device: str | None = None
     seconds: float | None = None
     missing_extra: bool = False
+    image: str | None = None
 
 
 class Progress(Protocol):
@@ -93,19 +95,19 @@ def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = F
     """
     source = str(job.source)
     if job.target is None or job.problem:
-        return Result(source, None, "failed", job.problem)
+        return Result(source, None, "failed", job.problem, image=job.image)
     if os.path.lexists(job.target):
         ours = resume and earlier.is_result_of(job, job.target, model)
         if ours and earlier.is_whole(job.target):
-            return Result(source, str(job.target), "kept")
+            return Result(source, str(job.target), "kept", image=job.image)
         if not overwrite and not ours:
             remedy = (
                 "is not what this model makes of this input; --overwrite replaces it"
                 if resume
                 else "exists; --overwrite replaces it, --resume keeps it"
             )
-            return Result(source, None, "failed", f"{job.target} {remedy}")
-    return Result(source, str(job.target), "planned")
+            return Result(source, None, "failed", f"{job.target} {remedy}", image=job.image)
+    return Result(source, str(job.target), "planned", image=job.image)
 
 
 def rehearse(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
@@ -114,7 +116,7 @@ def rehearse(job: Job, model: Model, *, overwrite: bool = False, resume: bool = 
     if foreseen.status != "planned":
         return foreseen
     try:
-        with io.read(job.source) as image:
+        with io.read(job.source, job.image) as image:
             shape, dtype = tuple(image.pixels.shape), str(image.pixels.dtype)
             return replace(foreseen, warnings=image.warnings, shape=shape, dtype=dtype)
     except Exception as error:
@@ -205,7 +207,7 @@ def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Re
         if not os.access(folder, os.W_OK):
             raise FileError(f"the folder {folder} is read-only; give another one with -o")
         source = closing.enter_context(Source(job.source))
-        image = closing.enter_context(io.read(job.source))
+        image = closing.enter_context(io.read(job.source, job.image))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
         scaling = pipeline.scaling(pixels, model)
         source.check()
@@ -230,7 +232,7 @@ def _denoise(
     except Exception as error:
         opened.closing.close()
         return _finished(_failed(opened.job, error, opened.image.warnings))
-    provenance = {
+    provenance: dict[str, object] = {
         "temclean": __version__,
         "model": session.model.name,
         "model_sha256": session.model.sha256,
@@ -243,6 +245,8 @@ def _denoise(
     }
     if opened.job.dtype:
         provenance["dtype"] = opened.job.dtype
+    if opened.job.image is not None:
+        provenance["image"] = opened.job.image
     conversion = Conversion(pixels.dtype, opened.job.dtype)
     if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
@@ -279,7 +283,7 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
             io.write(job.target, image, queue, provenance, replace=opened.replace)
     except Exception as error:
         if opened.resume and foresee(job, session.model, resume=True).status == "kept":  # another run was faster
-            return Result(str(job.source), str(job.target), "kept")
+            return Result(str(job.source), str(job.target), "kept", image=job.image)
         return _failed(job, error, image.warnings)
     finally:
         queue.abandon()
@@ -292,6 +296,7 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
         dtype=job.dtype or str(image.pixels.dtype),
         device=session.device,
         seconds=round(time.perf_counter() - opened.began, 4),
+        image=job.image,
     )
 
 
@@ -304,7 +309,8 @@ def _finished(result: Result) -> Future[Result]:
 def _failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
     missing = isinstance(error, MissingExtraError)
     text = describe(error, job.source)
-    return Result(str(job.source), None, "failed", text, tuple(warnings), missing_extra=missing)
+    source = str(job.source)
+    return Result(source, None, "failed", text, tuple(warnings), missing_extra=missing, image=job.image)
 
 
 def describe(error: Exception, path: Path) -> str:

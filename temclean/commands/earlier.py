@@ -20,7 +20,8 @@ def is_result_of(job: Job, target: Path, model: Model) -> bool:
         made = io.provenance(target)
         if made is None:
             return _is_begun(job, target)
-        if made.get("model_sha256") != model.sha256 or made.get("dtype") != job.dtype:
+        same = made.get("dtype") == job.dtype and made.get("image") == job.image
+        if made.get("model_sha256") != model.sha256 or not same:
             return False
         with job.source.open("rb") as file:
             return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
@@ -51,5 +52,5 @@ def _is_begun(job: Job, target: Path) -> bool:
     begun = npy.cut_short(target)
     if begun is None:
         return False
-    with io.read(job.source) as image:
+    with io.read(job.source, job.image) as image:
         return begun == (image.pixels.shape, np.dtype(job.dtype) if job.dtype else image.pixels.dtype)

@@ -22,6 +22,8 @@ class Job:
     problem: str | None = None
     dtype: str | None = None
     """Type of the result's pixels; None for the input's own."""
+    image: str | None = None
+    """Which of several images of the file; None the only one, or the first."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def plan(
     recursive: bool = False,
     include_results: bool = False,
     shard: tuple[int, int] = (1, 1),
+    image: str | None = None,
     tell: Callable[[str], object] | None = None,
     dtype: str | None = None,
 ) -> Plan:
@@ -59,6 +62,8 @@ def plan(
         Take temclean's own results for inputs too. Otherwise they are left out, so that a glob can be used twice.
     shard
         ``(i, n)``: the jobs dealt out to ``n`` machines, the hand of the ``i``-th, counted from 1.
+    image
+        Of files with several images, the one of this name or number, or all of them if it is ``"all"``.
     tell
         Called with a line about what takes a while.
     dtype
@@ -86,11 +91,11 @@ def plan(
         tell(f"looking at {len(found)} files")
     left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
     chosen = [item for item in found if item.path not in left_out]
-    if out is not None and _names_a_file(out) and len(chosen) > 1:
-        raise ParameterError(
-            f"{out} is the name of one file, and there are {len(chosen)} inputs; give a folder with -o"
-        )
-    jobs = [_job(item, model, out, dtype, alone=len(chosen) == 1) for item in chosen]
+    images = [(item, which) for item in chosen for which in _images(item, image)]
+    if out is not None and _names_a_file(out) and len(images) > 1:
+        what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
+        raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
+    jobs = [_job(item, which, model, out, dtype, alone=len(images) == 1) for item, which in images]
     return Plan(
         jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),
@@ -105,16 +110,19 @@ def target(
     alone: bool = False,
     under: str | Path = "",
     dtype: str | None = None,
+    image: str = "",
 ) -> Path:
     """Return where the result of ``source`` goes: ``STEM_MODEL.EXT``, beside it or in the folder ``out``.
 
-    ``alone`` says that there is no other input, so that ``out`` may be the file itself; ``under`` is the folder in
-    ``out``. A format that cannot hold pixels of ``dtype`` gives way to TIFF.
+    ``alone`` says that there is no other result, so that ``out`` may be the file itself; ``under`` is the folder in
+    ``out``. A format that cannot hold pixels of ``dtype`` gives way to TIFF. Of a file with several images, ``image``
+    comes before the model: ``STEM_IMAGE_MODEL.EXT``.
     """
     if out is not None and alone and _names_a_file(out):
         return out
     folder = source.parent if out is None else out / under
-    return folder / f"{source.stem}_{model}{io.output_suffix(source, dtype)}"
+    parts = [source.stem, image, model] if image else [source.stem, model]
+    return folder / f"{'_'.join(parts)}{io.output_suffix(source, dtype)}"
 
 
 def _names_a_file(out: Path) -> bool:
@@ -129,28 +137,53 @@ def is_result(path: Path) -> bool:
         return False
 
 
-def _job(item: Found, model: str, out: Path | None, dtype: str | None, *, alone: bool) -> Job:
+@dataclass(frozen=True)
+class _Which:
+    """An image of a file, and what stands for it in the name of its result."""
+
+    image: str | None = None
+    in_names: str = ""
+
+
+def _images(item: Found, image: str | None) -> list[_Which]:
+    """Return which images of a file are meant; the only one of a file has no name."""
+    if image is None or item.problem:
+        return [_Which()]
+    try:
+        names = io.list_images(item.path)
+        places = range(len(names)) if image == "all" else [io.select(item.path, names, image)]
+    except (TemcleanError, OSError):  # its reader will say the same when its turn comes
+        return [_Which(image, io.file_names([image])[0])]
+    if len(names) == 1:
+        return [_Which()]
+    in_names = io.file_names(names)
+    return [_Which(names[place], in_names[place]) for place in places]
+
+
+def _job(item: Found, which: _Which, model: str, out: Path | None, dtype: str | None, *, alone: bool) -> Job:
     if item.problem:
         return Job(item.path, None, item.problem)
-    return Job(item.path, target(item.path, model, out, alone=alone, under=item.under, dtype=dtype), dtype=dtype)
+    place = target(item.path, model, out, alone=alone, under=item.under, dtype=dtype, image=which.in_names)
+    return Job(item.path, place, dtype=dtype, image=which.image)
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
     """Keep one input from being written over, and two results from landing on one name: the first input has it."""
     key_of = _Keys()
     sources = {key_of(job.source): job.source for job in jobs if job.target}
-    taken: dict[str, Path] = {}
+    taken: dict[str, Job] = {}
     for job in jobs:
         if job.target is None:
             yield job
             continue
         key = key_of(job.target)
-        first = taken.setdefault(key, job.source)
+        first = taken.setdefault(key, job)
         if key in sources:
             problem = f"its result would be written over the input {sources[key]}; give another -o"
             yield replace(job, problem=problem)
-        elif first != job.source:
-            yield replace(job, problem=f"its result would be {job.target}, as that of {first} is; give it another -o")
+        elif first is not job:
+            problem = f"its result would be {job.target}, as that of {first.source} is; give it another -o"
+            yield replace(job, problem=problem)
         else:
             yield job
 

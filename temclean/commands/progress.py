@@ -68,19 +68,20 @@ class Reporter:
         done, failed, missing = 0, [], 0
         for result in results:
             self._end_tiles()
+            name = result.input if result.image is None else f'{result.input} "{result.image}"'
             for warning in () if self._quiet else result.warnings:
-                self._say(f"{result.input}: warning: {warning}")
+                self._say(f"{name}: warning: {warning}")
             if result.status == "failed":
-                failed.append(result.input)
+                failed.append(name)
                 missing += result.missing_extra
-                self._say(f"{result.input}: {result.error}")
+                self._say(f"{name}: {result.error}")
             else:
                 done += 1
             if self._as_json:
                 self._print(json.dumps(asdict(result)))
             elif result.status != "failed":
                 kept = {"kept": " (kept)", "planned": " (dry run)"}.get(result.status, "")
-                self._print(escaped(f"{result.input} -> {result.output}{kept}"))
+                self._print(escaped(f"{name} -> {result.output}{kept}"))
             if self._files is not None:
                 self._files.update()
         self._end()

@@ -1,5 +1,6 @@
 """Which image is meant where a file holds several: by name, by number, or the first."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from temclean.errors import ImageError
 from temclean.io.messages import printable
 
 _MOST_LISTED = 12
+_LONGEST = 64
 
 
 def unique(names: Iterable[str]) -> list[str]:
@@ -50,6 +52,25 @@ def select(path: Path, names: Sequence[str], image: str | int | None) -> int:
         return number - 1
     held = "one image" if len(names) == 1 else f"{len(names)} images"
     raise ImageError(f'{path}: has no image "{printable(image)}"; it holds {held}: {listed(map(quoted, names))}')
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """Return what stands for each name in the name of a file: its letters, digits, dots and dashes, no two alike.
+
+    Examples
+    --------
+    >>> file_names(["Filtered iDPC", "A/C", "a:c", "../.."])
+    ['Filtered_iDPC', 'A_C', 'a_c-3', '4']
+    """
+    found: list[str] = []
+    taken: set[str] = set()
+    for count, name in enumerate(names, 1):
+        safe = re.sub(r"[^\w.+-]+", "_", name)[:_LONGEST].strip("._-") or str(count)
+        while safe.casefold() in taken:
+            safe += f"-{count}"
+        taken.add(safe.casefold())
+        found.append(safe)
+    return found
 
 
 def quoted(name: str) -> str:

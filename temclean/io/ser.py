@@ -64,9 +64,8 @@ def _series(emi: Path) -> tuple[list[Path], list[Path]]:
         raise FileError(f"{emi}: its pixels are in {emi.stem}_1.ser, which is missing; copy it too")
     images = [one for one in series if _holds_images(one)]
     if not images:
-        raise ImageError(
-            f"{emi}: {listed(one.name for one in series)} hold spectra, not images; name an .emi with images"
-        )
+        names = listed(one.name for one in series)
+        raise ImageError(f"{emi}: holds spectra, not images, in {names}; name an .emi with images")
     return images, [one for one in series if one not in images]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from microscope_files import write_velox
 from numpy.typing import NDArray
 
 from temclean import io
@@ -385,7 +386,7 @@ class TestRun:
         path = image_file(tmp_path / "a.tif")
         with io.read(path) as image:
             object.__setattr__(image, "warnings", ("the unit is odd",))
-            monkeypatch.setattr(io, "read", lambda _: image)
+            monkeypatch.setattr(io, "read", lambda *_: image)
             assert run([path])[0].warnings == ("the unit is odd",)
 
     @pytest.mark.parametrize(
@@ -419,6 +420,22 @@ class TestRun:
         plan = jobs.plan([str(path), str(tmp_path / "none.tif")], "sp", tmp_path / "out")
         assert [batch.foresee(job, MODEL).status for job in plan.jobs] == ["planned", "failed"]  # type: ignore[arg-type]
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("fake")
+def test_each_image_of_a_file_is_done_and_kept_by_its_name(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    path = write_velox(tmp_path / "a.emd", {name: np.full((9, 9, 1), at, "u2") for at, name in enumerate("AB")})
+    for status in ("done", "kept"):
+        results = list(batch.run(jobs.plan([str(path)], "sp", image="all").jobs, SESSION, resume=True))
+        assert [(one.status, one.image) for one in results] == [(status, "A"), (status, "B")]
+    for at, name in enumerate("AB"):
+        with io.read(tmp_path / f"a_{name}_sp.tif") as image:
+            assert image.pixels[0].max() == at + 1
+        assert (io.provenance(tmp_path / f"a_{name}_sp.tif") or {})["image"] == name
+    (tmp_path / "a_A_sp.tif").replace(tmp_path / "a_B_sp.tif")
+    again = list(batch.run(jobs.plan([str(path)], "sp", image="B").jobs, SESSION, resume=True))
+    assert [one.status for one in again] == ["failed"]
 
 
 class TestRelay:

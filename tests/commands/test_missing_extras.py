@@ -44,7 +44,8 @@ def no_ase(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_h5py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
-    monkeypatch.delitem(sys.modules, "temclean.io.hdf5", raising=False)
+    for name in [name for name in sys.modules if name.startswith("temclean.io.hdf5")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.fixture

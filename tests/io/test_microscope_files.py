@@ -232,4 +232,4 @@ def test_every_reader_is_a_module_with_read() -> None:
         assert callable(module.read)
         if form.writes:
             assert callable(form.load("writer").write)
-            assert callable(form.load().provenance)
+            assert callable(form.load("note").provenance)
