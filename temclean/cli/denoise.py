@@ -34,7 +34,6 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     help="A name from `temclean models`, or an ONNX file.",
 )
 @click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results, or a file for one input.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results, or a file for one input.")
 @click.option("-r", "--recursive", is_flag=True, help="Go through folders, and make the same tree in OUT.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")

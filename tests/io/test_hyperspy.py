@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from click.testing import CliRunner
 
 from temclean import io
@@ -85,6 +86,19 @@ def test_what_hyperspy_saves_is_read(tmp_path: Path) -> None:
     with io.read(tmp_path / "a.tif") as image:
         assert (image.pixel_size, image.unit, image.origin) == ((0.25, 0.5), "nm", (5.5, -3.25))
         assert image.stack == (StackAxis(2.0, "s", 7.0),)
+
+
+def test_ome_of_which_hyperspy_takes_no_calibration(tmp_path: Path) -> None:
+    about = {"axes": "TYX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.25}
+    about |= {"PhysicalSizeYUnit": "nm", "TimeIncrement": 2.5, "TimeIncrementUnit": "s"}
+    about["Plane"] = {"PositionX": [3.0] * 3, "PositionXUnit": ["µm"] * 3, "PositionY": [4.0] * 3}
+    about["Plane"]["PositionYUnit"] = ["nm"] * 3
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((3, 8, 10), np.uint16), metadata=about)
+    with io.read(tmp_path / "a.ome.tif") as image:
+        result = io.write(tmp_path / "b.tif", image, iter(image.pixels))
+    with tifffile.TiffFile(result) as tiff:
+        assert tiff.is_ome
+    assert axes(load(result)) == [(2.5, 0.0, "s"), (2.5e-10, 4e-9, "m"), (5e-10, pytest.approx(3e-6), "m")]
 
 
 def test_the_date_and_the_instrument(tmp_path: Path) -> None:
