@@ -41,7 +41,7 @@ def check_chain(path: Path, file: BinaryIO, tiff: "TiffFile") -> None:
             raise damaged(path, f"its list of pages runs in a circle after {len(found)}")
         if len(found) == MOST_PAGES:
             raise ImageError(
-                f"{path}: holds more than {MOST_PAGES} pages; split it, or save it as MRC or as ImageJ does, in one page"
+                f"{path}: holds more pages than the {MOST_PAGES} that temclean reads; split it into shorter stacks"
             )
         file.seek(at)
         count = int.from_bytes(file.read(form.tagnosize), order)

@@ -50,12 +50,14 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     if not big:
         # The 64-bit tag types exist in BigTIFF only.
         tags = [tag for tag in tags if tag[1] < 16]
+    table = source.colormap if source and description == source.description and dtype == source.dtype else None
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
         writer.write(
             None,
             shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
             dtype=dtype,
-            photometric=source.photometric if source else "minisblack",
+            photometric="palette" if table is not None else source.photometric if source else "minisblack",
+            colormap=table,
             description=description,
             metadata=None,
             resolution=resolution[:2] if resolution else None,
