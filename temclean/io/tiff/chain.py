@@ -9,7 +9,7 @@ from temclean.errors import ImageError
 from temclean.io.messages import damaged, silence
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage, TiffPageSeries
+    from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
 with silence:
     import tifffile
@@ -96,7 +96,7 @@ def _by_kind(path: Path, tiff: "TiffFile") -> "list[TiffPageSeries]":
             f"{path}: holds {count} pages of several kinds, more than the {MOST_MIXED} that temclean sorts; "
             "save the stack that you mean from Fiji"
         )
-    kinds: dict[int, list[TiffPage]] = {}
+    kinds: dict[int, list[TiffPage | TiffFrame]] = {}
     for index in range(count):
         page = tiff.pages.get(index, aspage=True)
         if page.shape:

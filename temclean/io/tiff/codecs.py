@@ -118,9 +118,8 @@ def read_segment(path: Path, file: BinaryIO, layout: Layout, place: tuple[int, i
     offset, count = place
     check_claim(path, size, count)
     file.seek(offset)
-    data = file.read(min(count, size) if layout.compression == NONE else count)
-    if layout.compression != NONE:
-        data = decompress(data, layout.compression, size)
+    stored = file.read(min(count, size) if layout.compression == NONE else count)
+    data = stored if layout.compression == NONE else decompress(stored, layout.compression, size)
     if len(data) < size:
         raise damaged(path, f"a strip or tile holds {len(data)} of {size} bytes")
     flat = np.frombuffer(bytearray(data[:size]) if layout.compression == NONE else data[:size], layout.dtype)

@@ -73,7 +73,8 @@ class PageFrames(Frames):
         try:
             frame: Array = page.asarray()
         except (ValueError, NotImplementedError, ImportError) as error:
-            if isinstance(error, NotImplementedError | ImportError) or "imagecodecs" in str(error):
+            told = "imagecodecs" in str(error) or "COMPRESSION" in str(error)
+            if told or isinstance(error, NotImplementedError | ImportError):
                 raise codecs.missing_codec(self.path, codecs.left_to_codecs(keyframe) or "packed") from error
             raise
         return np.moveaxis(frame, 0, -1) if keyframe.planarconfig == 2 and frame.ndim == 3 else frame

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from temclean.io.image import Array, ByteOrder
-from temclean.io.tiff import ome
+from temclean.io.tiff import makers, ome
 from temclean.io.tiff.calibration import is_ratio
 from temclean.io.tiff.structure import PALETTE, TYPE_BYTES
 
@@ -30,7 +30,7 @@ _STRUCTURE = {
     32997, 32998, 33421, 33422, PROVENANCE,
 }  # fmt: skip
 # Tags whose values are offsets into the source file: they would point nowhere in the result.
-_OFFSETS = {330, 400, 33560, 33471, 33628, 33629, 33630, 33631, 34412, 34665, 34853, 40965, 50740, 51123}
+_OFFSETS = {330, 400, 33628, 33629, 33630, 33631, 34412, 34665, 34853, 40965, 50740, 51123}
 _MOST_TAG_BYTES = 16 << 20
 _MOST_BYTES = 64 << 20
 """Of all tags of a page: they may lie in the same place, so that the size of the file bounds nothing."""
@@ -122,6 +122,11 @@ def own_tags(tiff: "TiffFile", page: "TiffPage", colour: bool) -> list[ExtraTag]
         ):
             continue
         if tag.code in {50838, 50839} and colour:
+            continue
+        if tag.code in {makers.TVIPS, makers.SIS}:
+            found = makers.record(tiff, page, tag)
+            if found is not None:
+                tags.append((tag.code, 7, len(found), found, True))
             continue
         value = _raw(tiff, page, tag.code)
         if len(value) == TYPE_BYTES.get(int(tag.dtype), 0) * tag.count:

@@ -13,7 +13,7 @@ from temclean.errors import TemcleanError
 from temclean.io.image import Array, ByteOrder, Image, StackAxis
 from temclean.io.messages import silence
 from temclean.io.note import Note
-from temclean.io.tiff import pages
+from temclean.io.tiff import makers, pages
 from temclean.io.tiff.calibration import DM_ORIGINS, DM_SCALES, DM_UNITS, alone
 from temclean.io.tiff.own_tag import renew
 from temclean.io.tiff.tags import PROVENANCE, ExtraTag, TiffContainer, rational
@@ -65,6 +65,8 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             software=False if any(tag[0] == 305 for tag in tags) else "temclean",
             extratags=tags,
         )
+    if any(tag[0] == makers.SIS for tag in tags):
+        makers.settle(path)
     with tifffile.TiffFile(path) as written:
         start = written.pages.first.dataoffsets[0]
     with path.open("r+b") as file:
