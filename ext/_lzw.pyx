@@ -10,7 +10,7 @@ cdef enum:
 
 
 cdef Py_ssize_t decode_into(
-    const uint8_t* data, Py_ssize_t size, uint8_t* out, Py_ssize_t room
+    const uint8_t* data, Py_ssize_t size, uint8_t* out, Py_ssize_t room, bint reverse
 ) noexcept nogil:
     # A code's string is the one before it and one byte more, so it lies in the output already: a place and a length.
     cdef Py_ssize_t[CODES] place
@@ -23,11 +23,18 @@ cdef Py_ssize_t decode_into(
         while held < width:
             if at == size:
                 return written
-            bits = (bits << 8) | data[at]
+            if reverse:
+                bits |= <uint32_t> data[at] << held
+            else:
+                bits = (bits << 8) | data[at]
             at += 1
             held += 8
         held -= width
-        code = <int> ((bits >> held) & ((<uint32_t> 1 << width) - 1))
+        if reverse:
+            code = <int> (bits & ((<uint32_t> 1 << width) - 1))
+            bits >>= width
+        else:
+            code = <int> ((bits >> held) & ((<uint32_t> 1 << width) - 1))
 
         if code == END:
             break
@@ -38,8 +45,8 @@ cdef Py_ssize_t decode_into(
             place[following] = last
             length[following] = last_count + 1
             following += 1
-            # The encoder widens its codes one entry early (TIFF 6.0, section 13).
-            if following >= (1 << width) - 1 and width < 12:
+            # The encoder widens its codes one entry early (TIFF 6.0, section 13), but for the oldest.
+            if following >= (1 << width) - (not reverse) and width < 12:
                 width += 1
         if code < CLEAR:
             out[written] = <uint8_t> code
@@ -58,10 +65,13 @@ cdef Py_ssize_t decode_into(
     return written
 
 
-def decode(const uint8_t[::1] data not None, uint8_t[::1] out not None):
-    """Decode `data` into `out` and return how many bytes were written; -1 for a code that means nothing."""
+def decode(const uint8_t[::1] data not None, uint8_t[::1] out not None, bint reverse=False):
+    """Decode `data` into `out` and return how many bytes were written; -1 for a code that means nothing.
+
+    ``reverse`` is the order of bits before TIFF 5.0.
+    """
     cdef Py_ssize_t written = 0
     if data.shape[0] and out.shape[0]:
         with nogil:
-            written = decode_into(&data[0], data.shape[0], &out[0], out.shape[0])
+            written = decode_into(&data[0], data.shape[0], &out[0], out.shape[0], reverse)
     return written

@@ -541,17 +541,11 @@ def test_pages_of_several_kinds(tmp_path: Path) -> None:
         np.testing.assert_array_equal(stack(image), big)
 
 
-@pytest.mark.parametrize("compression", ["jpeg", "tiff_ccitt"])
-def test_what_cannot_be_decoded_names_the_remedy(tmp_path: Path, compression: str) -> None:
+def test_black_and_white_names_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    if compression == "jpeg":
-        Pillow.fromarray(counts("u1")).save(path, compression=compression)
-        if "imagecodecs" in sys.modules:
-            pytest.skip("imagecodecs is installed")
-    else:
-        Pillow.fromarray(counts("u1") > 100).save(path)
-    with pytest.raises(ImageError, match=r"a\.tif: .*; |black and white"), io.read(path) as image:
-        image.pixels[0]
+    Pillow.fromarray(counts("u1") > 100).save(path, compression="tiff_ccitt")
+    with pytest.raises(ImageError, match=r"a\.tif: .*black and white"):
+        io.read(path)
 
 
 def test_a_list_of_pages_that_breaks_off_is_no_shorter_stack(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from temclean.errors import ImageError
 from temclean.io.messages import damaged, silence
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage, TiffPageSeries
+    from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
 
 with silence:
     import tifffile
@@ -41,7 +41,7 @@ def check_chain(path: Path, file: BinaryIO, tiff: "TiffFile") -> None:
             raise damaged(path, f"its list of pages runs in a circle after {len(found)}")
         if len(found) == MOST_PAGES:
             raise ImageError(
-                f"{path}: holds more than {MOST_PAGES} pages; split it, or save it as MRC or as ImageJ does, in one page"
+                f"{path}: holds more pages than the {MOST_PAGES} that temclean reads; split it into shorter stacks"
             )
         file.seek(at)
         count = int.from_bytes(file.read(form.tagnosize), order)
@@ -96,7 +96,7 @@ def _by_kind(path: Path, tiff: "TiffFile") -> "list[TiffPageSeries]":
             f"{path}: holds {count} pages of several kinds, more than the {MOST_MIXED} that temclean sorts; "
             "save the stack that you mean from Fiji"
         )
-    kinds: dict[int, list[TiffPage]] = {}
+    kinds: dict[int, list[TiffPage | TiffFrame]] = {}
     for index in range(count):
         page = tiff.pages.get(index, aspage=True)
         if page.shape:

@@ -1,23 +1,28 @@
 """Decode the strips and tiles of a TIFF page: none, LZW, deflate and PackBits, with both predictors.
 
-tifffile leaves LZW and the predictors to imagecodecs, which few microscope PCs have. Nothing is decompressed further
-than the page is large.
+tifffile leaves LZW and the predictors to imagecodecs, which few microscope PCs have; what is left to it, and so to the
+extra ``codecs``, is said here. Nothing is decompressed further than the page is large.
 """
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from temclean import _lzw
-from temclean.io.image import Array, native
+from temclean.errors import ImageError, MissingExtraError, TemcleanError
+from temclean.io.image import Array, check_claim, native
 from temclean.io.messages import damaged
 
-NONE, LZW, DEFLATE, PACKBITS, OLD_DEFLATE = 1, 5, 8, 32773, 32946
+if TYPE_CHECKING:
+    from tifffile import TiffPage
+
+NONE, LZW, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE = 1, 5, 8, 32773, 34925, 32946
 SUPPORTED = {NONE, LZW, DEFLATE, PACKBITS, OLD_DEFLATE}
+_BY_TIFFFILE_ALONE = {NONE, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,39 @@ class Layout:
         return self.planes * -(-self.height // rows) * -(-self.width // columns)
 
 
+def left_to_codecs(page: "TiffPage") -> str:
+    """Return in which way tifffile cannot read a page without imagecodecs; empty where it can."""
+    compression, bits = page.compression, page.bitspersample
+    if compression not in _BY_TIFFFILE_ALONE:
+        return f"compressed with {getattr(compression, 'name', f'method {int(compression)}')}"
+    return "" if bits in {8, 16, 32, 64} else f"packed in {bits} bits each"
+
+
+def check_codecs(path: Path, page: "TiffPage") -> None:
+    """Refuse a page that needs imagecodecs where that is not installed."""
+    how = left_to_codecs(page)
+    if how and not has_imagecodecs():
+        raise missing_codec(path, how)
+
+
+def has_imagecodecs() -> bool:
+    """Return whether the extra ``codecs`` is installed and loads."""
+    try:
+        import imagecodecs
+    except ImportError:
+        return False
+    return bool(imagecodecs)
+
+
+def missing_codec(path: Path, how: str) -> TemcleanError:
+    """Return the error for pixels that are stored in a way that neither temclean nor what is installed can undo."""
+    if has_imagecodecs():
+        return ImageError(f"{path}: its pixels are {how}, which cannot be undone here; save it uncompressed")
+    return MissingExtraError(
+        f'{path}: its pixels are {how}; run `pip install "temclean[codecs]"`, or save it uncompressed'
+    )
+
+
 def read_page(path: Path, layout: Layout, offsets: Sequence[int], counts: Sequence[int]) -> Array:
     """Return a page as (planes, height, width, depth), reading one segment at a time."""
     if min(len(offsets), len(counts)) < layout.segments:
@@ -78,10 +116,10 @@ def read_segment(path: Path, file: BinaryIO, layout: Layout, place: tuple[int, i
     shape = (height, width, layout.depth)
     size = height * width * layout.depth * layout.dtype.itemsize
     offset, count = place
+    check_claim(path, size, count)
     file.seek(offset)
-    data = file.read(min(count, size) if layout.compression == NONE else count)
-    if layout.compression != NONE:
-        data = decompress(data, layout.compression, size)
+    stored = file.read(min(count, size) if layout.compression == NONE else count)
+    data = stored if layout.compression == NONE else decompress(stored, layout.compression, size)
     if len(data) < size:
         raise damaged(path, f"a strip or tile holds {len(data)} of {size} bytes")
     flat = np.frombuffer(bytearray(data[:size]) if layout.compression == NONE else data[:size], layout.dtype)
@@ -92,7 +130,7 @@ def read_segment(path: Path, file: BinaryIO, layout: Layout, place: tuple[int, i
     return add_up_float(flat, shape, layout.dtype)
 
 
-def decompress(data: bytes, compression: int, size: int) -> bytes:
+def decompress(data: bytes, compression: int, size: int) -> bytes | bytearray:
     """Return at most `size` decompressed bytes."""
     if compression == LZW:
         return lzw(data, size)
@@ -101,15 +139,18 @@ def decompress(data: bytes, compression: int, size: int) -> bytes:
     return zlib.decompressobj().decompress(data, size)
 
 
-def lzw(data: bytes, size: int) -> bytes:
-    """Return at most `size` bytes of decoded LZW."""
+def lzw(data: bytes, size: int) -> bytearray:
+    """Return at most `size` bytes of decoded LZW.
+
+    A stream of the kind that writers made before TIFF 5.0 has its bits in reverse order: its first code, 256, begins
+    with a byte of zero.
+    """
     out = bytearray(size)
-    written = _lzw.decode(data, out)
-    if written < 0 or data[:1] == b"\0":
-        # A stream that begins with a zero is of the kind that TIFF 5 writers left, its bits in reverse order.
+    written = _lzw.decode(data, out, reverse=data[:1] == b"\0" and data[1:2] != b"" and data[1] % 2 == 1)
+    if written < 0:
         raise ValueError("its LZW codes make no sense")
     del out[written:]
-    return bytes(out)
+    return out
 
 
 def packbits(data: bytes, size: int) -> bytes:

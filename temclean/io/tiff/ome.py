@@ -83,7 +83,7 @@ def fitted(text: str, page: "TiffPage", count: int) -> bytes | None:
 
 def attribute(image: str, element: str, name: str) -> str | None:
     """Return an attribute of the first `element` of an ``<Image>``."""
-    tag = re.search(rf"<(?:\w+:)?{element}\b[^>]*>", image)
+    tag = re.search(rf"<(?:\w+:)?{element}\b[^<>]*>", image)
     found = re.search(rf'\s{name}="([^"]*)"', tag[0]) if tag else None
     return found[1] if found else None
 

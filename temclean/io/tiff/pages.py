@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from temclean.errors import TemcleanError
 from temclean.io.messages import reading, silence
+from temclean.io.tiff import makers
 from temclean.io.tiff.structure import choose_series
 from temclean.io.tiff.tags import ExtraTag, own_tags, plain_description
 
@@ -47,7 +48,8 @@ def _tags(tiff: "TiffFile", series: "TiffPageSeries", index: int) -> list[ExtraT
     page: Any = tiff.pages.get(frame.index, aspage=True)
     text = plain_description(tiff, page)
     described: list[ExtraTag] = [(270, 2, len(text) + 1, text + b"\0", True)] if text else []
-    return described + own_tags(tiff, page, colour=page.samplesperpixel > 1)
+    own = own_tags(tiff, page, colour=page.samplesperpixel > 1)
+    return described + [tag for tag in own if tag[0] != makers.SIS]  # its places would be those of the first page
 
 
 def append(path: Path, pages: Iterator[list[ExtraTag]]) -> bool:

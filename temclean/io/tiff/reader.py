@@ -32,6 +32,8 @@ with silence:
     import tifffile
 
 RGB, YCBCR = 2, 6
+_SMALL_TILE = 1 << 24
+"""Bytes; a tile may have four times as many, whatever the size of the image."""
 
 
 class PageFrames(Frames):
@@ -47,10 +49,11 @@ class PageFrames(Frames):
         self.file = file
         self.series = series
         self.lock = threading.Lock()
-        self.layout = page_layout(path, tiff, page)
         self.stored = page_bytes(path, series.pages[0], path.stat().st_size)
-        self.claimed = frame_bytes(self.shape, self.dtype, page.samplesperpixel)
-        check_claim(path, self.claimed, self.stored)
+        check_claim(path, frame_bytes(self.shape, self.dtype, page.samplesperpixel), self.stored)
+        self.layout = page_layout(path, tiff, page, segment_shape(path, page, self.stored))
+        if self.layout is None:
+            codecs.check_codecs(path, page)
         page_bytes(path, series.pages[len(self) - 1], path.stat().st_size)
 
     def frame(self, index: int) -> Array:
@@ -66,16 +69,15 @@ class PageFrames(Frames):
         return frame[..., 0] if frame.shape[-1] == 1 else frame
 
     def _by_tifffile(self, page: Any) -> Array:
+        keyframe = self.series.keyframe
         try:
             frame: Array = page.asarray()
         except (ValueError, NotImplementedError, ImportError) as error:
-            if "imagecodecs" in str(error) or isinstance(error, NotImplementedError):
-                name = getattr(self.series.keyframe.compression, "name", self.series.keyframe.compression)
-                raise ImageError(
-                    f"{self.path}: is compressed with {name}; run `pip install imagecodecs`, or save it uncompressed"
-                ) from error
+            told = "imagecodecs" in str(error) or "COMPRESSION" in str(error)
+            if told or isinstance(error, NotImplementedError | ImportError):
+                raise codecs.missing_codec(self.path, codecs.left_to_codecs(keyframe) or "packed") from error
             raise
-        return np.moveaxis(frame, 0, -1) if self.series.keyframe.planarconfig == 2 and frame.ndim == 3 else frame
+        return np.moveaxis(frame, 0, -1) if keyframe.planarconfig == 2 and frame.ndim == 3 else frame
 
     def close(self) -> None:
         self.file.close()
@@ -127,13 +129,16 @@ def _read(path: Path, file: BinaryIO) -> Image:
     if page.samplesperpixel < 1:
         raise damaged(path, "its pixels have no samples")
     frames = open_frames(path, file, tiff, series, shape)
-    colour = page.samplesperpixel > 1 or page.photometric == PALETTE
+    table = page.photometric == PALETTE and page.is_imagej and page.samplesperpixel == 1
+    colour = page.samplesperpixel > 1 or (page.photometric == PALETTE and not table)
     if planes_are_frames(page):
         warnings.append(f"the {page.samplesperpixel} colour planes are taken for frames, as tifffile stores a stack")
         frames, axes = PlaneFrames(path, frames, page.samplesperpixel), stack_axes(len(shape) + 1)
         shape = frames.shape
     elif page.samplesperpixel > 1:
         frames = grey_frames(path, page, frames, shape, warnings)
+    elif table and not grey_palette(page):
+        warnings.append("its numbers are taken as they are: ImageJ's look-up table is for display, and stays with them")
     elif page.photometric == PALETTE and not grey_palette(page):
         frames = palette_frames(path, page, frames, shape, warnings)
     measured = calibration.read(tiff, page, shape, axes, warnings)
@@ -170,7 +175,25 @@ def open_frames(
     return PageFrames(path, file, tiff, series, shape)
 
 
-def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage") -> codecs.Layout | None:
+def segment_shape(path: Path, page: "TiffPage", stored: int) -> tuple[int, int]:
+    """Return the height and width of a strip or tile, unless it claims more bytes than the page can have.
+
+    A tile of any size may hold an image of one pixel, so that the size of the image bounds nothing.
+    """
+    tiled = bool(page.is_tiled)
+    rows, columns = (page.tilelength, page.tilewidth) if tiled else (page.rowsperstrip, page.imagewidth)
+    rows = rows if tiled else min(rows, page.imagelength)
+    if min(rows, columns) < 1:
+        raise damaged(path, "its strips or tiles have no size")
+    sample = np.dtype(page.dtype).itemsize * (1 if page.planarconfig == 2 else page.samplesperpixel)
+    claimed = int(rows) * int(columns) * sample
+    if tiled and claimed > 4 * max(page.imagelength * page.imagewidth * sample, _SMALL_TILE):
+        raise damaged(path, f"its tiles of {rows}x{columns} pixels, {claimed} bytes each, exceed the image")
+    check_claim(path, claimed, stored)
+    return int(rows), int(columns)
+
+
+def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage", segment: tuple[int, int]) -> codecs.Layout | None:
     """Return how the page's pixels lie, or None where only tifffile can tell."""
     dtype = np.dtype(page.dtype)
     whole = page.bitspersample == dtype.itemsize * 8 and page.fillorder == 1 and page.imagedepth == 1
@@ -178,20 +201,13 @@ def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage") -> codecs.Layout
         return None
     if page.predictor == 3 and dtype.kind != "f":
         return None
-    tiled = bool(page.is_tiled)
-    strip = (min(page.rowsperstrip, page.imagelength), page.imagewidth)
-    segment = (page.tilelength, page.tilewidth) if tiled else strip
-    if min(segment) < 1:
-        raise damaged(path, "its strips or tiles have no size")
-    if tiled and segment[0] * segment[1] > 4 * max(page.imagelength * page.imagewidth, 1 << 20):
-        raise damaged(path, f"its tiles of {segment[0]} x {segment[1]} pixels exceed the image")
     return codecs.Layout(
         height=int(page.imagelength),
         width=int(page.imagewidth),
         samples=int(page.samplesperpixel),
         separate=page.planarconfig == 2 and page.samplesperpixel > 1,
-        segment=(int(segment[0]), int(segment[1])),
-        tiled=tiled,
+        segment=segment,
+        tiled=bool(page.is_tiled),
         compression=int(page.compression),
         predictor=int(page.predictor),
         dtype=dtype.newbyteorder(tiff.byteorder),
@@ -199,7 +215,7 @@ def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage") -> codecs.Layout
 
 
 def page_bytes(path: Path, page: Any, size: int) -> int:
-    """Return the bytes stored for a page, after a look whether they are all there."""
+    """Return the bytes stored for a page, after a look whether they are all there; strips may share some."""
     if page is None:
         raise damaged(path, "a page is missing")
     ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
@@ -207,7 +223,7 @@ def page_bytes(path: Path, page: Any, size: int) -> int:
         raise ImageError(
             f"{path}: is cut short: its pixels end at {max(ends, default=0)} of {size} bytes; copy it again"
         )
-    return int(sum(page.databytecounts))
+    return min(int(sum(page.databytecounts)), size)
 
 
 def planes_are_frames(page: "TiffPage") -> bool:

@@ -83,7 +83,8 @@ def _kind(series: "TiffPageSeries") -> str:
     page = series.keyframe
     number = (page.index if isinstance(page.index, int) else page.index[0]) + 1
     where = f"page {number}" if len(series.pages) == 1 else f"{len(series.pages)} pages from page {number}"
-    return f"{where} ({page.imagelength}x{page.imagewidth}, {page.bitspersample}-bit {'grey' if is_grey(page) else 'colour'})"
+    what = f"{page.bitspersample}-bit {'grey' if is_grey(page) else 'colour'}"
+    return f"{where} ({page.imagelength}x{page.imagewidth}, {what})"
 
 
 def stack_shape(path: Path, series: "TiffPageSeries") -> tuple[tuple[int, ...], str]:

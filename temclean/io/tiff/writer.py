@@ -13,7 +13,7 @@ from temclean.errors import TemcleanError
 from temclean.io.image import Array, ByteOrder, Image, StackAxis
 from temclean.io.messages import silence
 from temclean.io.note import Note
-from temclean.io.tiff import pages
+from temclean.io.tiff import makers, pages
 from temclean.io.tiff.calibration import DM_ORIGINS, DM_SCALES, DM_UNITS, alone
 from temclean.io.tiff.own_tag import renew
 from temclean.io.tiff.tags import PROVENANCE, ExtraTag, TiffContainer, rational
@@ -50,12 +50,14 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     if not big:
         # The 64-bit tag types exist in BigTIFF only.
         tags = [tag for tag in tags if tag[1] < 16]
+    table = source.colormap if source and description == source.description and dtype == source.dtype else None
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
         writer.write(
             None,
             shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
             dtype=dtype,
-            photometric=source.photometric if source else "minisblack",
+            photometric="palette" if table is not None else source.photometric if source else "minisblack",
+            colormap=table,
             description=description,
             metadata=None,
             resolution=resolution[:2] if resolution else None,
@@ -63,6 +65,8 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             software=False if any(tag[0] == 305 for tag in tags) else "temclean",
             extratags=tags,
         )
+    if any(tag[0] == makers.SIS for tag in tags):
+        makers.settle(path)
     with tifffile.TiffFile(path) as written:
         start = written.pages.first.dataoffsets[0]
     with path.open("r+b") as file:
