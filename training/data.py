@@ -14,6 +14,7 @@ from temclean.noise import mtf, postprocess
 from temclean.restoration import scaling
 from temclean.restoration.pipeline import REACH
 from temclean.specimen import Specimen, densities
+from temclean.specimen.truth import stretched
 from temclean.training.networks import WIDTHS
 
 Array = NDArray[np.float32]
@@ -201,7 +202,7 @@ class Pairs:
             scene = specimen.SPECIMENS["lattice" if name == "dense" else name](rng, options.scene, pixel_size)
         if name in STRETCHED:
             low, high = np.sort(rng.uniform(0.0, 1.0, 2)) if rng.random() < 0.5 else (0.0, 1.0)
-            scene = replace(scene, image=np.float32(low) + np.float32(high - low) * specimen.scale(scene.image))
+            scene = replace(scene, image=np.float32(low) + np.float32(high - low) * stretched(scene.image))
         if name in INVERTIBLE and rng.random() < options.dark:
             scene = replace(scene, image=1.0 - scene.image, polarity=-scene.polarity)
         return scene
