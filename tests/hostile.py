@@ -27,7 +27,7 @@ PATIENCE = 25.0
 """Seconds after which one is ended."""
 
 MODULES = ["hostile_files", "hostile_tiff"]
-"""Each has FILES, of a file's name the function that writes it to a path, and what is said of it."""
+"""Each has FILES, of a file's name the function that writes it to a path, and what is said of it, if anything is."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def ser_claim(path: Path) -> None:
     path.write_bytes(struct.pack("<HHHIIIIIII", 0x4949, 0x0197, 0x0220, 0x4122, 0x4152, 2**31, 2**31, 38, 1, 0))
 
 
-OWN: dict[str, tuple[Callable[[Path], object], str]] = {
+OWN: dict[str, tuple[Callable[[Path], object], str | None]] = {
     "claim.npy": (npy_claim, "copy it again"),
     "nested.npy": (npy_nested, "copy it again"),
     "claim.mrc": (mrc_claim, "copy it again"),
@@ -84,7 +84,7 @@ OWN: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-def crafted() -> dict[str, tuple[Callable[[Path], object], str]]:
+def crafted() -> dict[str, tuple[Callable[[Path], object], str | None]]:
     """Return the crafted files of all modules that are there."""
     files = dict(OWN)
     for name in MODULES:
@@ -101,7 +101,8 @@ def cases(folder: Path) -> Iterator[Case]:
     device = ["--device", "cpu", "--threads", "1"]
     for name, (make, said) in crafted().items():
         make(folder / name)
-        yield Case(name, ["denoise", str(folder / name), "-m", str(plain), "-o", str(folder / "out"), *device], 1, said)
+        asked = ["denoise", str(folder / name), "-m", str(plain), "-o", str(folder / "out"), *device]
+        yield Case(name, asked, 1 if said else 0, said)
     for name, (build, said) in hostile_models.MODELS.items():
         path = folder / f"{name}.onnx"
         path.write_bytes(build())

@@ -15,6 +15,8 @@ from temclean.io.messages import damaged
 _SIMPLE = {2: "i2", 3: "i4", 4: "u2", 5: "u4", 6: "f4", 7: "f8", 8: "u1", 9: "i1", 10: "u1", 11: "i8", 12: "u8"}
 _STRUCT, _STRING, _ARRAY = 15, 18, 20
 _DEEPEST = 64
+_MOST_TAGS = 200_000
+"""Tags, and fields of their values, that are read: files of the field have some thousand."""
 _LONGEST_TEXT = 1 << 16
 
 Tree = dict[str, Any]
@@ -34,6 +36,7 @@ class TagReader:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.file = path, file
+        self.left = _MOST_TAGS
         self.size = os.fstat(file.fileno()).st_size
         version = self.number(">I")
         if version not in (3, 4):
@@ -68,6 +71,7 @@ class TagReader:
         if count > self.size:
             raise damaged(self.path, f"a group claims {count} tags")
         for index in range(count):
+            self.spend(1)
             kind = self.number(">B")
             name = self.take(self.number(">H")).decode("latin-1") or str(index)
             if self.wide:
@@ -79,6 +83,15 @@ class TagReader:
             else:
                 raise damaged(self.path, f"a tag is of kind {kind}")
         return found
+
+    def spend(self, count: int) -> None:
+        """Refuse a file with more tags than may be read."""
+        self.left -= count
+        if self.left < 0:
+            raise ImageError(
+                f"{self.path}: holds over {_MOST_TAGS} tags, which no image file does; "
+                "save the image anew in DigitalMicrograph"
+            )
 
     def value(self, name: str) -> Any:
         if self.take(4) != b"%%%%":
@@ -107,6 +120,7 @@ class TagReader:
         count = self.length()
         if count > 1 << 12:
             raise damaged(self.path, f"a struct claims {count} fields")
+        self.spend(count)
         kinds = []
         for _ in range(count):
             self.length()

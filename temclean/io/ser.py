@@ -90,6 +90,9 @@ def _read_series(path: Path, emi: Path | None, suffix: str, warnings: list[str])
     code = int(first["code"])
     if code not in _DTYPES:
         raise ImageError(f"{path}: holds values of type {code}, not an image; export real numbers")
+    each = _ELEMENT.itemsize + frame[0] * frame[1] * np.dtype(_DTYPES[code]).itemsize
+    if len(offsets) * each > path.stat().st_size:
+        raise damaged(path, f"{len(offsets)} frames of {each} bytes are announced, which do not fit into it")
     frames = RawFrames(path, shape, np.dtype("<" + _DTYPES[code]), offsets, flip=True)
     metadata: dict[str, Any] = {}
     unit = "m"
@@ -139,7 +142,7 @@ def _header(path: Path, file: BinaryIO) -> Header:
     count = min(valid, total) if total else valid
     if count < 1:
         raise ImageError(f"{path}: holds no frame: the acquisition was stopped before the first; acquire it again")
-    if start + count * word.itemsize > size:
+    if start + count * word.itemsize > size or count * _ELEMENT.itemsize > size:
         raise ImageError(f"{path}: is cut short or damaged: {count} frames are announced; copy it again")
     file.seek(22 + word.itemsize)
     axis = _axis(file)

@@ -1,5 +1,6 @@
 """Walk through an HDF5 file without leaving it: no link to another file is followed, and no object visited twice."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ try:
 except ImportError as error:
     raise MissingExtraError('EMD and HSPY files need h5py; run `pip install "temclean[em]"`') from error
 
-__all__ = ["Contents", "attributes", "h5py"]
+__all__ = ["Contents", "h5py"]
 
-# Objects that may be looked at: the fullest files of the field hold some thousand.
+# What may be looked at: the fullest files of the field hold some thousand of either.
 _MOST_OBJECTS = 20_000
+_MOST_ATTRIBUTES = 50_000
 _MOST_VALUES = 4096
+_LARGEST_CHUNK = 64 << 20
 
 
 class Contents:
@@ -27,7 +30,7 @@ class Contents:
 
     def __init__(self, path: Path, file: "h5py.File") -> None:
         self.path, self.file = path, file
-        self.left = _MOST_OBJECTS
+        self._objects, self._attributes = _MOST_OBJECTS, _MOST_ATTRIBUTES
         self.outside: list[str] = []
         """Names of what lies in other files."""
 
@@ -62,15 +65,19 @@ class Contents:
         found = self.member(parent, name)
         return found if isinstance(found, h5py.Dataset) else None
 
+    def table(self, parent: "h5py.Group", name: str) -> "h5py.Dataset | None":
+        """Return a data set of which one value can be read without the memory that an image takes."""
+        found = self.dataset(parent, name)
+        if found is None or math.prod(found.chunks or (1,)) * found.dtype.itemsize > _LARGEST_CHUNK:
+            return None
+        return found
+
     def members(self, group: "h5py.Group") -> Iterator[tuple[str, "h5py.Group | h5py.Dataset"]]:
         """Yield what a group holds, by name."""
         for name in group:
-            self.left -= 1
-            if self.left < 0:
-                raise ImageError(
-                    f"{self.path}: holds over {_MOST_OBJECTS} groups and data sets, which no image file does; "
-                    "export the image itself from its own program"
-                )
+            self._objects -= 1
+            if self._objects < 0:
+                raise self._too_many(f"{_MOST_OBJECTS} groups and data sets")
             found = self.member(group, name)
             if found is not None:
                 yield str(name), found
@@ -92,7 +99,7 @@ class Contents:
         """Return the attributes of a group and of the groups in it, but not of those that hold themselves."""
         if group is None:
             return {}
-        found = attributes(group)
+        found = self.attributes(group)
         above = seen | {_address(group)}
         for name, child in self.members(group) if depth else ():
             if isinstance(child, h5py.Group) and _address(child) not in above:
@@ -104,26 +111,32 @@ class Contents:
         if place not in self.outside:
             self.outside.append(printable(place))
 
+    def attributes(self, thing: "h5py.Group | h5py.Dataset") -> dict[str, Any]:
+        """Return numbers and texts among the attributes as plain Python values.
+
+        Other kinds tell nothing of an image, and libhdf5 crashes on a text whose type is damaged into a list's.
+        """
+        kinds = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
+        found = {}
+        self._attributes -= len(thing.attrs)
+        if self._attributes < 0:
+            raise self._too_many(f"{_MOST_ATTRIBUTES} attributes")
+        for name in thing.attrs:
+            attribute = thing.attrs.get_id(name)
+            kind = attribute.get_type().get_class()
+            if kind not in kinds or np.prod(attribute.shape, dtype=float) > _MOST_VALUES:
+                continue
+            if kind != h5py.h5t.STRING or attribute.shape == ():
+                value = thing.attrs[name]
+                if isinstance(value, bytes):
+                    value = value.decode("utf-8", "replace")
+                found[str(name)] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        return found
+
+    def _too_many(self, what: str) -> ImageError:
+        remedy = "export the image itself from its own program"
+        return ImageError(f"{self.path}: holds over {what}, which no image file does; {remedy}")
+
 
 def _address(group: "h5py.Group") -> int:
     return int(h5py.h5o.get_info(group.id).addr)
-
-
-def attributes(thing: "h5py.Group | h5py.Dataset") -> dict[str, Any]:
-    """Return numbers and texts among the attributes as plain Python values.
-
-    Other kinds tell nothing of an image, and libhdf5 crashes on a text whose type is damaged into a list's.
-    """
-    kinds = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
-    found = {}
-    for name in thing.attrs:
-        attribute = thing.attrs.get_id(name)
-        kind = attribute.get_type().get_class()
-        if kind not in kinds or np.prod(attribute.shape, dtype=float) > _MOST_VALUES:
-            continue
-        if kind != h5py.h5t.STRING or attribute.shape == ():
-            value = thing.attrs[name]
-            if isinstance(value, bytes):
-                value = value.decode("utf-8", "replace")
-            found[str(name)] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-    return found

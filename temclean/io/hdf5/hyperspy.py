@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from temclean.io.hdf5.contents import Contents, attributes, h5py
+from temclean.io.hdf5.contents import Contents, h5py
 from temclean.io.hdf5.signals import UNKNOWN, Description, Signal, plain_order
 from temclean.io.image import StackAxis
 from temclean.io.instrument import Instrument, number, tidy
@@ -18,7 +18,7 @@ def find(contents: Contents, experiments: "h5py.Group") -> Iterator[Signal]:
         if dataset is None:
             continue
         found = [contents.group(group, f"axis-{at}") for at in range(len(dataset.shape))]
-        axes = [attributes(axis) for axis in found if axis is not None]
+        axes = [contents.attributes(axis) for axis in found if axis is not None]
         signal_axes = [axis for axis in axes if not axis.get("navigate")]
         problem = None
         if len(axes) == len(dataset.shape) and len(signal_axes) != 2 and len(axes) > 2:

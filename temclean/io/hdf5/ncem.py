@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from temclean.io.hdf5.contents import Contents, attributes, h5py
+from temclean.io.hdf5.contents import Contents, h5py
 from temclean.io.hdf5.signals import UNKNOWN, Description, Signal, plain_order
 from temclean.io.image import StackAxis
 from temclean.io.instrument import Instrument, number, tidy
@@ -29,7 +29,9 @@ def find(contents: Contents) -> Iterator[Signal]:
         for _, dataset in contents.members(group):
             if isinstance(dataset, h5py.Dataset) and len(dataset.shape) >= 2:
                 dims = _dims(contents, group, len(dataset.shape))
-                order = _order([str(attributes(dim).get("name", "")) if dim else "" for dim in dims], group, dataset)
+                order = _order(
+                    [str(contents.attributes(dim).get("name", "")) if dim else "" for dim in dims], group, dataset
+                )
                 yield Signal(name, dataset, order, partial(_describe, contents, group, [dims[at] for at in order]))
                 break
 
@@ -37,7 +39,7 @@ def find(contents: Contents) -> Iterator[Signal]:
 def _dims(contents: Contents, group: "h5py.Group", count: int) -> list["h5py.Dataset | None"]:
     """Return the vectors of coordinates; a few files count them from 0."""
     first = 0 if "dim0" in group else 1
-    return [contents.dataset(group, f"dim{at + first}") for at in range(count)]
+    return [contents.table(group, f"dim{at + first}") for at in range(count)]
 
 
 def _order(names: list[str], group: "h5py.Group", dataset: "h5py.Dataset") -> tuple[int, ...]:
@@ -58,15 +60,15 @@ def _describe(contents: Contents, group: "h5py.Group", dims: list["h5py.Dataset 
     for name in ("microscope", "sample", "stage", "user", "comments"):
         about = contents.group(contents.file, name)
         if about is not None:
-            metadata[name] = attributes(about)
+            metadata[name] = contents.attributes(about)
     simulation = _simulation(contents)
     if simulation:
         metadata["simulation"] = simulation
     metadata["instrument"] = _instrument(metadata)
-    return Description(tuple(map(_axis, dims)), metadata)
+    return Description(tuple(_axis(contents, dim) for dim in dims), metadata)
 
 
-def _axis(dim: "h5py.Dataset | None") -> StackAxis:
+def _axis(contents: Contents, dim: "h5py.Dataset | None") -> StackAxis:
     """Return the step and the beginning of a dimension given by its coordinates, all of them or the first two."""
     if dim is None or len(dim.shape) != 1 or dim.shape[0] < 2 or dim.dtype.kind not in "iuf":
         return UNKNOWN
@@ -74,7 +76,7 @@ def _axis(dim: "h5py.Dataset | None") -> StackAxis:
     step = (last - first) / (dim.shape[0] - 1)
     if not math.isfinite(step) or not math.isfinite(first):
         return UNKNOWN
-    return StackAxis(step, attributes(dim).get("units"), first)
+    return StackAxis(step, contents.attributes(dim).get("units"), first)
 
 
 def _simulation(contents: Contents) -> dict[str, Any]:

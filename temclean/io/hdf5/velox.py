@@ -24,7 +24,7 @@ def find(contents: Contents, images: "h5py.Group") -> Iterator[Signal]:
     for key, group in contents.members(images):
         dataset = contents.dataset(group, "Data") if isinstance(group, h5py.Group) else None
         if dataset is not None:
-            metadata = _metadata(contents.dataset(group, "Metadata"))
+            metadata = _metadata(contents.table(group, "Metadata"))
             name = names.get(key) or _section(metadata, "BinaryResult").get("Detector") or "image"
             # The frames are last: (height, width, frame), and a single one is none.
             order = {2: (0, 1), 3: (2, 0, 1)}.get(len(dataset.shape), ())
