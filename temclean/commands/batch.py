@@ -260,12 +260,12 @@ def _denoise(
         for frame in pipeline.denoise_frames(
             conversion.before(pixels), session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
         ):
+            if not pixels.held:
+                opened.source.check()
             queue.put(conversion.after(frame))
         for caution in (cautions.of_noise(levels), conversion.caution()):
             if caution:
                 opened.image.warn(caution)
-        if not pixels.held:
-            opened.source.check()
         queue.close()
     except QueueClosedError:
         pass  # the writer has failed, and its record says why

@@ -73,9 +73,9 @@ def test_pipes_and_devices_are_refused(tmp_path: Path, run: Run) -> None:
 
 
 def test_emi_files_take_time_in_proportion(tmp_path: Path) -> None:
-    """A quadratic search takes 16 times as long for 4 times as many."""
+    """A quadratic search takes 64 times as long for 8 times as many."""
     times = []
-    for count in (400, 1600):
+    for count in (200, 1600):
         folder = tmp_path / str(count)
         folder.mkdir()
         for index in range(count):
@@ -84,7 +84,7 @@ def test_emi_files_take_time_in_proportion(tmp_path: Path) -> None:
         start = time.process_time()
         assert len(expand([str(folder)])) == count
         times.append(time.process_time() - start)
-    assert times[1] < 9 * times[0]
+    assert times[1] < 30 * times[0]
 
 
 def test_what_takes_a_while_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
