@@ -2,8 +2,8 @@
 
 ``models`` finds models and opens sessions on what ``modelfile`` reads of their files; ``pipeline`` measures an image's
 scale (``scaling``), cuts it into tiles (``tile_plan``), and runs the network on them (``tiling`` gathers and blends;
-``extremes`` puts back what a detector has cut off); ``frame_queue`` hands the frames of a stack from one thread to
-another. Modules are imported when they are asked for.
+``grid`` takes away the grid of two pixels that they make, ``extremes`` puts back what a detector has cut off);
+``frame_queue`` hands the frames of a stack from one thread to another. Modules are imported when they are asked for.
 """
 
 from importlib import import_module

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ParameterError
-from temclean.restoration import extremes, models, tiling
+from temclean.restoration import extremes, grid, models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
@@ -226,6 +226,8 @@ def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     beyond = tile - within if outside[0].size else None
     wild = session.model.family in WILD
     restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
+    if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide
+        grid.remove(within, restored)
     if wild:
         extremes.keep_areas(within, restored)
     if beyond is not None:
