@@ -2,7 +2,8 @@
 
 ``shipped`` names the models that there are, ``models`` opens sessions on what ``modelfile`` reads of their files;
 ``pipeline`` measures an image's scale (``scaling``), cuts it into tiles (``tile_plan``), and runs the network on them
-(``tiling`` gathers and blends; ``extremes`` puts back what a detector has cut off); ``cautions`` words what to warn of;
+(``tiling`` gathers and blends; ``grid`` takes away the grid of two pixels that they make, ``extremes`` puts back what a
+detector has cut off); ``cautions`` words what to warn of;
 ``frame_queue`` hands the frames of a stack from one thread to another. Modules are imported when they are asked for.
 """
 

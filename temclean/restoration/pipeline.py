@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ModelError, ParameterError, TemcleanWarning
-from temclean.restoration import cautions, extremes, models, tiling
+from temclean.restoration import cautions, extremes, grid, models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
@@ -281,6 +281,8 @@ def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
     if not np.isfinite(restored).all():  # whole numbers would become 0 or the greatest there is, without a word
         raise ModelError(f"{session.model.path}: gave values that are not finite; take another model")
+    if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide
+        grid.remove(within, restored)
     if wild:
         extremes.keep_areas(within, restored)
     if beyond is not None:
