@@ -57,6 +57,29 @@ def test_ncempys(tmp_path: Path, names: tuple[str, ...], ndim: int) -> None:
     same(tmp_path / "a.emd", STACK if ndim == 3 else STACK[0])
 
 
+@pytest.mark.parametrize("chunks", [None, (4, 8, 50), (8, 8, 1)])
+def test_frames_that_lie_together_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: tuple[int, ...] | None
+) -> None:
+    """HyperSpy spreads each frame over the whole data set: to read them one by one is to read all of it each time."""
+    stack = np.arange(8 * 9 * 50, dtype="u2").reshape(8, 9, 50)
+    with h5py.File(tmp_path / "a.emd", "w") as file:
+        group = file.create_group("signals/made")
+        group.attrs.update({"emd_group_type": 1, "signal_type": ""})
+        group.create_dataset("data", data=stack, chunks=chunks)
+    reads: list[object] = []
+    get = h5py.Dataset.__getitem__
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *where: reads.append(where) or get(*where))
+    with io.read(tmp_path / "a.emd") as image:
+        assert image.pixels.shape == (50, 9, 8)
+        reads.clear()
+        for index in (*range(50), 7, 49, 0):
+            frame = image.pixels[index]
+            np.testing.assert_array_equal(frame, stack[:, :, index].T)
+            frame[:] = 0
+    assert len(reads) == (53 if chunks == (8, 8, 1) else 1)
+
+
 def test_the_scan_of_diffraction_patterns_is_not_its_patterns(tmp_path: Path) -> None:
     """py4DSTEM: (R_x, R_y, Q_x, Q_y), a pattern for each place of a scan."""
     cube = np.arange(2 * 3 * 4 * 5, dtype="u2").reshape(2, 3, 4, 5)

@@ -25,6 +25,16 @@ _MOST_VALUES = 4096
 _LARGEST_CHUNK = 64 << 20
 
 
+class TooMuchError(ImageError):
+    """A file holds more than may be looked at."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path}: holds over {what}, which no image file does; export the image itself from its own program"
+        )
+        self.what = what
+
+
 class Contents:
     """The groups and data sets of an open file."""
 
@@ -33,6 +43,8 @@ class Contents:
         self._objects, self._attributes = _MOST_OBJECTS, _MOST_ATTRIBUTES
         self.outside: list[str] = []
         """Names of what lies in other files."""
+        self.left_out: str | None = None
+        """How much was kept of metadata that are too many."""
 
     def member(self, group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset | None":
         """Return what a group holds under a name, if it lies in this file."""
@@ -77,7 +89,7 @@ class Contents:
         for name in group:
             self._objects -= 1
             if self._objects < 0:
-                raise self._too_many(f"{_MOST_OBJECTS} groups and data sets")
+                raise TooMuchError(self.path, f"{_MOST_OBJECTS} groups and data sets")
             found = self.member(group, name)
             if found is not None:
                 yield str(name), found
@@ -95,16 +107,25 @@ class Contents:
                     if depth < deepest:
                         waiting.append((child, depth + 1))
 
-    def tree(self, group: "h5py.Group | None", depth: int = 16, seen: frozenset[int] = frozenset()) -> dict[str, Any]:
-        """Return the attributes of a group and of the groups in it, but not of those that hold themselves."""
-        if group is None:
-            return {}
-        found = self.attributes(group)
+    def tree(self, group: "h5py.Group") -> dict[str, Any]:
+        """Return the attributes of a group and of the groups in it, but not of those that hold themselves.
+
+        What is too much is left out and noted: metadata are no reason to refuse an image.
+        """
+        found: dict[str, Any] = {}
+        try:
+            self._grow(found, group, 16, frozenset())
+        except TooMuchError as error:
+            self.left_out = error.what
+        return found
+
+    def _grow(self, found: dict[str, Any], group: "h5py.Group", depth: int, seen: frozenset[int]) -> None:
+        found.update(self.attributes(group))
         above = seen | {_address(group)}
         for name, child in self.members(group) if depth else ():
             if isinstance(child, h5py.Group) and _address(child) not in above:
-                found[name] = self.tree(child, depth - 1, above)
-        return found
+                found[name] = {}
+                self._grow(found[name], child, depth - 1, above)
 
     def _lies_outside(self, group: "h5py.Group", name: str) -> None:
         place = f"{group.name}/{name}".replace("//", "/")
@@ -120,7 +141,7 @@ class Contents:
         found = {}
         self._attributes -= len(thing.attrs)
         if self._attributes < 0:
-            raise self._too_many(f"{_MOST_ATTRIBUTES} attributes")
+            raise TooMuchError(self.path, f"{_MOST_ATTRIBUTES} attributes")
         for name in thing.attrs:
             attribute = thing.attrs.get_id(name)
             kind = attribute.get_type().get_class()
@@ -132,10 +153,6 @@ class Contents:
                     value = value.decode("utf-8", "replace")
                 found[str(name)] = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         return found
-
-    def _too_many(self, what: str) -> ImageError:
-        remedy = "export the image itself from its own program"
-        return ImageError(f"{self.path}: holds over {what}, which no image file does; {remedy}")
 
 
 def _address(group: "h5py.Group") -> int:

@@ -56,6 +56,7 @@ def _order(names: list[str], group: "h5py.Group", dataset: "h5py.Dataset") -> tu
 
 
 def _describe(contents: Contents, group: "h5py.Group", dims: list["h5py.Dataset | None"]) -> Description:
+    axes = tuple(_axis(contents, dim) for dim in dims)
     metadata: dict[str, Any] = {}
     for name in ("microscope", "sample", "stage", "user", "comments"):
         about = contents.group(contents.file, name)
@@ -65,7 +66,7 @@ def _describe(contents: Contents, group: "h5py.Group", dims: list["h5py.Dataset 
     if simulation:
         metadata["simulation"] = simulation
     metadata["instrument"] = _instrument(metadata)
-    return Description(tuple(_axis(contents, dim) for dim in dims), metadata)
+    return Description(axes, metadata)
 
 
 def _axis(contents: Contents, dim: "h5py.Dataset | None") -> StackAxis:

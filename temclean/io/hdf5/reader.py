@@ -53,10 +53,12 @@ def _read(contents: Contents, image: str | int | None) -> Image:
     images, others, suffix = _images(contents)
     signal = images[select(contents.path, [one.name for one in images], image)]
     warnings = [] if image is not None else left_out(signal, images, others)
-    if contents.outside:
-        warnings.append(f"{listed(contents.outside)} in another file was left out")
     frames = DatasetFrames(contents.path, contents.file, signal)
     about = signal.describe()
+    if contents.outside:
+        warnings.append(f"{listed(contents.outside)} in another file was left out")
+    if contents.left_out:
+        warnings.append(f"of its metadata, what goes beyond {contents.left_out} was left out")
     axes = about.axes if len(about.axes) == len(frames.shape) else (UNKNOWN,) * len(frames.shape)
     plane = calibrate_plane(axes[-2], axes[-1], warnings)
     stack = tuple(stack_axis(axis.step, axis.unit, axis.origin) for axis in axes[:-2])

@@ -1,16 +1,20 @@
 """A data set of an HDF5 file that may be an image, and how its frames are read."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, SupportsIndex
 
 import numpy as np
 
 from temclean.io.hdf5.contents import h5py
 from temclean.io.image import Array, Frames, StackAxis, check_claim, check_frames, frame_bytes
 from temclean.io.messages import damaged, printable, reading
+
+_BLOCK = 64 << 20
+"""Bytes of frames that are kept where they have to be read together."""
 
 UNKNOWN = StackAxis(0.0)
 """An axis of which nothing is said."""
@@ -72,17 +76,37 @@ class DatasetFrames(Frames):
         check_frames(path, len(self), frame_bytes(self.shape, self.dtype), stored)
         if self.dataset.chunks:
             check_claim(path, math.prod(self.dataset.chunks) * self.dtype.itemsize, stored)
+        self.at_once = self._frames_at_once()
+        self.lock, self.first = Lock(), -1
+        self.block: Array = np.empty(0, self.dtype)
+
+    def _frames_at_once(self) -> int:
+        """Return how many frames lie so close together that to read one is to read them all."""
+        if len(self.order) != 3:
+            return 1
+        axis = self.order[0]
+        # A stack whose frames are last is spread over all of the data set: pixel by pixel where there are no chunks.
+        extent = self.dataset.chunks[axis] if self.dataset.chunks else self.shape[0] if axis else 1
+        return max(1, min(extent, _BLOCK // frame_bytes(self.shape, self.dtype)))
 
     def frame(self, index: int) -> Array:
-        at: list[int | slice] = [0] * len(self.dataset.shape)
-        for axis, place in zip(self.order[:-2], np.unravel_index(index, self.shape[:-2]), strict=True):
-            at[axis] = int(place)
-        rows, columns = self.order[-2:]
-        at[rows] = at[columns] = slice(None)
-        frame = np.asarray(self.dataset[tuple(at)])
-        if rows > columns:
-            frame = np.ascontiguousarray(frame.T)
-        return frame.astype(self.dtype, copy=False)
+        if self.at_once == 1:
+            return self._read(np.unravel_index(index, self.shape[:-2])).astype(self.dtype, copy=False)
+        with self.lock:
+            first = index // self.at_once * self.at_once
+            if self.first != first:
+                self.block, self.first = self._read([slice(first, first + self.at_once)]), first
+            frame: Array = self.block[index - first].astype(self.dtype)
+            return frame
+
+    def _read(self, places: Iterable[SupportsIndex | slice]) -> Array:
+        """Read the frames at places along the axes before rows and columns, in the order of an image."""
+        at: list[SupportsIndex | slice] = [0] * len(self.dataset.shape)
+        for axis, place in zip(self.order, (*places, slice(None), slice(None)), strict=True):
+            at[axis] = place
+        found = np.asarray(self.dataset[tuple(at)])
+        kept = [axis for axis in self.order if isinstance(at[axis], slice)]
+        return np.ascontiguousarray(found.transpose([sorted(kept).index(axis) for axis in kept]))
 
     def close(self) -> None:
         with reading(self.path):
