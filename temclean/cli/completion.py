@@ -77,6 +77,12 @@ SPECIMENS = [
     "boxes",
     "cracks",
     "patches",
+    "faint",
+    "nanoparticles",
+    "polycrystal",
+    "powder",
+    "soot",
+    "any-fringes",
     "lr",
 ]
 """The keys of `temclean.specimen.SPECIMENS`."""
