@@ -5,6 +5,7 @@ import importlib
 import json
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -83,6 +84,16 @@ def test_imports_go_down(path: Path) -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {name: imported(path) for name, path in MODULES.items()}
     assert list(TopologicalSorter(graph).static_order())  # CycleError names the circle
+
+
+def test_every_shelf_is_installed() -> None:
+    settings = PACKAGE.parent / "pyproject.toml"
+    if not settings.exists():
+        pytest.skip("this is an installation")
+    named = tomllib.loads(settings.read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    found = {".".join(each.parent.relative_to(PACKAGE.parent).parts) for each in PACKAGE.rglob("__init__.py")}
+    elsewhere = {"temclean.training", "temclean.training.networks", "temclean.weights"}
+    assert set(named) - elsewhere == found - elsewhere
 
 
 def test_shelves_and_modules_stay_small() -> None:

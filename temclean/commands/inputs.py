@@ -11,6 +11,7 @@ from pathlib import Path
 from temclean import io
 from temclean.commands.folders import matches, walk
 
+_PREVIEWS = {".jpg", ".jpeg", ".bmp"}
 LOOKED_INTO = 500
 """Folders below one without images that are looked into, to say where the images are."""
 
@@ -54,10 +55,8 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[Found]:
 def _expand_one(name: str, recursive: bool) -> list[Found]:
     path = Path(name)
     try:
-        if path.is_dir() and recursive:
-            return _below(path, path) or [Found(path, "no image in this folder or below it")]
         if path.is_dir():
-            return _images(path.iterdir()) or [Found(path, _no_image_in(path))]
+            return _in_folder(path, recursive)
         if path.exists():
             pipe = "is a pipe or a device, not a file; save what comes out of it, and name that"
             return [Found(path, None if path.is_file() else pipe)]
@@ -71,6 +70,14 @@ def _expand_one(name: str, recursive: bool) -> list[Found]:
             found += _below(folder, start or folder) if folder.is_dir() else []
         return found or [Found(path, "matches no image")]
     return [Found(path, "no such file")]
+
+
+def _in_folder(path: Path, recursive: bool) -> list[Found]:
+    if path.suffix.lower() == ".zspy":
+        return [Found(path, io.ZSPY)]
+    if recursive:
+        return _below(path, path) or [Found(path, "no image in this folder or below it")]
+    return _images(path.iterdir()) or [Found(path, _no_image_in(path))]
 
 
 def _below(folder: Path, start: Path) -> list[Found]:
@@ -98,12 +105,15 @@ def _without_wildcards(pattern: Path) -> Path:
 
 
 def _images(paths: Iterable[Path], start: Path | None = None) -> list[Found]:
-    images = [
-        path for path in paths if path.suffix.lower() in io.READERS and not path.name.startswith(".") and path.is_file()
-    ]
+    images = [path for path in paths if io.is_image_name(path) and not path.name.startswith(".") and path.is_file()]
     series = {(path.parent, _object(path)) for path in images if path.suffix.lower() == ".ser"}
     # An .emi lies beside its .ser files, which bring it along.
     alone = [path for path in images if path.suffix.lower() != ".emi" or (path.parent, path.stem.lower()) not in series]
+    # A JPEG or BMP beside the same in another format is a preview, or a copy for a report.
+    better = {(path.parent, path.stem.lower()) for path in alone if path.suffix.lower() not in _PREVIEWS}
+    alone = [
+        path for path in alone if path.suffix.lower() not in _PREVIEWS or (path.parent, path.stem.lower()) not in better
+    ]
     return [
         Found(path, under=path.parent.relative_to(start) if start else Path())
         for path in sorted(alone, key=counting_order)

@@ -121,7 +121,8 @@ def target(
     if out is not None and alone and _names_a_file(out):
         return out
     folder = source.parent if out is None else out / under
-    parts = [source.stem, image, model] if image else [source.stem, model]
+    stem = Path(source.stem).stem if source.suffix.lower() == ".gz" else source.stem
+    parts = [stem, image, model] if image else [stem, model]
     return folder / f"{'_'.join(parts)}{io.output_suffix(source, dtype)}"
 
 

@@ -19,7 +19,7 @@ Array = NDArray[Any]
 # LZW reaches about 2700:1 and deflate 1032:1, and real images far less: a header that claims more is damaged.
 _MOST_COMPRESSION = 3000
 _USUAL_COMPRESSION = 100
-_GENEROUS = 1 << 30
+_GENEROUS = 1 << 28
 
 
 ByteOrder = Literal["<", ">"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from temclean.errors import ImageError
 from temclean.io.axes import calibrate_plane, stack_axis
-from temclean.io.image import Array, ByteOrder, Image, RawFrames, StackAxis
+from temclean.io.image import Array, ByteOrder, Frames, Image, MappedFrames, RawFrames, StackAxis
 from temclean.io.messages import damaged, silence
 from temclean.io.note import Note
 from temclean.io.units import METRES
@@ -27,6 +28,9 @@ _LABELS, _LABEL_BYTES = 10, 80
 _ORDERS: tuple[ByteOrder, ...] = ("<", ">")
 # IMOD marks files whose mode 0 is unsigned by a stamp and a cleared flag in the space that the standard leaves free.
 _IMOD_STAMP = 1146047817
+_STAMP_AT, _FLAGS_AT = 40, 44
+"""imodStamp is at byte 152 of the header and imodFlags at 156; extra2 begins at 112."""
+NIBBLES = 101
 # The axis of the cell of sections, rows and columns where the header does not name one.
 _STANDARD = (("s", "z"), ("r", "y"), ("c", "x"))
 
@@ -58,8 +62,11 @@ def read(path: Path) -> Image:
         raise damaged(path, f"its header claims {nz} frames of {ny} x {nx} pixels")
     dtype = _dtype(path, header).newbyteorder(order)
     shape, axes = _shape(header, nx, ny, nz)
-    frames = RawFrames(path, shape, dtype, HEADER_DTYPE.itemsize + extended_bytes)
-    trailing = path.stat().st_size - HEADER_DTYPE.itemsize - extended_bytes - nx * ny * nz * dtype.itemsize
+    packed = int(header["mode"]) == NIBBLES
+    stored = (*shape[:-1], (nx + 1) // 2) if packed else shape
+    raw = RawFrames(path, stored, dtype, HEADER_DTYPE.itemsize + extended_bytes)
+    frames: Frames = MappedFrames(path, raw, shape, lambda frame: _nibbles(frame, nx)) if packed else raw
+    trailing = path.stat().st_size - HEADER_DTYPE.itemsize - extended_bytes - math.prod(stored) * dtype.itemsize
     if trailing:
         warnings.append(f"{trailing} bytes after the last frame were left out")
     sections, rows, columns = map(_axis, _voxel(header), _first_voxel(header))
@@ -97,14 +104,23 @@ def _header(path: Path, block: bytes) -> tuple[Array, ByteOrder]:
 
 def _dtype(path: Path, header: Array) -> np.dtype[Any]:
     mode = int(header["mode"])
+    if mode == NIBBLES:
+        return np.dtype("u1")
     if mode not in MODES:
         raise ImageError(f"{path}: holds MRC mode {mode}, which is not supported; save it as mode 1, 2 or 6")
     extra = bytes(header["extra2"].tobytes())
-    # imodStamp is at byte 152 of the header and imodFlags at 156; extra2 begins at 112.
-    stamp, flags = (int(np.frombuffer(extra, "<i4", 1, at)[0]) for at in (40, 44))
+    stamp, flags = (int(np.frombuffer(extra, "<i4", 1, at)[0]) for at in (_STAMP_AT, _FLAGS_AT))
     if mode == 0 and stamp == _IMOD_STAMP and not flags & 1:
         return np.dtype("u1")
     return np.dtype(MODES[mode])
+
+
+def _nibbles(frame: Array, width: int) -> Array:
+    """Return the numbers that lie two to a byte, the left in its lower bits; rows begin with a byte, as IMOD has it."""
+    out = np.empty((frame.shape[0], 2 * frame.shape[1]), np.uint8)
+    np.bitwise_and(frame, 15, out=out[:, ::2])
+    np.right_shift(frame, 4, out=out[:, 1::2])
+    return np.ascontiguousarray(out[:, :width])
 
 
 def _shape(header: Array, nx: int, ny: int, nz: int) -> tuple[tuple[int, ...], str]:
@@ -164,6 +180,10 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     header = source.header.copy() if source else _new_header(image)
     extended = source.extended if source else b""
     order: ByteOrder = source.order if source else "<"
+    if unsigned and header["mode"] == NIBBLES:
+        stamp = np.frombuffer(header["extra2"].tobytes(), np.uint8).copy()
+        stamp[_STAMP_AT : _FLAGS_AT + 4] = np.frombuffer(struct.pack("<2i", _IMOD_STAMP, 0), np.uint8)
+        header["extra2"] = stamp.tobytes()
     header["mode"] = 0 if unsigned else next(mode for mode, name in MODES.items() if np.dtype(name) == dtype)
     header["machst"] = (0x44, 0x44, 0, 0) if order == "<" else (0x11, 0x11, 0, 0)
     header["map"] = b"MAP "

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from temclean.errors import ImageError
-from temclean.io.image import Array, Frames, Image, check_claim, luminance, native
-from temclean.io.messages import damaged, silence
+from temclean.io.image import Array, Image
+from temclean.io.messages import silence
 from temclean.io.note import Note
+from temclean.io.pictures.frames import COLOUR, GREY, PictureFrames
 
 with silence:
     from PIL import PngImagePlugin
 
 DTYPES = frozenset(["u1", "u2"])
 KEY = "temclean"
-_GREY = {"1": "u1", "L": "u1", "I;16": "u2", "I;16B": "u2", "I": "u2"}
-_COLOUR = {"RGB", "RGBA", "P", "LA", "PA"}
 
 
 @dataclass(frozen=True)
@@ -29,48 +28,27 @@ class PngContainer:
     dpi: tuple[float, float] | None
 
 
-class PngFrames(Frames):
-    """The one image of a PNG file."""
-
-    def __init__(self, path: Path, size: tuple[int, int], mode: str) -> None:
-        super().__init__(path, (size[1], size[0]), np.dtype(_GREY.get(mode, "u1")))
-        self.mode = mode
-
-    def frame(self, index: int) -> Array:
-        with PngImagePlugin.PngImageFile(self.path) as image:
-            if self.mode in {"P", "PA", "LA"}:
-                converted = np.asarray(image.convert("RGB"))
-            elif self.mode == "1":
-                converted = np.asarray(image.convert("L"))
-            else:
-                converted = np.asarray(image)
-        if converted.shape[:2] != self.shape:
-            raise damaged(self.path, f"its pixels are {converted.shape}, not {self.shape}")
-        if converted.ndim == 3:
-            return luminance(converted)
-        return native(np.array(converted)).astype(self.dtype, copy=False)
-
-
 def read(path: Path) -> Image:
     """Open a PNG file."""
     warnings: list[str] = []
     with path.open("rb") as file:
         head = file.read(26)
-    if len(head) == 26 and head[12:16] == b"IHDR":
-        claimed = int.from_bytes(head[16:20], "big") * int.from_bytes(head[20:24], "big")
-        check_claim(path, claimed * max(1, head[24] // 8), path.stat().st_size)
-    with PngImagePlugin.PngImageFile(path) as image:
+    with _open(path) as image:
         mode = image.mode
-        if mode not in _GREY and mode not in _COLOUR:
+        if mode not in GREY and mode not in COLOUR:
             raise ImageError(f"{path}: a PNG of mode {mode} is not supported; save it as greys of 8 or 16 bits")
-        frames = PngFrames(path, image.size, mode)
+        frames = PictureFrames(path, _open, image.size, mode)
         texts = {name: value for name, value in image.info.items() if isinstance(name, str) and isinstance(value, str)}
         dpi = image.info.get("dpi")
-    if mode in _COLOUR:
+    if mode in COLOUR:
         depth = " of its upper 8 bits" if len(head) == 26 and head[24] == 16 else ""
         warnings.append(f"the image is in colour; the luminance{depth} is used")
     container = PngContainer({name: value for name, value in texts.items() if name != KEY}, dpi)
     return Image(frames, None, None, "YX", dict(texts), ".png", tuple(warnings), container)
+
+
+def _open(path: Path) -> PngImagePlugin.PngImageFile:
+    return PngImagePlugin.PngImageFile(path)
 
 
 def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:

@@ -677,9 +677,9 @@ def test_mrc_traps(tmp_path: Path) -> None:
     with io.read(copy) as image:
         assert image.warnings == ()
     data = bytearray(path.read_bytes())
-    data[12:16] = struct.pack("<i", 101)
+    data[12:16] = struct.pack("<i", 16)
     path.write_bytes(data)
-    with pytest.raises(ImageError, match="mode 101"):
+    with pytest.raises(ImageError, match="mode 16"):
         io.read(path)
 
 
@@ -856,7 +856,7 @@ def test_suffixes_of_results(tmp_path: Path) -> None:
 
 BAD = {
     "empty.tif": (b"", FileError, "is empty"),
-    "photo.tif": (b"\xff\xd8\xff\xe0" + bytes(300), FileError, "JPEG"),
+    "photo.tif": (b"\xff\xd8\xff\xe0" + bytes(300), ImageError, "damaged"),
     "words.tif": (b"Dear reader, this is a letter." * 20, FileError, "TIFF file that its name says"),
     "notes.txt": (b"Dear reader, this is a letter." * 20, FileError, "no image that temclean reads"),
     "short.tif": (b"II*\0\x08\0\0\0", ImageError, "damaged"),

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,6 +22,7 @@ from temclean.io.image import (
     stack_axes,
 )
 from temclean.io.messages import damaged, silence
+from temclean.io.pictures import beside
 from temclean.io.tiff import calibration, codecs, pages, tags
 from temclean.io.tiff.chain import check_chain
 from temclean.io.tiff.structure import PALETTE, choose_series, grey_palette, lost_tags, stack_shape
@@ -142,16 +144,21 @@ def _read(path: Path, file: BinaryIO) -> Image:
     elif page.photometric == PALETTE and not grey_palette(page):
         frames = palette_frames(path, page, frames, shape, warnings)
     measured = calibration.read(tiff, page, shape, axes, warnings)
+    note = None if measured.pixel_size else beside.read(path, shape, warnings)
     own = path if pages.has_own(path, tiff, series, math.prod(shape[:-2])) else None
+    container = tags.container(tiff, page, shape, colour, own)
+    if note and note.pixel_size and container.kind in {"plain", "shaped"}:
+        # The source's own description has no room for the pixel size, and Fiji would not see it.
+        container = replace(container, kind="none", note=container.description.decode(errors="replace"))
     return Image(
         frames,
-        measured.pixel_size,
-        measured.unit,
+        note.pixel_size if note else measured.pixel_size,
+        note.unit if note else measured.unit,
         axes,
-        tags.facts(page),
+        {**tags.facts(page), note.program: note.entries} if note else tags.facts(page),
         path.suffix.lower() if path.suffix.lower() in {".tif", ".tiff", ".btf", ".tf8"} else ".tif",
         tuple(warnings),
-        tags.container(tiff, page, shape, colour, own),
+        container,
         measured.origin,
         measured.stack,
     )
