@@ -1,9 +1,10 @@
 """Images in and out: :func:`read` opens a file lazily, :func:`write` writes frames with a source's calibration.
 
-``formats`` knows the formats, one module or folder each (``dm``, ``gzipped``, ``hdf5``, ``mrc``, ``npy``, ``pictures``,
-``png``, ``ser``, ``tiff``), which read into an ``image.Image``, and ``files`` opens and writes any; ``selection`` tells
-which image of a file is meant, ``units`` and ``axes`` tidy calibrations, ``instrument`` has the names of what is known of
-the microscope, ``messages`` words what is wrong with a file, and ``temporary`` names files while they are being written.
+``formats`` knows the formats, one module or folder each (``dm``, ``gzipped``, ``hdf5``, ``mrc``, ``npy``,
+``pictures``, ``png``, ``ser``, ``tiff``), which read into an ``image.Image``, and ``files`` opens and writes any;
+``selection`` tells which image of a file is meant, ``units`` and ``axes`` tidy calibrations, ``instrument`` has the
+names of what is known of the microscope, ``messages`` words what is wrong with a file, and ``temporary`` names files
+while they are being written.
 """
 
 from temclean.io.files import list_images, provenance, read, whole, write

@@ -37,9 +37,6 @@ def result(source: Path) -> Path:
     return target
 
 
-# --- Which page is the image -----------------------------------------------------------------------------------------
-
-
 @needs_odd
 def test_jeol_files_of_two_pages_give_their_16_bits() -> None:
     with io.read(ODD / "jeol_two_pages.tif") as image:
@@ -56,9 +53,6 @@ def test_grey_goes_before_colour_and_deep_before_shallow(tmp_path: Path) -> None
     thumbnail = counts("u2", (10, 15))
     with io.read(pages(tmp_path / "a.tif", thumbnail, colour)) as image:
         assert image.pixels.shape == (20, 30)
-
-
-# --- Look-up tables --------------------------------------------------------------------------------------------------
 
 
 @needs_odd
@@ -79,8 +73,6 @@ def test_imagej_look_up_tables_are_for_display_only(tmp_path: Path) -> None:
         io.write(tmp_path / "floats.tif", image, iter([image.pixels[0].astype("f4")]))
     assert tifffile.imread(tmp_path / "floats.tif").dtype == np.float32
 
-
-# --- Rare packings ---------------------------------------------------------------------------------------------------
 
 WITHOUT = """
 import sys
@@ -210,9 +202,6 @@ def test_lzw_of_old_at_every_width_of_code(size: int) -> None:
     out = bytearray(size)
     assert _lzw.decode(old_lzw(data), out, reverse=True) == size
     assert bytes(out) == data
-
-
-# --- Records of their makers -----------------------------------------------------------------------------------------
 
 
 def pointed_at(path: Path, code: int, record: bytes) -> None:

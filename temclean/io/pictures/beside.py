@@ -1,9 +1,10 @@
 """The text file that a scanning electron microscope writes beside a picture of the same name.
 
-JEOL writes a line an entry, ``$CM_MAG 430``, ``$CM_FULL_SIZE 2560 1920``, ``$$SM_MICRON_BAR 91``, ``$$SM_MICRON_MARKER
-10um``: the scale bar is so many pixels long of the full size, and stands for such a length. The magnification agrees, by
-which such an image is 120 mm wide on paper: 120 mm / 430 / 2560 = 10 um / 91.7. Newer programs write ``$CM_PIXEL_SIZE
-4.96nm`` too. Hitachi writes ``PixelSize=9.92`` in nanometres under ``[SemImageFile]``, and ``DataSize=1280x960``.
+JEOL writes a line an entry: ``$CM_MAG 430``, ``$CM_FULL_SIZE 2560 1920``, ``$$SM_MICRON_BAR 91`` and
+``$$SM_MICRON_MARKER 10um``. The scale bar is so many pixels long of the full size, and stands for such a length; the
+magnification agrees, by which an image is 120 mm wide on paper: 120 mm / 430 / 2560 = 10 um / 91.7. Newer programs
+write ``$CM_PIXEL_SIZE 4.96nm`` too. Hitachi writes ``PixelSize=9.92`` in nanometres and ``DataSize=1280x960`` under
+``[SemImageFile]``.
 """
 
 import re
