@@ -132,8 +132,9 @@ def run(case: Case, folder: Path) -> Outcome:
     noted = folder / "said.txt"
     process = os.fork()
     if process == 0:
+        written = os.open(noted, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         for stream in (1, 2):
-            os.dup2(os.open(noted, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if stream == 1 else os.O_WRONLY), stream)
+            os.dup2(written, stream)
         try:
             cli.main(case.arguments)
         except SystemExit as done:

@@ -127,7 +127,7 @@ def many_links(path: Path) -> None:
 
 
 def many_attributes(path: Path) -> None:
-    """Link a hundred times to a group of 600."""
+    """Link sixty times to a group of 600."""
     import h5py
 
     write_hspy(path, np.arange(400, dtype="u2").reshape(20, 20))
@@ -135,7 +135,7 @@ def many_attributes(path: Path) -> None:
         many = file.create_group("Experiments/movie/metadata/many")
         for at in range(600):
             many.attrs[str(at)] = 1
-        for at in range(100):
+        for at in range(60):
             file[f"Experiments/movie/metadata/{at}"] = many
 
 
@@ -234,7 +234,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str | None]] = {
     "metadata_in_itself.hspy": (metadata_in_itself, None),
     "groups_in_many_ways.hspy": (groups_in_many_ways, "warning: of its metadata, what goes beyond 20000 groups"),
     "many_links.emd": (many_links, "holds over 20000 groups"),
-    "many_attributes.hspy": (many_attributes, "warning: of its metadata, what goes beyond 50000 attributes"),
+    "many_attributes.hspy": (many_attributes, "warning: of its metadata, what goes beyond 30000 attributes"),
     "repeated_heaps.hspy": (repeated_heaps, "its texts lie over each other"),
     "references.hspy": (references, None),
     "frames_that_are_not_there.emd": (frames_that_are_not_there, "claims 1000000000 frames"),

@@ -84,8 +84,6 @@ def read(path: Path, image: str | int | None = None) -> Image:
     if signal.tags:
         metadata["ImageTags"] = _plain(signal.tags)
     metadata["instrument"] = instrument(signal.tags)
-    if stack and stack[0]:
-        metadata["frame_step"], metadata["frame_unit"] = stack[0].step, stack[0].unit
     suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else ".dm3"
     return Image(
         frames,

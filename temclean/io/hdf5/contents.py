@@ -20,7 +20,7 @@ __all__ = ["Contents", "h5py"]
 
 # What may be looked at: the fullest files of the field hold some thousand of either.
 _MOST_OBJECTS = 20_000
-_MOST_ATTRIBUTES = 50_000
+_MOST_ATTRIBUTES = 30_000
 _MOST_VALUES = 4096
 _LARGEST_CHUNK = 64 << 20
 
