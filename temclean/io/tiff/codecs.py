@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 NONE, LZW, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE = 1, 5, 8, 32773, 34925, 32946
 SUPPORTED = {NONE, LZW, DEFLATE, PACKBITS, OLD_DEFLATE}
 _BY_TIFFFILE_ALONE = {NONE, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE}
+_BY_IMAGECODECS = {
+    LZW, 6, 7, 22610, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34926, 34927, 34933, 34934, 50000, 50001, 50002,
+    50013, 52546, 65000, 65001, 65002,
+}  # fmt: skip
+"""JPEG and its many kin, LERC, Zstandard, WebP, PNG and electron events."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,10 @@ def left_to_codecs(page: "TiffPage") -> str:
 
 
 def check_codecs(path: Path, page: "TiffPage") -> None:
-    """Refuse a page that needs imagecodecs where that is not installed."""
+    """Refuse a page that needs imagecodecs where that is not installed, and one that nobody could read."""
     how = left_to_codecs(page)
+    if page.compression not in _BY_TIFFFILE_ALONE | _BY_IMAGECODECS:
+        raise ImageError(f"{path}: its pixels are {how}, which is not known here; save it uncompressed")
     if how and not has_imagecodecs():
         raise missing_codec(path, how)
 
