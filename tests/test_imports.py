@@ -19,7 +19,9 @@ FLOORS = [
     ["__main__"],
     ["cli"],
     ["commands"],
-    ["restoration", "metrics", "noise", "specimen", "io"],
+    ["restoration"],
+    ["evidence"],
+    ["metrics", "noise", "specimen", "io"],
     ["filters", "data", "weights"],
     ["errors", *sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi"))],
 ]

@@ -1,0 +1,193 @@
+"""The noise of one image, measured from the image itself: its kind, its strength, and how sure that is."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from temclean.errors import ImageError
+from temclean.evidence import correlation, impulses, samples, variance
+from temclean.evidence.impulses import Suspects
+from temclean.evidence.samples import Sample
+
+NOTHING = 1e-4
+"""Noise, of the range of the image, below which nothing is said of what it depends on."""
+
+
+@dataclass(frozen=True)
+class NoiseReport:
+    r"""What noise an image holds; the variance of a pixel of intensity p is :math:`\sigma^2 + g\,(p - p_0)`.
+
+    Intensities are in the image's own units. Of p_0 and sigma one is 0: a detector's offset and its noise at no signal
+    cannot be told apart by one image. All errors are one standard deviation, and of chance only: fine structure
+    everywhere, closer than some 5 pixels, counts as noise.
+
+    Attributes
+    ----------
+    sigma, sigma_error : noise that does not depend on the signal: the standard deviation.
+    gain, gain_error : growth of the variance with the intensity: units an electron, where electrons are counted one by
+        one and nothing has been rescaled; 0 where it is not sure; below 0 where bright is quiet, as in reversed images.
+    offset : p_0, the intensity at which nothing was counted.
+    dark, bright : share of the pixels that are wild, far below or above their surroundings, Gaussian tails taken off.
+    row, row_error, column, column_error : standard deviation of what all pixels of a row, or of a column, share.
+    along_rows, along_columns : correlation of the noise with the next 1, 2, ... pixels of the row, and of the column.
+    along_error : standard error of these correlations.
+    row_length, column_length : pixels after which these fall to 1/e; 0 of white noise.
+    clipped_low, clipped_high : share of the pixels at the least and the greatest value, where noise is cut off there.
+    step : from one possible value to the next; 0 where there is no grid.
+    low, high : least and greatest value of what was looked at.
+    """
+
+    sigma: float
+    sigma_error: float
+    gain: float
+    gain_error: float
+    offset: float
+    dark: float
+    bright: float
+    row: float
+    row_error: float
+    column: float
+    column_error: float
+    along_rows: tuple[float, ...]
+    along_columns: tuple[float, ...]
+    along_error: float
+    row_length: float
+    column_length: float
+    clipped_low: float
+    clipped_high: float
+    step: float
+    low: float
+    high: float
+
+    @property
+    def impulses(self) -> float:
+        """Share of the pixels that are wild."""
+        return self.dark + self.bright
+
+    @property
+    def white(self) -> bool:
+        """Whether neighbouring pixels have noise of their own; resampled images and slow detectors' have not."""
+        return not (self.row_length or self.column_length or self.row or self.column)
+
+    def at(self, intensity: float) -> float:
+        """Return the standard deviation of the noise of a pixel of this intensity, without what rows and columns share."""
+        return math.sqrt(max(self.sigma**2 + self.gain * (intensity - self.offset), 0.0))
+
+
+def measure(image: ArrayLike) -> NoiseReport:
+    """Measure the noise of an image.
+
+    Of more than a million pixels, pieces of 256x256 at full resolution are looked at. Blocks of 16x16 pixels in which
+    little varies slowly give variances (`temclean.evidence.variance`), to which a constant, a line, and where noise is cut
+    off a Gaussian so cut are fitted; the one that leaves least is taken. Sigma is what white noise would be; noise that
+    hangs together is put right by its correlation, as far as 2 pixels tell it.
+
+    Parameters
+    ----------
+    image : array_like, (rows, columns)
+        Of any real type.
+
+    Raises
+    ------
+    ImageError
+        If it is not of two dimensions, or all its pixels are alike, or some are NaN or infinite.
+
+    Examples
+    --------
+    >>> noise = measure(np.random.default_rng(1).normal(100.0, 5.0, (256, 256)))
+    >>> round(noise.sigma), noise.gain, noise.impulses
+    (5, 0.0, 0.0)
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim != 2 or pixels.size == 0 or pixels.dtype.kind not in "iufb":
+        raise ImageError(f"noise is measured on an image of rows and columns, not on shape {pixels.shape}")
+    looked_at = samples.sample(pixels)
+    if looked_at is None:
+        raise ImageError("the noise cannot be measured: all pixels are alike, or some are NaN or infinite")
+    return _report(looked_at)
+
+
+def _report(sample: Sample) -> NoiseReport:
+    pieces = sample.pieces
+    found = impulses.suspects(sample) if min(pieces.shape[1:]) > 4 else None
+    data = variance.blocks(pieces, found.mask) if found else None
+    if found is None or data is None:
+        return _little(sample, found)
+    across = correlation.along_rows(pieces, found.mask, data)
+    turned = pieces.swapaxes(1, 2)
+    mask = None if found.mask is None else found.mask.swapaxes(1, 2)
+    down = correlation.along_rows(turned, mask, _turned(data))
+    kept = correlation.remaining(across, data.order) * correlation.remaining(down, data.order)
+    line, width, cut = _fit(data, found, sample.step)
+    dark, bright = impulses.salt_and_pepper(pieces, found, width)
+    start, slope = line.start / kept, line.slope / kept
+    start_error, gain_error = line.start_error / kept * sample.width**2, line.slope_error / kept * sample.width
+    gain = slope * sample.width
+    start = start * sample.width**2 - gain * sample.low
+    start_error = math.hypot(start_error, gain_error * sample.low)
+    if gain and abs(start) < 2 * start_error:
+        start = 0.0
+    sigma = math.sqrt(max(start, 0.0))
+    return NoiseReport(
+        sigma=sigma,
+        sigma_error=start_error / (2 * sigma) if sigma else math.sqrt(start_error),
+        gain=gain,
+        gain_error=gain_error,
+        offset=-start / gain if gain and start < 0 else 0.0,
+        dark=dark + found.dark,
+        bright=bright + found.bright,
+        row=across.line * sample.width,
+        row_error=across.line_error * sample.width,
+        column=down.line * sample.width,
+        column_error=down.line_error * sample.width,
+        along_rows=across.correlation,
+        along_columns=down.correlation,
+        along_error=max(across.error, down.error),
+        row_length=across.length,
+        column_length=down.length,
+        clipped_low=found.at_low if found.low and cut else 0.0,
+        clipped_high=found.at_high if found.high and cut else 0.0,
+        step=sample.step * sample.width,
+        low=sample.low,
+        high=sample.low + sample.width,
+    )
+
+
+def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.Line, float, bool]:
+    """Return the variance as a line over the intensity, of [0, 1], the width of tails, and if noise is cut off at all."""
+    even, _ = variance.line(data, sloped=False)
+    sloped, misfit = variance.line(data, sloped=True)
+    width = math.sqrt(max(even.start, 0.0))
+    cut = found.low or found.high
+    if cut and step and variance.SURE * sloped.slope_error < sloped.slope and 0.5 < sloped.slope / step < 2:
+        cut = False  # electrons counted one by one: none at all is the least there can be
+    elif cut:
+        sigma, error, cut_misfit = variance.cut_sigma(data, found.low, found.high)
+        if cut_misfit < 1.5 * misfit:
+            return variance.Line(sigma**2, 0.0, 2 * sigma * error, 0.0), sigma, cut
+    reach = float(np.subtract(*np.quantile(data.mean, (0.95, 0.05))))
+    grows = abs(sloped.slope) > variance.SURE * sloped.slope_error
+    if grows and width > NOTHING and abs(sloped.slope) * reach > 0.15 * max(even.start, 0.0):
+        return sloped, width, cut
+    return even, width, cut
+
+
+def _turned(data: variance.Blocks) -> variance.Blocks:
+    return variance.Blocks(
+        data.mean, data.variance, data.count, data.scatter, data.order, data.chosen.swapaxes(1, 2), data.side
+    )
+
+
+def _little(sample: Sample, found: Suspects | None) -> NoiseReport:
+    """Report on an image too small, or too full of wild pixels, for blocks: a guess, as unsure as it is large."""
+    sigma = impulses.first_sigma(sample.pieces) * sample.width if found else 0.0
+    none = (0.0,) * correlation.LAGS
+    dark, bright = impulses.salt_and_pepper(sample.pieces, found, 0.0) if found else (0.0, 0.0)
+    return NoiseReport(
+        sigma, sigma, 0.0, 0.0, 0.0,
+        dark, bright, 0.0, 0.0, 0.0, 0.0, none, none, 1.0, 0.0, 0.0,
+        found.at_low if found and found.low else 0.0, found.at_high if found and found.high else 0.0,
+        sample.step * sample.width, sample.low, sample.low + sample.width,
+    )  # fmt: skip

@@ -1,0 +1,118 @@
+"""The pixels that are looked at, brought to [0, 1], and filters that leave noise and take structure away."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+MOST = 2**20
+"""Pixels that are enough."""
+
+SIDE = 256
+"""Pixels along a side of the pieces that a larger image is looked at in."""
+
+VALUES = 2**16
+"""Pixels that are enough to see in what steps values come."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Pieces of an image, (count, rows, columns), whose least and greatest value are 0 and 1.
+
+    Attributes
+    ----------
+    pieces : the pixels.
+    low, width : intensity that is 0, and intensity from 0 to 1, in the image's own units.
+    step : from one value to the next where all lie on a grid, in units of `width`; 0 where they do not.
+    """
+
+    pieces: Floats
+    low: float
+    width: float
+    step: float
+
+
+def sample(image: NDArray[np.generic]) -> Sample | None:
+    """Return what is looked at of an image (rows, columns): all of it, or of a large one pieces at full resolution.
+
+    None where all its pixels are alike, or some are NaN, infinite or too far apart.
+    """
+    rows, columns = image.shape
+    if rows * columns <= MOST or min(rows, columns) < SIDE:
+        # Of a long strip that is narrower than a piece, its beginning.
+        pieces = image[None, : max(1, MOST // columns), : max(1, MOST // min(rows, MOST))]
+    else:
+        across = min(columns // SIDE, max(1, round(math.sqrt(MOST / SIDE**2 * columns / rows))))
+        down = min(rows // SIDE, MOST // SIDE**2 // across)
+        tops, lefts = (
+            np.linspace(0, length - SIDE, count).astype(int) if count > 1 else np.array([(length - SIDE) // 2])
+            for length, count in ((rows, down), (columns, across))
+        )
+        pieces = np.stack([image[top : top + SIDE, left : left + SIDE] for top in tops for left in lefts])
+    exact = pieces if pieces.dtype.kind == "f" and pieces.dtype.itemsize == 4 else pieces.astype(np.float64)
+    low, high = float(exact.min()), float(exact.max())
+    width = high - low
+    if not (math.isfinite(width) and width > 0 and math.isfinite(1 / width)):
+        return None
+    scaled = ((exact - exact.dtype.type(low)) / exact.dtype.type(width)).astype(np.float32)
+    return Sample(scaled, low, width, grid(scaled))
+
+
+def grid(scaled: Floats) -> float:
+    """Return the step between values where all are multiples of one, else 0; of some thousand pixels."""
+    flat = scaled.ravel()
+    values = np.unique(flat[:: max(1, flat.size // VALUES)]).astype(np.float64)
+    gaps = np.diff(values)
+    if not gaps.size or float(gaps.min()) < 2e-6:  # finer than single precision holds
+        return 0.0
+    least = float(gaps.min())
+    step = float(gaps[gaps < 1.5 * least].mean())
+    for _ in range(3):  # the further apart two values, the better they tell the step
+        numbers = np.rint((values - values[0]) / step)
+        step = float((values - values[0]) @ numbers / (numbers @ numbers))
+    off = np.abs((values - values[0]) / step - np.rint((values - values[0]) / step))
+    return step if float(np.quantile(off, 0.95)) < 0.05 else 0.0
+
+
+def bend(pixels: Floats, axis: int) -> Floats:
+    """Return the second difference along an axis: x[-1] - 2 x[0] + x[1]."""
+    length = pixels.shape[axis]
+    before, here, after = (
+        pixels[(slice(None),) * (axis % 3) + (slice(start, length - 2 + start),)] for start in range(3)
+    )
+    out: Floats = before + after
+    out -= 2 * here
+    return out
+
+
+def spread(mask: Mask, rows: int, columns: int) -> Mask:
+    """Return where any of the ``rows`` x ``columns`` pixels from here on is set, as the filters look at them."""
+    for axis, count in ((1, rows), (2, columns)):
+        length = mask.shape[axis] - count + 1
+        parts = [mask[(slice(None),) * axis + (slice(start, start + length),)] for start in range(count)]
+        mask = np.logical_or.reduce(parts)
+    return mask
+
+
+def neighbours(pieces: Floats) -> tuple[Floats, Floats]:
+    """Return the least and the greatest of the eight neighbours of every pixel that is not at an edge."""
+    least, greatest = [], []
+    for function, out in ((np.minimum, least), (np.maximum, greatest)):
+        column = function(function(pieces[:, :-2], pieces[:, 1:-1]), pieces[:, 2:])
+        ends = function(pieces[:, :-2, 1:-1], pieces[:, 2:, 1:-1])
+        out.append(function(function(column[:, :, :-2], column[:, :, 2:]), ends))
+    return least[0], greatest[0]
+
+
+def block_sums(values: NDArray[np.generic], side: int) -> NDArray[np.float64]:
+    """Return the sums over blocks of ``side`` x ``side`` from the top left on, (count, blocks down, blocks across)."""
+    count, rows, columns = values.shape
+    down, across = rows // side, columns // side
+    cut = values[:, : down * side, : across * side]
+    kind = np.float32 if values.dtype.kind == "f" else np.int32
+    strips = cut.reshape(count, down, side, across * side).sum(2, dtype=kind)
+    return strips.reshape(count, down, across, side).sum(3, dtype=np.float64)
