@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from temclean.io.image import StackAxis
+from temclean.io.image import StackAxis, stack_axes
 from temclean.io.units import METRES, SECONDS, calibrate, tidy_unit
 
 
@@ -57,7 +57,7 @@ def stack_letters(stack: tuple[StackAxis | None, ...], unit: str | None) -> str:
     if len(stack) == 1:
         in_space = stack[0] is not None and kind(stack[0].unit) == kind(unit) == "length"
         return "ZYX" if in_space else "TYX"
-    return ("Q" * max(0, len(stack) - 3) + ("", "T", "TZ", "TZC")[min(len(stack), 3)]) + "YX"
+    return stack_axes(len(stack) + 2)
 
 
 def conversion(unit: str | None, other: str | None) -> float | None:

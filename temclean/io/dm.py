@@ -79,7 +79,6 @@ def read(path: Path, image: str | int | None = None) -> Image:
         raise damaged(path, "it announces more pixels than it holds")
     plane = calibrate_plane(signal.axes[-2], signal.axes[-1], warnings)
     stack = tuple(stack_axis(axis.step, axis.unit, axis.origin) for axis in signal.axes[:-2])
-    letters = "TZYX" if len(stack) == 2 else stack_letters(stack, plane.unit)
     metadata: Tree = {"Name": signal.name}
     if signal.tags:
         metadata["ImageTags"] = _plain(signal.tags)
@@ -89,7 +88,7 @@ def read(path: Path, image: str | int | None = None) -> Image:
         frames,
         plane.pixel_size,
         plane.unit,
-        letters,
+        stack_letters(stack, plane.unit),
         metadata,
         suffix,
         tuple(warnings),

@@ -107,12 +107,11 @@ def _read_series(path: Path, emi: Path | None, suffix: str, warnings: list[str])
     if plane.pixel_size is None and emi is None and warnings:
         warnings[-1] += f"; the .emi beside {path.name} would say what it means"
     stack = (header.axis,) if len(shape) > 2 else ()
-    letters = stack_letters(stack, plane.unit)
     return Image(
         frames,
         plane.pixel_size,
         plane.unit,
-        letters,
+        stack_letters(stack, plane.unit),
         metadata,
         suffix,
         tuple(warnings),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from microscope_files import Dm, write_dm, write_hspy, write_ser
+from microscope_files import Dm, write_dm, write_hspy, write_ncem, write_ser
 
 from temclean import io
 from temclean.errors import ImageError
@@ -142,6 +142,21 @@ def test_mrc_says_where_its_first_voxel_lies(tmp_path: Path, field: str) -> None
     if field == "origin":
         axes = by_rosettasciio("mrc", tmp_path / "a.mrc")["axes"]
         assert [axis["offset"] for axis in axes] == pytest.approx([2.0, -4.0, 1.0])  # in nm
+
+
+@pytest.mark.parametrize("shape", [(4, 20), (3, 4, 20)])
+def test_spectra_of_hyperspy_are_no_image(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = write_hspy(tmp_path / "a.hspy", np.zeros(shape, "u2"), unit="eV", images=False)
+    with pytest.raises(ImageError, match=f'no image but "movie" .{"x".join(map(str, shape))}, spectra'):
+        io.read(path)
+
+
+def test_places_and_energies_of_ncem_are_no_image(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(write_ncem(tmp_path / "a.emd", np.zeros((4, 20), "u2")), "a") as file:
+        file["data/single/dim2"].attrs["units"] = "eV"
+    with pytest.raises(ImageError, match=r'no image but "single" .4x20, spectra'):
+        io.read(tmp_path / "a.emd")
 
 
 def test_hspy_keeps_the_step_of_its_frames(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from temclean.io.axes import no_plane
 from temclean.io.hdf5.contents import Contents, h5py
 from temclean.io.hdf5.signals import UNKNOWN, Description, Signal, plain_order
 from temclean.io.image import StackAxis
@@ -19,13 +20,20 @@ def find(contents: Contents, experiments: "h5py.Group") -> Iterator[Signal]:
             continue
         found = [contents.group(group, f"axis-{at}") for at in range(len(dataset.shape))]
         axes = [contents.attributes(axis) for axis in found if axis is not None]
-        signal_axes = [axis for axis in axes if not axis.get("navigate")]
-        problem = None
-        if len(axes) == len(dataset.shape) and len(signal_axes) != 2 and len(axes) > 2:
-            # Frames of one row: HyperSpy itself would not show an image.
-            problem = "spectra"
+        problem = _problem(axes) if len(axes) == len(dataset.shape) > 1 else None
         describe = partial(_describe, contents, group, axes)
         yield Signal(name, dataset, plain_order(dataset), describe, problem)
+
+
+def _problem(axes: list[dict[str, Any]]) -> str | None:
+    """Return why such axes are no image's."""
+    rows, columns = map(_axis, axes[-2:])
+    signal_axes = sum(not axis.get("navigate") for axis in axes)
+    alike = len(axes) == 2 and (rows.step, rows.unit) == (columns.step, columns.unit)
+    if signal_axes != 2 and not alike:
+        # Frames of one row: HyperSpy itself would not show an image.
+        return "spectra"
+    return no_plane(rows, columns)
 
 
 def _describe(contents: Contents, group: "h5py.Group", axes: list[dict[str, Any]]) -> Description:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from temclean.io.axes import no_plane
 from temclean.io.hdf5.contents import Contents, h5py
 from temclean.io.hdf5.signals import UNKNOWN, Description, Signal, plain_order
 from temclean.io.image import StackAxis
@@ -32,7 +33,9 @@ def find(contents: Contents) -> Iterator[Signal]:
                 order = _order(
                     [str(contents.attributes(dim).get("name", "")) if dim else "" for dim in dims], group, dataset
                 )
-                yield Signal(name, dataset, order, partial(_describe, contents, group, [dims[at] for at in order]))
+                dims = [dims[at] for at in order]
+                problem = no_plane(*(_axis(contents, dim) for dim in dims[-2:]))
+                yield Signal(name, dataset, order, partial(_describe, contents, group, dims), problem)
                 break
 
 
