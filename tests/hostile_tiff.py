@@ -8,6 +8,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 Tag = tuple[int, int, int, int]
@@ -132,6 +133,13 @@ def jpeg_claim(path: Path) -> None:
     path.write_bytes(data)
 
 
+def jpeg_inside_tiff(path: Path) -> None:
+    jpeg_claim(path)
+    data = path.read_bytes()
+    tags = [tag for tag in grey(16, 16, 8, len(data), 7) if tag[0] not in {258, 262, 277}]
+    one_page(path, [*tags, (258, 3, 1, 8), (262, 3, 1, 6), (277, 3, 1, 3)], data)
+
+
 def bmp_claim(path: Path) -> None:
     head = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 1054, 0, 0, 1078, 40, 60_000, 60_000, 1, 8, 1, 0, 0, 0, 256, 0)
     path.write_bytes(head + bytes(1024) + bytes(60))
@@ -166,3 +174,5 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "claim.bmp": (bmp_claim, "copy it again"),
     "bomb.tif.gz": (gzip_bomb, "use gunzip"),
 }
+if find_spec("imagecodecs"):
+    FILES["jpeg_inside.tif"] = (jpeg_inside_tiff, "a strip or tile says that it is 65000x65000 pixels")

@@ -43,6 +43,7 @@ def examine() -> Iterator[Finding]:
         yield _device("cuda", names[0])
     for form in io.FORMATS:
         yield _format(form)
+    yield _codecs()
     yield _training()
 
 
@@ -93,7 +94,16 @@ def _format(form: io.Format) -> Finding:
     suffixes = " ".join(form.suffixes)
     if not form.available:
         return Finding(form.name, "off", f'{suffixes}: pip install "temclean[{form.extra}]"')
+    if form.module == "gzipped":
+        return Finding(form.name, "ok", f"{suffixes}: read, written as what is inside")
     return Finding(form.name, "ok", f"{suffixes}: " + ("read and written" if form.writes else "read, written as .tif"))
+
+
+def _codecs() -> Finding:
+    packings = "JPEG, JPEG 2000, Zstandard and packed bits in TIFF"
+    if find_spec("imagecodecs") is None:
+        return Finding("codecs", "off", f'{packings}: pip install "temclean[codecs]"')
+    return Finding("codecs", "ok", f"{packings}: read")
 
 
 def _training() -> Finding:

@@ -1,27 +1,30 @@
-"""Decode the strips and tiles of a TIFF page: none, LZW, deflate and PackBits, with both predictors.
+"""Decode the strips and tiles of a TIFF page: none, LZW, deflate, LZMA and PackBits, with both predictors.
 
-tifffile leaves LZW and the predictors to imagecodecs, which few microscope PCs have; what is left to it, and so to the
-extra ``codecs``, is said here. Nothing is decompressed further than the page is large.
+tifffile leaves LZW and the predictors to imagecodecs, which few microscope PCs have; ``rare`` says what is left to it.
+Nothing is decompressed further than the page is large.
 """
 
+import lzma
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from temclean import _lzw
-from temclean.errors import ImageError, MissingExtraError, TemcleanError
 from temclean.io.image import Array, check_claim, native
 from temclean.io.messages import damaged
 
-if TYPE_CHECKING:
-    from tifffile import TiffPage
-
 NONE, LZW, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE = 1, 5, 8, 32773, 34925, 32946
-SUPPORTED = {NONE, LZW, DEFLATE, PACKBITS, OLD_DEFLATE}
+SUPPORTED = {NONE, LZW, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE}
+_MOST_LZMA = 1 << 27
+"""Bytes of memory for its dictionary; the strongest of the usual settings takes half of it."""
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_MOST_LZMA = 1 << 27
+"""Bytes of memory for its dictionary; the strongest of the usual settings takes half of it."""
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _BY_TIFFFILE_ALONE = {NONE, DEFLATE, PACKBITS, LZMA, OLD_DEFLATE}
 _BY_IMAGECODECS = {
     LZW, 6, 7, 22610, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34926, 34927, 34933, 34934, 50000, 50001, 50002,
@@ -46,6 +49,8 @@ class Layout:
     predictor: int
     dtype: np.dtype[Any]
     """With the byte order of the file."""
+    reverse: bool = False
+    """The first bit of a byte is its lowest."""
 
     @property
     def planes(self) -> int:
@@ -61,41 +66,6 @@ class Layout:
         """Segments in all planes."""
         rows, columns = self.segment
         return self.planes * -(-self.height // rows) * -(-self.width // columns)
-
-
-def left_to_codecs(page: "TiffPage") -> str:
-    """Return in which way tifffile cannot read a page without imagecodecs; empty where it can."""
-    compression, bits = page.compression, page.bitspersample
-    if compression not in _BY_TIFFFILE_ALONE:
-        return f"compressed with {getattr(compression, 'name', f'method {int(compression)}')}"
-    return "" if bits in {8, 16, 32, 64} else f"packed in {bits} bits each"
-
-
-def check_codecs(path: Path, page: "TiffPage") -> None:
-    """Refuse a page that needs imagecodecs where that is not installed, and one that nobody could read."""
-    how = left_to_codecs(page)
-    if page.compression not in _BY_TIFFFILE_ALONE | _BY_IMAGECODECS:
-        raise ImageError(f"{path}: its pixels are {how}, which is not known here; save it uncompressed")
-    if how and not has_imagecodecs():
-        raise missing_codec(path, how)
-
-
-def has_imagecodecs() -> bool:
-    """Return whether the extra ``codecs`` is installed and loads."""
-    try:
-        import imagecodecs
-    except ImportError:
-        return False
-    return bool(imagecodecs)
-
-
-def missing_codec(path: Path, how: str) -> TemcleanError:
-    """Return the error for pixels that are stored in a way that neither temclean nor what is installed can undo."""
-    if has_imagecodecs():
-        return ImageError(f"{path}: its pixels are {how}, which cannot be undone here; save it uncompressed")
-    return MissingExtraError(
-        f'{path}: its pixels are {how}; run `pip install "temclean[codecs]"`, or save it uncompressed'
-    )
 
 
 def read_page(path: Path, layout: Layout, offsets: Sequence[int], counts: Sequence[int]) -> Array:
@@ -126,6 +96,7 @@ def read_segment(path: Path, file: BinaryIO, layout: Layout, place: tuple[int, i
     check_claim(path, size, count)
     file.seek(offset)
     stored = file.read(min(count, size) if layout.compression == NONE else count)
+    stored = stored.translate(_REVERSED) if layout.reverse else stored
     data = stored if layout.compression == NONE else decompress(stored, layout.compression, size)
     if len(data) < size:
         raise damaged(path, f"a strip or tile holds {len(data)} of {size} bytes")
@@ -143,6 +114,8 @@ def decompress(data: bytes, compression: int, size: int) -> bytes | bytearray:
         return lzw(data, size)
     if compression == PACKBITS:
         return packbits(data, size)
+    if compression == LZMA:
+        return lzma.LZMADecompressor(memlimit=_MOST_LZMA).decompress(data, size)
     return zlib.decompressobj().decompress(data, size)
 
 

@@ -23,7 +23,7 @@ from temclean.io.image import (
 )
 from temclean.io.messages import damaged, silence
 from temclean.io.pictures import beside
-from temclean.io.tiff import calibration, codecs, pages, tags
+from temclean.io.tiff import calibration, codecs, pages, rare, tags
 from temclean.io.tiff.chain import check_chain
 from temclean.io.tiff.structure import PALETTE, choose_series, grey_palette, lost_tags, stack_shape
 
@@ -53,9 +53,10 @@ class PageFrames(Frames):
         self.lock = threading.Lock()
         self.stored = page_bytes(path, series.pages[0], path.stat().st_size)
         check_claim(path, frame_bytes(self.shape, self.dtype, page.samplesperpixel), self.stored)
-        self.layout = page_layout(path, tiff, page, segment_shape(path, page, self.stored))
+        self.segment = segment_shape(path, page, self.stored)
+        self.layout = page_layout(path, tiff, page, self.segment)
         if self.layout is None:
-            codecs.check_codecs(path, page)
+            rare.check_page(path, page)
         page_bytes(path, series.pages[len(self) - 1], path.stat().st_size)
 
     def frame(self, index: int) -> Array:
@@ -64,6 +65,7 @@ class PageFrames(Frames):
             if page is None:
                 raise damaged(self.path, f"frame {index} is missing")
             if self.layout is None:
+                rare.check_segments(self.path, self.file, page, self.series.keyframe, self.segment)
                 return native(self._by_tifffile(page))
             offsets, counts = page.dataoffsets, page.databytecounts
         planes = codecs.read_page(self.path, self.layout, offsets, counts)
@@ -75,9 +77,8 @@ class PageFrames(Frames):
         try:
             frame: Array = page.asarray()
         except (ValueError, NotImplementedError, ImportError) as error:
-            told = "imagecodecs" in str(error) or "COMPRESSION" in str(error)
-            if told or isinstance(error, NotImplementedError | ImportError):
-                raise codecs.missing_codec(self.path, codecs.left_to_codecs(keyframe) or "packed") from error
+            if "imagecodecs" in str(error) or isinstance(error, NotImplementedError | ImportError):
+                raise rare.unreadable(self.path, rare.packing(keyframe)) from error
             raise
         return np.moveaxis(frame, 0, -1) if keyframe.planarconfig == 2 and frame.ndim == 3 else frame
 
@@ -203,7 +204,7 @@ def segment_shape(path: Path, page: "TiffPage", stored: int) -> tuple[int, int]:
 def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage", segment: tuple[int, int]) -> codecs.Layout | None:
     """Return how the page's pixels lie, or None where only tifffile can tell."""
     dtype = np.dtype(page.dtype)
-    whole = page.bitspersample == dtype.itemsize * 8 and page.fillorder == 1 and page.imagedepth == 1
+    whole = page.bitspersample == dtype.itemsize * 8 and page.imagedepth == 1
     if page.compression not in codecs.SUPPORTED or page.predictor not in {1, 2, 3} or not whole:
         return None
     if page.predictor == 3 and dtype.kind != "f":
@@ -218,6 +219,7 @@ def page_layout(path: Path, tiff: "TiffFile", page: "TiffPage", segment: tuple[i
         compression=int(page.compression),
         predictor=int(page.predictor),
         dtype=dtype.newbyteorder(tiff.byteorder),
+        reverse=page.fillorder == 2,
     )
 
 
