@@ -30,7 +30,7 @@ FLOORS = [
 PUBLIC = {
     "temclean": "TemcleanWarning __version__ denoise errors io metrics models noise read specimen tiling",
     "temclean.io": "FORMATS READERS WRITERS Format Frames Image list_images output_suffix provenance read write",
-    "temclean.metrics": "css mae movie_css ms_ssim psnr score ssim to_json",
+    "temclean.metrics": "Columns columns css intensities mae match movie_css ms_ssim psnr score ssim to_json",
     "temclean.models": "available find load open_session",
     "temclean.noise": "FAMILIES Noise apply background",
     "temclean.specimen": "SPECIMENS Specimen draw draw_file",

@@ -119,7 +119,7 @@ def denoise(
         frame = frames[index]
         _restore(frame, out, session, cut, scale)
         if not scale.flat:
-            levels.append(noise_level(frame, out))
+            levels.append(noise_level(frame, out, wild=session.model.family in WILD))
     lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
     for line in filter(None, lines):
         warnings.warn(line, TemcleanWarning, stacklevel=2)
@@ -174,24 +174,28 @@ def denoise_frames(
         frame, out = frames[index], np.empty(cut.shape, dtype=frames.dtype)
         _restore(frame, out, session, cut, scale, progress)
         if noise and not scale.flat:
-            noise(noise_level(frame, out))
+            noise(noise_level(frame, out, wild=session.model.family in WILD))
         del frame
         yield out
         del out  # it is the receiver's: do not hold two while the next is made
 
 
-def noise_level(frame: NDArray[Any], restored: NDArray[Any]) -> float:
+def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:
     """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
 
     The width of the middle 95% of what was taken out, over 3.92, so that few wild pixels count for nothing; over what
     lies between the percentiles 0.5 and 99.5 of the result. This is the level C of Gaussian noise (Chae 2025, eq. 3)
     where the result is right and nothing was clipped; 0 where nothing was taken out, else infinite where no contrast
-    is left.
+    is left. Of a model that takes out ``wild`` pixels, those at the frame's least and greatest value do not count.
     """
     step = math.isqrt(max(1, frame.size // SAMPLE))
     before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
     low, high = np.percentile(after, (0.5, 99.5))
-    least, most = np.percentile(before - after, (2.5, 97.5))
+    removed = before - after
+    if wild:
+        inner = (before > before.min()) & (before < before.max())
+        removed = removed[inner] if inner.any() else removed
+    least, most = np.percentile(removed, (2.5, 97.5))
     if most == least:
         return 0.0
     return float((most - least) / 3.92 / (high - low)) if high > low else math.inf

@@ -350,6 +350,16 @@ def test_noise_level_is_that_of_gaussian_noise_whatever_the_scale_and_the_zinger
     assert found == pytest.approx(0.35, rel=0.05)
 
 
+def test_wild_pixels_that_are_taken_out_are_no_grain():
+    rng = np.random.default_rng(4)
+    clean = np.tile(np.linspace(0.2, 0.8, 256), (256, 1))
+    noisy = clean + 0.05 * rng.standard_normal(clean.shape)
+    noisy[rng.random(clean.shape) < 0.3] = 1.5
+    noisy[rng.random(clean.shape) < 0.3] = -0.5
+    assert pipeline.noise_level(noisy, clean, wild=True) == pytest.approx(0.05 / 0.594, rel=0.03)
+    assert pipeline.noise_level(noisy, clean) > 0.6
+
+
 def test_noise_level_without_contrast_is_infinite():
     image = random_image((64, 64))
     assert pipeline.noise_level(image, np.ones_like(image)) == float("inf")
