@@ -189,11 +189,11 @@ def score(path: Path, family: str, count: int) -> dict[str, object]:
     """Score an exported model on held-out images, through all that ``temclean denoise`` does.
 
     MS-SSIM of 6 ``count`` images; columns of thirty images of each lattice, as one dense image decides of fewer. Of
-    models of whole microscopes, 50 ``count`` pairs.
+    models of whole microscopes, 25 ``count`` pairs.
     """
     runner = partial(pipeline.denoise, model=path, device="cpu")
     if family in evaluate.MICROSCOPES:
-        found = evaluate.microscope_scores(runner, family, 50 * count)
+        found = evaluate.microscope_scores(runner, family, 25 * count)
         return {"validation": {key: round(value, 4) for key, value in found.items()}}
     table = {f"{level:.2f}": evaluate.similarity(runner, family, level, count) for level in evaluate.LEVELS}
     return {
