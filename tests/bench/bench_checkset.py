@@ -2,10 +2,10 @@
 
     python tests/bench/bench_checkset.py [MODEL ...] [--peers NAME ...] [--quick] [--json FILE] [--folder FOLDER]
 
-MODEL is a shipped name, ``auto``, or an ONNX file. Without a check set it says so and does nothing. ``--quick``, for
-use while a model is trained, takes the middle 256 x 256 pixels and half of the noises. Peers: gaussian nlm bm3d topaz
-r_em; topaz and r_em need ``--topaz FOLDER`` and ``--r-em PYTHON`` (see checkset_peers.py), and all but gaussian take
-minutes the first time.
+MODEL is a shipped name, ``auto``, an ONNX file, or ``raw``, the noisy image itself. Without a check set it says so and
+does nothing. ``--quick``, for use while a model is trained, takes the middle 256 x 256 pixels and half of the noises.
+Peers: gaussian nlm bm3d topaz r_em; topaz and r_em need ``--topaz FOLDER`` and ``--r-em PYTHON`` (see
+checkset_peers.py), and all but gaussian take minutes the first time.
 
 Per scene and noise, then as means:
 
@@ -163,11 +163,11 @@ def report(rows: list[dict], names: list[str], noises: list[str]) -> None:
 
 
 def restorers(models: list[str], peers: list[str], runner: Peers) -> dict[str, Restore]:
-    made: dict[str, Restore] = {"raw": lambda scene, noise, truth, noisy: noisy}
+    made: dict[str, Restore] = {}
     for model in models:
+        run = partial(temclean.denoise, model=model, device="cpu") if model != "raw" else lambda noisy: noisy
         name = Path(model).stem if model.endswith(".onnx") else model
-        denoise = partial(temclean.denoise, model=model, device="cpu")
-        made[name] = lambda scene, noise, truth, noisy, denoise=denoise: denoise(noisy)
+        made[name] = lambda scene, noise, truth, noisy, run=run: run(noisy)
     for peer in peers:
         made[peer] = partial(runner.restore, peer)
     return made
@@ -175,7 +175,7 @@ def restorers(models: list[str], peers: list[str], runner: Peers) -> dict[str, R
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["g"])
+    parser.add_argument("models", nargs="*", default=["raw", "g"])
     parser.add_argument("--peers", nargs="*", default=[], choices=NAMES)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path, help="write all scores there")
