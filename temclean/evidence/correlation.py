@@ -54,9 +54,9 @@ class Along:
 def along_rows(pieces: Floats, masked: Mask | None, data: Blocks) -> Along:
     """Measure the noise along rows, on what a steep filter along columns leaves: the fourth difference.
 
-    The filter keeps the variance of what differs from row to row, and the correlation along rows. What a whole row shares
-    is the mean product of distant parts of one row, to which white noise adds nothing; lattice rows closer than some 8
-    pixels that lie along the scan are taken for it.
+    The filter keeps the variance of what differs from row to row, and the correlation along rows. The variance of what
+    a whole row shares is the mean product of distant parts of one row, to which white noise adds nothing; where it
+    comes back at a distance, it is a lattice's.
     """
     steep = bend(bend(pieces, 1), 1) * np.float32(1 / math.sqrt(70))
     bound = np.float32(5 * math.sqrt(float(np.median(steep[:, ::3, ::3] ** 2)) / 0.455 + 1e-12))

@@ -77,20 +77,19 @@ def first_sigma(pieces: Floats) -> float:
 
 
 def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float) -> tuple[float, float]:
-    """Return the share of all pixels that are at 0 among bright ones, and at 1 among dark ones, and do not belong there.
+    """Return the share of all pixels that are at 0 among bright ones, and at 1 among dark ones.
 
-    Their rate is measured where the surroundings are far from that extreme, and taken for all of that half. What Gaussian
-    noise of this width brings to the extremes is taken off. The surroundings' mean is that of the 5x5 pixels that are not
-    at an extreme, with what being cut off moved it by.
+    Their rate is measured where the surroundings are far from that extreme, and taken for all of that half. What
+    Gaussian noise of this width brings to the extremes is taken off. The surroundings' mean is that of the 5x5 pixels
+    that are not at an extreme, with what being cut off moved it by.
     """
     if found.mask is None or not (found.low or found.high):
         return 0.0, 0.0
     inside = (~found.mask).astype(np.float32)
     number = box(inside)
-    mean = box(pieces * inside) / np.maximum(number, 1)
+    # Where all of them are, that of all tells which extreme is theirs.
+    mean = np.where(number > 0, box(pieces * inside) / np.maximum(number, 1), box(pieces) / 25)
     edge = 2
-    ends = pieces[:, edge:-edge, edge:-edge]
-    known = number > 0
     if sigma > 1e-4:
         middle, seen, _ = cut_gaussian(sigma, found.low, found.high)
         bins = np.linspace(0, 1, 257)
@@ -98,22 +97,28 @@ def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float) -> tuple[floa
     else:
         bins = corrected = np.linspace(0, 1, 257)
     place = np.clip((mean * 256).astype(np.int16), 0, 256)
-    total = np.bincount(place[known], minlength=257)
+    total = np.bincount(place.ravel(), minlength=257)
     shares = []
+    ends = pieces[:, edge:-edge, edge:-edge]
     for there, is_cut, distance in ((ends <= 0, found.low, corrected), (ends >= 1, found.high, 1 - corrected)):
         half = distance > 0.5
         sure = distance > 0.6 if total[distance > 0.6].sum() > 0.1 * total[half].sum() else half
-        hits = np.bincount(place[there & known], minlength=257)[sure].sum()
+        hits = np.bincount(place[there], minlength=257)[sure].sum()
         expected = float((total * below(-distance / max(sigma, 1e-6)))[sure].sum())
         eligible = max(1.0, float(total[sure].sum()))
         # Of the pixels that noise would have brought there, hits are not told.
         rate = (float(hits) - expected) / max(1.0, eligible - expected)
         certain = float(hits) - expected > 3 * math.sqrt(expected + 9)
-        shares.append(rate * float(total[half].sum()) / ends.size if is_cut and certain else 0.0)
+        shares.append(rate * float(total[half].sum()) / place.size if is_cut and certain else 0.0)
     return shares[0], shares[1]
 
 
 def box(values: Floats) -> Floats:
     """Return the sums over 5x5 pixels, where they are whole."""
-    rows = sum((values[:, start : values.shape[1] - 4 + start] for start in range(1, 5)), values[:, :-4])
-    return sum((rows[:, :, start : rows.shape[2] - 4 + start] for start in range(1, 5)), rows[:, :, :-4])  # type: ignore[no-any-return]
+    for axis in (1, 2):
+        length = values.shape[axis] - 4
+        parts = [values[(slice(None),) * axis + (slice(start, start + length),)] for start in range(5)]
+        values = parts[0] + parts[1]
+        for part in parts[2:]:
+            values += part
+    return values

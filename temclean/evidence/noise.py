@@ -72,7 +72,7 @@ class NoiseReport:
         return not (self.row_length or self.column_length or self.row or self.column)
 
     def at(self, intensity: float) -> float:
-        """Return the standard deviation of the noise of a pixel of this intensity, without what rows and columns share."""
+        """Return the standard deviation of the noise of a pixel of this intensity, without what whole rows share."""
         return math.sqrt(max(self.sigma**2 + self.gain * (intensity - self.offset), 0.0))
 
 
@@ -80,9 +80,9 @@ def measure(image: ArrayLike) -> NoiseReport:
     """Measure the noise of an image.
 
     Of more than a million pixels, pieces of 256x256 at full resolution are looked at. Blocks of 16x16 pixels in which
-    little varies slowly give variances (`temclean.evidence.variance`), to which a constant, a line, and where noise is cut
-    off a Gaussian so cut are fitted; the one that leaves least is taken. Sigma is what white noise would be; noise that
-    hangs together is put right by its correlation, as far as 2 pixels tell it.
+    little varies slowly give variances (`temclean.evidence.variance`), to which a constant, a line, and where noise is
+    cut off a Gaussian so cut are fitted; the one that leaves least is taken. Noise that hangs together loses more in
+    the filter than white noise; that is put right by its correlation with the next two pixels.
 
     Parameters
     ----------
@@ -106,10 +106,11 @@ def measure(image: ArrayLike) -> NoiseReport:
     looked_at = samples.sample(pixels)
     if looked_at is None:
         raise ImageError("the noise cannot be measured: all pixels are alike, or some are NaN or infinite")
-    return _report(looked_at)
+    return report(looked_at)
 
 
-def _report(sample: Sample) -> NoiseReport:
+def report(sample: Sample) -> NoiseReport:
+    """Return what is known of the noise of a sample."""
     pieces = sample.pieces
     found = impulses.suspects(sample) if min(pieces.shape[1:]) > 4 else None
     data = variance.blocks(pieces, found.mask) if found else None
@@ -156,7 +157,7 @@ def _report(sample: Sample) -> NoiseReport:
 
 
 def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.Line, float, bool]:
-    """Return the variance as a line over the intensity, of [0, 1], the width of tails, and if noise is cut off at all."""
+    """Return the variance as a line over the intensity in [0, 1], the width of tails, and if noise is cut off."""
     even, _ = variance.line(data, sloped=False)
     sloped, misfit = variance.line(data, sloped=True)
     width = math.sqrt(max(even.start, 0.0))

@@ -53,12 +53,12 @@ def sample(image: NDArray[np.generic]) -> Sample | None:
             for length, count in ((rows, down), (columns, across))
         )
         pieces = np.stack([image[top : top + SIDE, left : left + SIDE] for top in tops for left in lefts])
-    exact = pieces if pieces.dtype.kind == "f" and pieces.dtype.itemsize == 4 else pieces.astype(np.float64)
+    exact = pieces.astype(np.float64)
     low, high = float(exact.min()), float(exact.max())
     width = high - low
     if not (math.isfinite(width) and width > 0 and math.isfinite(1 / width)):
         return None
-    scaled = ((exact - exact.dtype.type(low)) / exact.dtype.type(width)).astype(np.float32)
+    scaled = ((exact - low) / width).astype(np.float32)
     return Sample(scaled, low, width, grid(scaled))
 
 
@@ -100,12 +100,12 @@ def spread(mask: Mask, rows: int, columns: int) -> Mask:
 
 def neighbours(pieces: Floats) -> tuple[Floats, Floats]:
     """Return the least and the greatest of the eight neighbours of every pixel that is not at an edge."""
-    least, greatest = [], []
-    for function, out in ((np.minimum, least), (np.maximum, greatest)):
+    found: list[Floats] = []
+    for function in (np.minimum, np.maximum):
         column = function(function(pieces[:, :-2], pieces[:, 1:-1]), pieces[:, 2:])
         ends = function(pieces[:, :-2, 1:-1], pieces[:, 2:, 1:-1])
-        out.append(function(function(column[:, :, :-2], column[:, :, 2:]), ends))
-    return least[0], greatest[0]
+        found.append(function(function(column[:, :, :-2], column[:, :, 2:]), ends))
+    return found[0], found[1]
 
 
 def block_sums(values: NDArray[np.generic], side: int) -> NDArray[np.float64]:
@@ -115,4 +115,5 @@ def block_sums(values: NDArray[np.generic], side: int) -> NDArray[np.float64]:
     cut = values[:, : down * side, : across * side]
     kind = np.float32 if values.dtype.kind == "f" else np.int32
     strips = cut.reshape(count, down, side, across * side).sum(2, dtype=kind)
-    return strips.reshape(count, down, across, side).sum(3, dtype=np.float64)
+    sums: NDArray[np.float64] = strips.reshape(count, down, across, side).sum(3, dtype=np.float64)
+    return sums

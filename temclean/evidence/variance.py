@@ -1,8 +1,8 @@
 r"""Variance against mean in blocks without structure.
 
 In a block whose clean image is flat, a filter that takes away planes and curved surfaces leaves the noise alone, of
-whatever distribution as long as it is white; its mean square is the noise's variance (Immerkaer 1996, Comput. Vis. Image
-Underst. 64, 300). Of counted electrons the variance grows with the mean,
+whatever distribution as long as it is white; its mean square is the noise's variance (Immerkaer 1996, Comput. Vis.
+Image Underst. 64, 300). Of counted electrons the variance grows with the mean,
 :math:`v = \sigma^2 + g (m - m_0)` (Foi et al. 2008, IEEE Trans. Image Process. 17, 1737).
 """
 
@@ -155,9 +155,9 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
 def cut_gaussian(sigma: float, low: bool, high: bool) -> tuple[Doubles, Doubles, Doubles]:
     """Return means of Gaussians of one width, and mean and variance of what of them lies in [0, 1].
 
-    ``low`` and ``high`` say at which ends they are cut off. With limits a, b in standard deviations and Z the area between
-    them, the mean is shifted by (phi(a) - phi(b)) / Z widths and the variance is
-    1 + (a phi(a) - b phi(b)) / Z - shift^2 widths squared (Johnson and Kotz).
+    ``low`` and ``high`` say at which ends they are cut off. With limits a, b in standard deviations and Z the area
+    between them, the mean is shifted by (phi(a) - phi(b)) / Z widths, and the variance in squared widths is
+    1 + (a phi(a) - b phi(b)) / Z - shift^2 (Johnson, Kotz and Balakrishnan 1994, Continuous Univariate Distributions).
     """
     middle = np.linspace(-2.5 * sigma if low else 0.0, 1 + 2.5 * sigma if high else 1.0, NODES)
     a = -middle / sigma if low else np.full(NODES, -40.0)

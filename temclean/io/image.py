@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError
 from temclean.io.messages import reading
+from temclean.io.units import METRES
 
 Array = NDArray[Any]
 
@@ -184,6 +185,13 @@ class Image:
         if array.shape != self.pixels.shape:
             raise ImageError(f"pixels of shape {array.shape} do not fit this image of {self.pixels.shape}")
         return replace(self, pixels=ArrayFrames(self.pixels.path, array))
+
+    @property
+    def angstroms(self) -> float | None:
+        """Side of a pixel in Å, of an oblong one that of a square as large; None where no length is known."""
+        if self.pixel_size is None or self.unit not in METRES:
+            return None
+        return math.sqrt(self.pixel_size[0] * self.pixel_size[1]) * METRES[self.unit] * 1e10
 
     def warn(self, line: str) -> None:
         """Add a line to the warnings, unless it is there; writers say so what their format could not hold."""
