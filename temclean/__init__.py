@@ -1,6 +1,6 @@
 """Denoise and restore TEM, STEM and SEM images.
 
-``temclean.denoise(image, model="g")`` cleans an array, or what ``temclean.read(path)`` gives; ``temclean.noise``,
+``temclean.denoise(image)`` cleans an array, or what ``temclean.read(path)`` gives; ``temclean.noise``,
 ``temclean.specimen`` and ``temclean.metrics`` simulate and score. Warnings are of ``temclean.TemcleanWarning``. Nothing
 heavy is imported until it is used.
 """
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from temclean import errors, io, metrics, noise, specimen
     from temclean.errors import TemcleanWarning
     from temclean.io import read
-    from temclean.restoration import denoise, models, tiling
+    from temclean.restoration import choose, denoise, models, tiling
 
 __version__ = "0.1.0"
 __all__ = [
     "TemcleanWarning",
     "__version__",
+    "choose",
     "denoise",
     "errors",
     "io",
@@ -31,6 +32,7 @@ __all__ = [
 
 _FROM = {
     "TemcleanWarning": "errors",
+    "choose": "restoration",
     "denoise": "restoration",
     "models": "restoration",
     "read": "io",

@@ -4,7 +4,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from temclean.cli.options import Name
-from temclean.restoration.shipped import available
+from temclean.restoration.shipped import AUTO, available
 
 FAMILIES = [
     "g",
@@ -109,5 +109,5 @@ class ModelName(OneOf):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the models that begin so, or leave it to the shell to complete a file."""
-        self.names = list(available())
+        self.names = [AUTO, *available()] if param.name == "model" else list(available())
         return super().shell_complete(ctx, param, incomplete)

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from click.core import ParameterSource
 
 from temclean.cli.completion import ModelName
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
-from temclean.restoration.shipped import DEFAULT
+from temclean.restoration.shipped import AUTO, DEFAULT
 
 DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
 
@@ -31,7 +30,7 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     type=ModelName(),
     default=DEFAULT,
     show_default=True,
-    help="A name from `temclean models`, or an ONNX file.",
+    help="A name from `temclean models`, an ONNX file, or auto: the one that fits each file.",
 )
 @click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results, or a file for one input.")
 @click.option("-r", "--recursive", is_flag=True, help="Go through folders, and make the same tree in OUT.")
@@ -72,6 +71,7 @@ def command(
 ) -> int:
     """Denoise files, folders or globs.
 
+    The model fits each file unless -m names one; which one and why is said and kept in the result.
     Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
     scale, pixel size and metadata. With --dtype, values that do not fit are clipped, with a warning. Files that
     temclean made are left out unless --include-results.
@@ -79,14 +79,16 @@ def command(
     from temclean.commands import batch, jobs
     from temclean.commands.lines import say
     from temclean.commands.progress import Reporter
+    from temclean.commands.sessions import OneSession, Sessions
     from temclean.restoration import models, pipeline
 
-    chosen = models.load(model)
+    chosen = None if model == AUTO else models.load(model)
     if tile is not None:
-        pipeline.check_tile(chosen, tile)
+        for each in [chosen] if chosen else map(models.load, models.available()):
+            pipeline.check_tile(each, tile)
     plan = jobs.plan(
         inputs,
-        chosen.name,
+        chosen.name if chosen else None,
         out,
         recursive=recursive,
         include_results=include_results,
@@ -95,12 +97,13 @@ def command(
         tell=None if quiet else say,
         dtype=dtype,
     )
-    session = None if dry_run else models.open_session(chosen, device, threads)
+    session = models.open_session(chosen, device, threads) if chosen and not dry_run else None
     with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
-        if session is None:
-            return reporter.report(batch.rehearse(job, chosen, overwrite=overwrite, resume=resume) for job in plan.jobs)
-        given = click.get_current_context().get_parameter_source("model") is ParameterSource.COMMANDLINE
-        reporter.announce(chosen.name, session.device, session.fallback, default=not given)
-        results = batch.run(plan.jobs, session, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        if session:
+            reporter.announce(session)
+        run = OneSession(session) if session else Sessions(device, threads, reporter.announce, given=chosen)
+        if dry_run:
+            return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
+        results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
         with closing(results):
             return reporter.report(results)

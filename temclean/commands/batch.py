@@ -9,19 +9,22 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from temclean import __version__, io
 from temclean.commands import earlier
 from temclean.commands.conversion import Conversion
 from temclean.commands.jobs import Job
+from temclean.commands.records import Result, failed, refused
+from temclean.commands.sessions import OneSession, Sessions
 from temclean.commands.sources import Source
-from temclean.errors import FileError, MissingExtraError, TemcleanError
+from temclean.errors import FileError
 from temclean.io import temporary
 from temclean.restoration import cautions, pipeline
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.shipped import available
 
 AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
@@ -31,33 +34,6 @@ SMALL = 2**26
 
 LARGE = 2**24
 """Bytes above which an image waits until the results before it are written, and is waited for."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one input.
-
-    Attributes
-    ----------
-    status : ``done``; ``kept``, where an earlier run had done it; ``failed``; ``planned``, in a dry run.
-    error : why it failed, in one line.
-    missing_extra : whether it failed for want of an optional package, which ``error`` names.
-    image : which of several images of its file it is.
-    warnings : what its reader, the network's result and its writer gave cause to say, a line each.
-    seconds : from opening the input to the finished result, waiting included.
-    """
-
-    input: str
-    output: str | None
-    status: Literal["done", "kept", "failed", "planned"]
-    error: str | None = None
-    warnings: tuple[str, ...] = ()
-    shape: tuple[int, ...] | None = None
-    dtype: str | None = None
-    device: str | None = None
-    seconds: float | None = None
-    missing_extra: bool = False
-    image: str | None = None
 
 
 class Progress(Protocol):
@@ -77,6 +53,8 @@ class InterruptedRunError(Exception):
 @dataclass(frozen=True)
 class _Opened:
     job: Job
+    model: Model
+    choice: str | None
     image: io.Image
     pixels: ReadAhead
     scaling: Scaling
@@ -95,7 +73,7 @@ def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = F
     """
     source = str(job.source)
     if job.target is None or job.problem:
-        return Result(source, None, "failed", job.problem, image=job.image)
+        return refused(job)
     if os.path.lexists(job.target):
         ours = resume and earlier.is_result_of(job, job.target, model)
         if ours and earlier.is_whole(job.target):
@@ -110,22 +88,25 @@ def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = F
     return Result(source, str(job.target), "planned", image=job.image)
 
 
-def rehearse(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
+def rehearse(job: Job, sessions: Sessions, *, overwrite: bool = False, resume: bool = False) -> Result:
     """Return what a run would do with a job, as :func:`foresee` does, but open the input too: one may be unreadable."""
-    foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
-    if foreseen.status != "planned":
-        return foreseen
+    if job.target is None or job.problem:
+        return refused(job)
     try:
+        job, model, choice = sessions.settle(job)
+        foreseen = replace(foresee(job, model, overwrite=overwrite, resume=resume), model=model.name, choice=choice)
+        if foreseen.status != "planned":
+            return foreseen
         with io.read(job.source, job.image) as image:
             shape, dtype = tuple(image.pixels.shape), str(image.pixels.dtype)
             return replace(foreseen, warnings=image.warnings, shape=shape, dtype=dtype)
     except Exception as error:
-        return _failed(job, error)
+        return failed(job, error)
 
 
 def run(
     jobs: Iterable[Job],
-    session: Session,
+    session: Session | Sessions,
     *,
     overwrite: bool = False,
     resume: bool = False,
@@ -139,6 +120,8 @@ def run(
 
     Parameters
     ----------
+    session
+        A model for all of them, or what chooses one for each.
     overwrite, resume
         As in :func:`foresee`.
     tile
@@ -147,7 +130,8 @@ def run(
         Is told about every file and tile.
     """
     jobs = list(jobs)
-    temporary.clear(job.target for job in jobs if job.target)
+    sessions = session if isinstance(session, Sessions) else OneSession(session)
+    temporary.clear(target for job in jobs for target in _targets(job))
     reader = ThreadPoolExecutor(1, "temclean-read")
     writer = ThreadPoolExecutor(1, "temclean-write")
     waiting = iter(jobs)
@@ -158,7 +142,7 @@ def run(
 
     def open_next() -> None:
         for job in waiting:
-            opening.append(reader.submit(_open, job, session.model, overwrite, resume))
+            opening.append(reader.submit(_open, job, sessions, overwrite, resume))
             return
 
     def written(room: int) -> Iterator[Result]:
@@ -179,7 +163,8 @@ def run(
             room = 0 if _size(opened.pixels) > LARGE else AHEAD
             yield from written(room)
             queue = FrameQueue(room=1)
-            writing.append(_denoise(opened, session, tile, queue, writer, progress))
+            ready = sessions.session(opened.model, opened.choice)
+            writing.append(_denoise(opened, ready, tile, queue, writer, progress))
             yield from written(room)
         yield from written(0)
     finally:
@@ -193,15 +178,18 @@ def run(
             opened.closing.close()
 
 
-def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Result:
+def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool) -> _Opened | Result:
     """Open the input of a job, and read it if it is small; fail now where its result could not be written."""
     began = time.perf_counter()
     closing = ExitStack()
+    if job.target is None or job.problem:
+        return refused(job)
     try:
-        foreseen = foresee(job, model, overwrite=overwrite, resume=resume)
+        job, model, choice = sessions.settle(job)
+        foreseen = replace(foresee(job, model, overwrite=overwrite, resume=resume), model=model.name, choice=choice)
         if foreseen.status != "planned" or job.target is None:
             return foreseen
-        replace = overwrite or os.path.lexists(job.target)
+        replacing = overwrite or os.path.lexists(job.target)
         folder = job.target.parent
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
@@ -213,8 +201,8 @@ def _open(job: Job, model: Model, overwrite: bool, resume: bool) -> _Opened | Re
         source.check()
     except Exception as error:
         closing.close()
-        return _failed(job, error)
-    return _Opened(job, image, pixels, scaling, source, replace, resume, began, closing)
+        return failed(job, error)
+    return _Opened(job, model, choice, image, pixels, scaling, source, replacing, resume, began, closing)
 
 
 def _denoise(
@@ -231,7 +219,7 @@ def _denoise(
         cut = pipeline.plan((pixels.shape[-2], pixels.shape[-1]), session.model, tile)
     except Exception as error:
         opened.closing.close()
-        return _finished(_failed(opened.job, error, opened.image.warnings))
+        return _finished(failed(opened.job, error, opened.image.warnings))
     provenance: dict[str, object] = {
         "temclean": __version__,
         "model": session.model.name,
@@ -243,6 +231,8 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.source.sha256,
     }
+    if opened.choice:
+        provenance["choice"] = opened.choice
     if opened.job.dtype:
         provenance["dtype"] = opened.job.dtype
     if opened.job.image is not None:
@@ -283,8 +273,9 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
             io.write(job.target, image, queue, provenance, replace=opened.replace)
     except Exception as error:
         if opened.resume and foresee(job, session.model, resume=True).status == "kept":  # another run was faster
-            return Result(str(job.source), str(job.target), "kept", image=job.image)
-        return _failed(job, error, image.warnings)
+            name = opened.model.name
+            return Result(str(job.source), str(job.target), "kept", image=job.image, model=name, choice=opened.choice)
+        return failed(job, error, image.warnings)
     finally:
         queue.abandon()
     return Result(
@@ -297,6 +288,8 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
         device=session.device,
         seconds=round(time.perf_counter() - opened.began, 4),
         image=job.image,
+        model=opened.model.name,
+        choice=opened.choice,
     )
 
 
@@ -306,24 +299,11 @@ def _finished(result: Result) -> Future[Result]:
     return future
 
 
-def _failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
-    missing = isinstance(error, MissingExtraError)
-    text = describe(error, job.source)
-    source = str(job.source)
-    return Result(source, None, "failed", text, tuple(warnings), missing_extra=missing, image=job.image)
-
-
-def describe(error: Exception, path: Path) -> str:
-    """Return one line about an error, without the path if the line begins with it."""
-    if isinstance(error, TemcleanError):
-        text = str(error)
-    elif isinstance(error, OSError):
-        text = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-    elif isinstance(error, MemoryError):
-        text = "not enough memory; close other programs or give a smaller --tile"
-    else:
-        text = f"unexpected {type(error).__name__}: {error}; please report it"
-    return " ".join(text.removeprefix(f"{path}: ").split())
+def _targets(job: Job) -> list[Path]:
+    """Return where the result of a job may go: with a model that is yet to be chosen, to one place of several."""
+    if job.before is None:
+        return [job.target] if job.target else []
+    return [place for name in available() if (place := job.named(name).target)]
 
 
 def _size(pixels: Frames) -> int:

@@ -8,6 +8,10 @@ from pathlib import Path
 from temclean import io
 from temclean.commands.inputs import Found, expand
 from temclean.errors import ParameterError, TemcleanError
+from temclean.restoration.shipped import available
+
+OPEN_NAME = "MODEL"
+"""Stands in the name of a result for the model that is yet to be chosen."""
 
 MANY = 2000
 """Inputs that may take a second or more to look at."""
@@ -24,6 +28,21 @@ class Job:
     """Type of the result's pixels; None for the input's own."""
     image: str | None = None
     """Which of several images of the file; None the only one, or the first."""
+    before: str | None = None
+    """What comes before the model in the name of the result, where the model is yet to be chosen."""
+    inputs: tuple[str, ...] = ()
+    """Models with whose name the result would be written over an input."""
+
+    def named(self, model: str) -> "Job":
+        """Return the job with this model's name in that of its result, where it was open."""
+        if self.before is None or self.target is None:
+            return self
+        ending = self.target.name.removeprefix(f"{self.before}_{OPEN_NAME}")
+        place = self.target.with_name(f"{self.before}_{model}{ending}")
+        problem = (
+            f"its result would be written over the input {place}; give another -o" if model in self.inputs else None
+        )
+        return replace(self, target=place, problem=problem, before=None)
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class Plan:
 
 def plan(
     names: Sequence[str],
-    model: str,
+    model: str | None,
     out: Path | None = None,
     *,
     recursive: bool = False,
@@ -53,7 +72,7 @@ def plan(
     names
         Files, folders and globs.
     model
-        Name of the model, which becomes part of every file name.
+        Name of the model, which becomes part of every file name; None where it is chosen file by file.
     out
         A folder; or, where there is one input and ``out`` has a suffix that can be written, the file itself.
     recursive
@@ -77,7 +96,7 @@ def plan(
     index, count = shard
     if not 1 <= index <= count:
         raise ParameterError(f"shard {index}/{count} does not exist: in I/N, I goes from 1 to N")
-    if not model or Path(model).name != model:
+    if model is not None and (not model or Path(model).name != model):
         raise ParameterError(f"the model calls itself {model!r}, which cannot be part of a file name; rename it")
     if out is not None and out.suffix.lower() not in io.WRITERS:
         if out.is_file():
@@ -161,11 +180,14 @@ def _images(item: Found, image: str | None) -> list[_Which]:
     return [_Which(names[place], in_names[place]) for place in places]
 
 
-def _job(item: Found, which: _Which, model: str, out: Path | None, dtype: str | None, *, alone: bool) -> Job:
+def _job(item: Found, which: _Which, model: str | None, out: Path | None, dtype: str | None, *, alone: bool) -> Job:
     if item.problem:
         return Job(item.path, None, item.problem)
-    place = target(item.path, model, out, alone=alone, under=item.under, dtype=dtype, image=which.in_names)
-    return Job(item.path, place, dtype=dtype, image=which.image)
+    name = OPEN_NAME if model is None else model
+    place = target(item.path, name, out, alone=alone, under=item.under, dtype=dtype, image=which.in_names)
+    fixed = model is not None or (out is not None and alone and _names_a_file(out))
+    before = None if fixed else "_".join(filter(None, (item.path.stem, which.in_names)))
+    return Job(item.path, place, dtype=dtype, image=which.image, before=before)
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
@@ -185,6 +207,9 @@ def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
         elif first is not job:
             problem = f"its result would be {job.target}, as that of {first.source} is; give it another -o"
             yield replace(job, problem=problem)
+        elif job.before is not None:
+            targets = ((name, job.named(name).target) for name in available())
+            yield replace(job, inputs=tuple(name for name, place in targets if place and key_of(place) in sources))
         else:
             yield job
 

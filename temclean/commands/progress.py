@@ -6,15 +6,17 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 import click
 
 from temclean.commands import codes
-from temclean.commands.batch import Result
 from temclean.commands.jobs import Job, Plan
 from temclean.commands.lines import escaped
+from temclean.commands.records import Result
+from temclean.restoration.models import Session
 
 MANY_TILES = 8
 """Tiles from which on a file has a bar of its own."""
@@ -46,6 +48,7 @@ class Reporter:
     def __init__(self, plan: Plan, *, as_json: bool, dry_run: bool = False, quiet: bool = False) -> None:
         self._plan = plan
         self._as_json = as_json
+        self._dry_run = dry_run
         self._quiet = quiet
         self._files: Any = None
         self._tiles: Any = None
@@ -56,21 +59,26 @@ class Reporter:
             self._bar = partial(tqdm, file=sys.stderr, leave=False, dynamic_ncols=True)
             self._files = self._bar(total=len(plan.jobs), unit="file")
 
-    def announce(self, model: str, device: str, note: str | None = None, *, default: bool = False) -> None:
-        """Say which model and device were taken; of a model that nobody named, how to name another."""
+    def announce(self, session: Session, choice: str | None = None) -> None:
+        """Say which model and device were taken; of a model that nobody named, why, and how to name another."""
         if self._quiet:
             return
-        why, hint = f" ({note})" if note else "", "; -m chooses another model" if default else ""
-        self._say(f"temclean: {model} on {device}{why}{hint}")
+        note = f" ({session.fallback})" if session.fallback else ""
+        why = f": {choice}; -m chooses another model" if choice else ""
+        self._say(f"temclean: {session.model.name} on {session.device}{note}{why}")
 
     def report(self, results: Iterable[Result]) -> int:
         """Print each record as it comes and a summary, and return the exit code."""
         done, failed, missing = 0, [], 0
+        planned: set[str | None] = set()
         for result in results:
             self._end_tiles()
             name = result.input if result.image is None else f'{result.input} "{result.image}"'
             for warning in () if self._quiet else result.warnings:
                 self._say(f"{name}: warning: {warning}")
+            if self._dry_run and result.choice and result.model not in planned and not self._quiet:
+                planned.add(result.model)
+                self._say(f"temclean: {result.model}: {result.choice}; -m chooses another model")
             if result.status == "failed":
                 failed.append(name)
                 missing += result.missing_extra
@@ -81,6 +89,8 @@ class Reporter:
                 self._print(json.dumps(asdict(result)))
             elif result.status != "failed":
                 kept = {"kept": " (kept)", "planned": " (dry run)"}.get(result.status, "")
+                if result.choice and not Path(str(result.output)).stem.endswith(f"_{result.model}"):
+                    kept = f" ({result.model}){kept}"
                 self._print(escaped(f"{name} -> {result.output}{kept}"))
             if self._files is not None:
                 self._files.update()

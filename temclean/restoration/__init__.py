@@ -1,9 +1,9 @@
 """Array in, array out: ``denoise``, and what it is made of.
 
-``shipped`` names the models that there are, ``models`` opens sessions on what ``modelfile`` reads of their files;
-``pipeline`` measures an image's scale (``scaling``), cuts it into tiles (``tile_plan``), and runs the network on them
-(``tiling`` gathers and blends; ``grid`` takes away the grid of two pixels that they make, ``extremes`` puts back what a
-detector has cut off); ``cautions`` words what to warn of;
+``shipped`` names the models that there are, ``choice`` takes the one that fits an image, ``models`` opens sessions on
+what ``modelfile`` reads of their files; ``pipeline`` measures an image's scale (``scaling``), cuts it into tiles
+(``tile_plan``), and runs the network on them (``tiling`` gathers and blends; ``grid`` takes away the grid of two
+pixels that they make, ``extremes`` puts back what a detector has cut off); ``cautions`` words what to warn of;
 ``frame_queue`` hands the frames of a stack from one thread to another. Modules are imported when they are asked for.
 """
 
@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from temclean.restoration import models, pipeline, tiling
+    from temclean.restoration.choice import choose
     from temclean.restoration.pipeline import denoise
 
-__all__ = ["denoise", "models", "pipeline", "tiling"]
+__all__ = ["choose", "denoise", "models", "pipeline", "tiling"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "denoise":
         return import_module("temclean.restoration.pipeline").denoise
+    if name == "choose":
+        return import_module("temclean.restoration.choice").choose
     if name in __all__:
         return import_module(f"temclean.restoration.{name}")
     raise AttributeError(f"module 'temclean.restoration' has no attribute {name!r}")

@@ -119,15 +119,15 @@ def _kind(said: Mapping[str, Any]) -> Kind | None:
     return "TEM" if words & CAMERAS else None
 
 
-def choose(frames: Frames, about: About | None = None, available: Collection[str] | None = None) -> Choice:
+def choose(image: Any, about: About | None = None, available: Collection[str] | None = None) -> Choice:
     """Choose a model for an image or a stack, of which up to three frames are read.
 
     Parameters
     ----------
-    frames : Frames
+    image : array_like, Frames or Image
         (rows, columns), or a stack with one choice for all its frames.
     about : About, optional
-        What its file says.
+        What its file says; of an Image that is known.
     available : collection of str, optional
         Names to choose from; those of the shipped models by default.
 
@@ -142,14 +142,16 @@ def choose(frames: Frames, about: About | None = None, available: Collection[str
     >>> choose(image, available=["g", "sp"]).name
     'g'
     """
-    about = about or About()
+    about = about or About.of(image)
+    frames: Frames = getattr(image, "pixels", image)
+    if not hasattr(frames, "shape"):
+        frames = np.asarray(frames)
     names = set(shipped() if available is None else available)
-    if len(frames.shape) > 2:
-        count = len(frames)
-        looked_at = [frames[index] for index in sorted({round(part * (count - 1)) for part in (0, 0.5, 1)})]
-    else:
-        looked_at = [np.asarray(frames)]
-    found = [_of_frame(frame.reshape(frame.shape[-2:]), about) for frame in looked_at]
+    if isinstance(frames, np.ndarray):
+        frames = frames.reshape(-1, *frames.shape[-2:])
+    last = len(frames) - 1
+    looked_at = (frames[index] for index in sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)}))
+    found = [_of_frame(frame, about) for frame in looked_at]
     name = Counter(wanted for wanted, _ in found).most_common(1)[0][0]
     return _there(name, next(reason for wanted, reason in found if wanted == name), names)
 

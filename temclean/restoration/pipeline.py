@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ModelError, ParameterError, TemcleanWarning
-from temclean.restoration import cautions, extremes, grid, models, tiling
+from temclean.restoration import cautions, choice, extremes, grid, models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
-from temclean.restoration.shipped import DEFAULT
+from temclean.restoration.shipped import AUTO, DEFAULT
 from temclean.restoration.tile_plan import best_tile
 
 SAMPLE = 2**16
@@ -81,7 +81,8 @@ def denoise(
     image : array_like, (rows, columns) or (..., rows, columns); or Image
         Any real type, or what `temclean.read` gives. The frames of a stack share one scale.
     model : str, Path or Model
-        A name (see `temclean.models.available`), an ONNX file, or a loaded model.
+        A name (see `temclean.models.available`), an ONNX file, or a loaded model; ``auto``, the default, takes the one
+        that `temclean.choose` names.
     device : {"auto", "cpu", "cuda"}
         Where to run; ``auto`` takes the GPU where it works.
     threads : int, optional
@@ -108,6 +109,8 @@ def denoise(
     """
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else _array(image)
+    if model == AUTO:
+        model = choice.choose(image if calibrated else pixels).name
     path = model.path if isinstance(model, Model) else models.find(model)
     status = path.stat()
     session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)

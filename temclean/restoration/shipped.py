@@ -3,8 +3,11 @@
 from importlib import resources
 from pathlib import Path
 
-DEFAULT = "g"
-"""The model that is taken where none is named, on the command line and in Python."""
+AUTO = "auto"
+"""Stands for the model that fits the image; see `temclean.restoration.choice`."""
+
+DEFAULT = AUTO
+"""What is taken where no model is named, on the command line and in Python."""
 
 
 def available() -> dict[str, Path]:
