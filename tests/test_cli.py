@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 import temclean
 from temclean import __version__, io
-from temclean.cli import denoise
 from temclean.commands import doctor
 from temclean.errors import DeviceError, MissingExtraError, ModelError
 from temclean.io import temporary
@@ -159,14 +158,6 @@ class TestDenoise:
         assert done.out == f"{path} -> {tmp_path / 'a_sp.tif'}\n"
         assert done.err == "temclean: sp on cpu\n"
 
-    def test_without_a_model_the_default_is_taken_and_said(
-        self, run: Run, tmp_path: Path, image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (option,) = (each for each in denoise.command.params if each.name == "model")
-        monkeypatch.setattr(option, "default", "sp")
-        done = run("denoise", image_file(tmp_path / "a.tif"))
-        assert (done.code, done.err) == (0, "temclean: sp on cpu; -m chooses another model\n")
-
     def test_a_name_that_no_disk_takes_is_one_line(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
         done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "-o", tmp_path / f"{'a' * 300}.tif")
         assert done.code == 2
@@ -189,6 +180,8 @@ class TestDenoise:
             "seconds": 0,
             "missing_extra": False,
             "image": None,
+            "model": "sp",
+            "choice": None,
         }
         assert second["status"] == "failed"
         assert second["error"] == "no such file"

@@ -28,7 +28,7 @@ FLOORS = [
 """The shelves, and the few modules beside them: each imports from lower floors only, never from its neighbours."""
 
 PUBLIC = {
-    "temclean": "TemcleanWarning __version__ denoise errors io metrics models noise read specimen tiling",
+    "temclean": "TemcleanWarning __version__ choose denoise errors io metrics models noise read specimen tiling",
     "temclean.io": "FORMATS READERS WRITERS Format Frames Image list_images output_suffix provenance read write",
     "temclean.metrics": "Columns columns css intensities mae match movie_css ms_ssim psnr score ssim to_json",
     "temclean.models": "available find load open_session",

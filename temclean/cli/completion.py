@@ -109,5 +109,5 @@ class ModelName(OneOf):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the models that begin so, or leave it to the shell to complete a file."""
-        self.names = [AUTO, *available()] if param.name == "model" else list(available())
+        self.names = [*([AUTO] if param.name == "model" else []), *available()]
         return super().shell_complete(ctx, param, incomplete)

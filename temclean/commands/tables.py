@@ -10,6 +10,7 @@ import click
 
 from temclean.commands import codes
 from temclean.commands.lines import echo, escaped
+from temclean.restoration.shipped import AUTO
 
 if TYPE_CHECKING:
     from temclean.commands.doctor import Finding
@@ -105,6 +106,7 @@ def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool, alone:
             for model in models
         ]
         _echo_all(_aligned(rows))
+        echo(f"{AUTO}, the default of denoise, takes the one that fits each file and says why; never bbg")
 
 
 def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:

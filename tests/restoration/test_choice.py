@@ -1,0 +1,145 @@
+"""The model that is chosen where none is named."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import temclean
+from temclean import io, noise, specimen
+from temclean.errors import ModelError
+from temclean.restoration.choice import About, choose
+
+ALL = ("g", "sp", "gsp", "bbg", "bbg-keep", "hrtem", "lrtem", "hrstem", "lrstem", "hrsem", "lrsem")
+SHIPPED = ALL[:5]
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def drawn(truth: str, number: int) -> tuple[np.ndarray, About]:
+    rng = np.random.default_rng([number, ALL.index(truth)])
+    angstroms = math.exp(rng.uniform(math.log(0.05), math.log(0.4)))
+    if truth in SHIPPED:
+        clean = specimen.scale(specimen.draw(("hr", "lr", "graphene")[number % 3], 128, angstroms, number).image)
+        return noise.apply(clean, noise.FAMILIES[truth](rng.uniform(0.05, 0.36)), number), About()
+    clean = specimen.draw(truth[:2], 128, angstroms, number).image
+    shown = angstroms if truth.startswith("hr") else math.exp(rng.uniform(math.log(3.1), math.log(100)))
+    noisy = noise.apply(clean, noise.FAMILIES[truth[2:]](pixel_size=shown), number)
+    return noisy, About(truth[2:].upper(), shown)  # type: ignore[arg-type]
+
+
+def test_of_simulated_images_nineteen_in_twenty_get_their_model_and_none_bbg() -> None:
+    truths = [each for each in ALL if not each.startswith("bbg")]
+    asked = [(truth, *drawn(truth, number)) for number in range(5) for truth in truths]
+    chosen = [(truth, choose(image, about, ALL).name) for truth, image, about in asked]
+    wrong = [pair for pair in chosen if pair[0] != pair[1]]
+    assert len(wrong) <= 0.05 * len(chosen), wrong
+    assert not any(name.startswith("bbg") for _, name in chosen)
+    here = {choose(image, about, SHIPPED).name for _, image, about in asked}
+    assert here == {"g", "sp", "gsp"}
+
+
+def grain(size: int = 128, level: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(1).normal(0.5, level, (size, size))
+
+
+def test_what_is_not_there_gives_way_to_what_comes_closest() -> None:
+    about = About("STEM", 0.2)
+    assert choose(grain(), about, ALL).name == "hrstem"
+    assert choose(grain(), about, ["g", "sp", "lrstem"]).name == "lrstem"
+    choice = choose(grain(), about, SHIPPED)
+    assert (choice.name, choice.reason) == ("g", "its file says STEM, 0.2 Å a pixel; g comes closest")
+    with pytest.raises(ModelError, match="no model"):
+        choose(grain(), about, ["bbg"])
+
+
+@pytest.mark.parametrize(
+    ("instrument", "size", "unit", "name"),
+    [
+        ({"kind": "TEM", "detector": "BM-Ceta"}, 0.02, "nm", "hrtem"),
+        ({"kind": "TEM", "detector": "HAADF"}, 2.0, "nm", "lrstem"),
+        ({"detector": "DF2"}, 20.0, "pm", "hrstem"),
+        ({"kind": "SEM"}, 1.2, "µm", "lrsem"),
+        ({"kind": "TEM"}, 0.1, "1/nm", "g"),
+        ({}, 0.02, "nm", "g"),
+    ],
+)
+def test_the_file_tells_the_microscope_and_the_scale(
+    instrument: dict[str, Any], size: float, unit: str, name: str
+) -> None:
+    image = io.Image.from_array(grain(), size, unit, metadata={"instrument": instrument})
+    assert choose(image, available=ALL).name == name
+
+
+def test_noise_along_rows_is_a_scanned_beams_and_noise_that_grows_a_cameras() -> None:
+    rng = np.random.default_rng(2)
+    rows, columns = np.mgrid[:256, :256]
+    lattice = 1 + np.cos(2 * np.pi * columns / 14) * np.cos(2 * np.pi * (rows + 0.3 * columns) / 17)
+    slow = rng.normal(0, 0.3, lattice.shape)
+    slow[:, 1:] += 0.6 * slow[:, :-1]
+    assert choose(lattice + slow, available=ALL).name == "hrstem"
+    shade = 40 * (1 + np.sin(rows / 60) * np.cos(columns / 50)) + 5
+    assert choose(rng.poisson(shade), available=ALL).name == "lrtem"
+
+
+def test_reasons_are_in_plain_words() -> None:
+    smooth = np.tile(np.linspace(0.2, 0.8, 192), (192, 1))
+    choice = choose(noise.apply(smooth, noise.SaltPepper(0.03), 1), available=SHIPPED)
+    assert choice.name == "sp"
+    assert choice.reason.endswith("of the pixels are black or white specks and there is no grain")
+    assert "even grain of" in choose(grain(), available=SHIPPED).reason
+    assert choose(np.ones((64, 64)), available=SHIPPED).name == "g"
+
+
+def test_of_a_movie_three_frames_are_looked_at() -> None:
+    seen = []
+
+    class Movie(io.Frames):
+        def frame(self, index: int) -> np.ndarray:
+            seen.append(index)
+            return grain()
+
+    movie = Movie(Path("movie"), (101, 128, 128), np.dtype("f8"))
+    assert choose(movie, available=SHIPPED).name == "g"
+    assert seen == [0, 50, 100]
+
+
+def test_python_takes_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    image = noise.apply(np.tile(np.linspace(0.2, 0.8, 96), (96, 1)), noise.SaltPepper(0.2), 1)
+    assert temclean.choose(image).name == "sp"
+    np.testing.assert_array_equal(
+        temclean.denoise(image, device="cpu"), temclean.denoise(image, model="sp", device="cpu")
+    )
+
+
+def test_choosing_takes_less_than_100_ms() -> None:
+    image = noise.apply(specimen.draw("lattice", 512, 0.1, 3).image, noise.GaussianSaltPepper(0.2), 1)
+    spent = []
+    for _ in range(4):
+        began = time.process_time()
+        choose(image, About("STEM"), ALL)
+        spent.append(time.process_time() - began)
+    assert min(spent) < 0.1
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="real files are not here")
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("si110_adf.png", "hrstem"),
+        ("sto_osiris_u16.tif", "hrstem"),
+        ("sto_16_1.ser", "hrstem"),
+        ("abf_movie5.tif", "hrstem"),
+        ("survey_multi_signal.dm3", "hrstem"),
+        ("haadf_lowmag_1.ser", "lrstem"),
+        ("scan5_1.ser", "lrstem"),
+        ("bto_averaged.dm4", "g"),
+    ],
+)
+def test_real_files_get_the_model_of_their_microscope(name: str, model: str) -> None:
+    with io.read(DATA / name) as image:
+        assert choose(image, available=ALL).name == model
+        assert choose(image, available=SHIPPED).name == "g"
