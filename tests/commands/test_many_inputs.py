@@ -81,9 +81,12 @@ def test_emi_files_take_time_in_proportion(tmp_path: Path) -> None:
         for index in range(count):
             (folder / f"{index}.emi").touch()
             (folder / f"{index}_1.ser").touch()
-        start = time.process_time()
-        assert len(expand([str(folder)])) == count
-        times.append(time.process_time() - start)
+        tries = []
+        for _ in range(3):  # the quickest has been disturbed least
+            start = time.process_time()
+            assert len(expand([str(folder)])) == count
+            tries.append(time.process_time() - start)
+        times.append(min(tries))
     assert times[1] < 30 * times[0]
 
 

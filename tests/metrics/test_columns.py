@@ -31,7 +31,7 @@ def lattice(spacing: float, seed: int = 0, size: int = SIZE) -> np.ndarray:
 def bound(width: float, noise: float) -> np.ndarray:
     """Return the least standard errors of row, column and volume of a Gaussian of height 1 (Cramér-Rao).
 
-    From the Fisher information of height, background, place and width, on the pixels within three widths and a half pixel.
+    From the Fisher information of height, background, place and width, on the pixels within three widths and a half.
     """
     y, x = np.mgrid[-20:21, -20:21].astype(float)
     spot = np.exp(-(y**2 + x**2) / (2 * width**2))
