@@ -11,6 +11,7 @@ import pytest
 
 from temclean import io
 from temclean.commands import sessions
+from temclean.errors import DeviceError
 from temclean.restoration import choice, models
 from temclean.restoration.choice import Choice
 
@@ -93,6 +94,18 @@ def test_resume_overwrite_dry_run_and_shards_go_by_the_chosen_model(
     assert run("denoise", first, second, "--overwrite").code == 0
     named = run("denoise", first, "-o", tmp_path / "clean.tif")
     assert named.out == f"{first} -> {tmp_path / 'clean.tif'} (g)\n"
+
+
+def test_a_device_that_is_not_there_ends_the_run(
+    run: Run, tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DeviceError("cuda is not there")
+
+    monkeypatch.setattr(models, "open_session", refuse)
+    done = run("denoise", write(tmp_path / "a.tif", 0), "--device", "cuda")
+    assert (done.code, done.out, done.err) == (3, "", "temclean: cuda is not there\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
 def test_no_input_is_written_over(run: Run, tmp_path: Path, opened: list[str]) -> None:
