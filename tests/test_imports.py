@@ -9,6 +9,7 @@ import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import click
 import pytest
 
 import temclean
@@ -152,3 +153,11 @@ def test_importing_temclean_loads_no_torch() -> None:
     code = "import sys, temclean; temclean.io; temclean.metrics; temclean.noise; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_help_loads_no_command_and_names_each() -> None:
+    from temclean import cli
+
+    assert not {name for name in loaded_by("--help") if name in {f"temclean.cli.{each}" for each in cli.SUMMARIES}}
+    for name in cli.SUMMARIES:
+        assert cli.cli.get_command(click.Context(cli.cli), name).name == name

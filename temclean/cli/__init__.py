@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +11,6 @@ from typing import NoReturn
 import click
 
 from temclean import __version__
-from temclean.cli import denoise, doctor, models, score, simulate, train
 from temclean.cli.interrupts import Interrupts
 from temclean.commands.codes import FAILED, INTERRUPTED, NO_DEVICE, USAGE
 from temclean.commands.lines import say
@@ -21,7 +21,35 @@ CODES = {DeviceError: NO_DEVICE, FileError: FAILED, ImageError: FAILED}
 """Exit codes of errors that end a command; the other errors of temclean are bad usage."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+SUMMARIES = {
+    "denoise": "Denoise files, folders or globs.",
+    "doctor": "Say what works here and what does not, and why.",
+    "models": "List the models, or say what one is for.",
+    "score": "Compare restored images with true ones.",
+    "simulate": "Make pairs of clean and noisy images.",
+    "train": "Train a network, or compute densities.",
+}
+"""What `--help` says of each command, whose module need not be loaded for that."""
+
+
+class Commands(click.Group):
+    """Commands of which each has a module, loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUMMARIES:
+            return None
+        command: click.Command = import_module(f"temclean.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="temclean %(version)s")
 def cli() -> None:
     """Denoise and restore TEM, STEM and SEM images, offline, on the GPU or the CPU.
@@ -29,10 +57,6 @@ def cli() -> None:
     Results go to stdout, one line each; messages and progress go to stderr. Exit codes: 0 all done, 1 some inputs
     failed and the others were done, 2 bad usage or a missing extra, 3 the device is not there, 130 interrupted.
     """
-
-
-for module in (denoise, simulate, score, models, train, doctor):
-    cli.add_command(module.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
