@@ -16,6 +16,8 @@ from temclean.errors import ModelError, TemcleanWarning
 from temclean.restoration import cautions, models, pipeline
 from temclean.training import evaluate
 
+pytestmark = pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+
 BARS = {
     ("g", 0.2): 0.985,
     ("g", 0.3): 0.97,
