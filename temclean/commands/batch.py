@@ -19,6 +19,7 @@ from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import OneSession, Sessions
 from temclean.commands.sources import Source
 from temclean.errors import FileError
+from temclean.evidence.findings import Findings
 from temclean.io import temporary
 from temclean.restoration import cautions, pipeline
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
@@ -241,6 +242,7 @@ def _denoise(
     if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
     levels: list[float] = []
+    found: list[Findings] = []
     written = writer.submit(_write, opened, queue, session, provenance)
     written.add_done_callback(lambda _: opened.closing.close())  # a run given up cancels it before it has begun
     try:
@@ -248,12 +250,18 @@ def _denoise(
         if progress:
             progress.begin(opened.job, len(pixels) * len(cut))
         for frame in pipeline.denoise_frames(
-            conversion.before(pixels), session, tile=tile, scaling=scaling, progress=advance, noise=levels.append
+            conversion.before(pixels),
+            session,
+            tile=tile,
+            scaling=scaling,
+            progress=advance,
+            noise=levels.append,
+            findings=found.append,
         ):
             if not pixels.held:
                 opened.source.check()
             queue.put(conversion.after(frame))
-        for caution in (cautions.of_noise(levels), conversion.caution()):
+        for caution in (cautions.of_noise(levels), *cautions.of_findings(found), conversion.caution()):
             if caution:
                 opened.image.warn(caution)
         queue.close()

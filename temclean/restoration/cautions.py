@@ -1,11 +1,12 @@
 """What an image and its result give cause to warn of, in the words that the command line and Python share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from temclean.evidence.findings import Findings
 from temclean.restoration.scaling import Scaling
 
 FEW_STEPS = 20
@@ -38,3 +39,35 @@ def of_noise(levels: Sequence[float]) -> str | None:
         f"the noise that was removed is {times} times as strong as the contrast of the result{where}, more than any "
         "model has learned: features may be invented or lost; average frames or take more dose"
     )
+
+
+def of_findings(findings: Sequence[Findings]) -> Iterator[str]:
+    """Yield what to say of what results lack that their images show, and of what they show that the images do not."""
+    if any(each.missing.clear for each in findings):
+        missing = max((each.missing for each in findings), key=lambda each: each.significance)
+        yield (
+            f"structure that the raw image shows is missing from the result{_where(findings, 'missing')}, most clearly "
+            f"at row {missing.row}, column {missing.column} (about {missing.size} pixels wide, "
+            f"{missing.significance:.0f} times what noise leaves): compare the two there, or take another model"
+        )
+    if any(each.lattice.clear for each in findings):
+        lattice = max((each.lattice for each in findings), key=lambda each: each.height)
+        yield (
+            f"a regular pattern, {lattice.period:.1f} pixels from line to line, is {lattice.share:.0%} weaker in the "
+            f"result than in the raw image{_where(findings, 'lattice')}: compare their Fourier transforms, or take "
+            "another model"
+        )
+    if any(each.agreement.clear for each in findings):
+        explained = min(each.agreement.explained for each in findings)
+        unsupported = max(each.agreement.unsupported for each in findings)
+        yield (
+            f"this is not an image of bright atoms on an even ground{_where(findings, 'agreement')}: the result "
+            f"explains {explained:.0%} of what varies in the raw image, and in {unsupported:.0%} of the places where "
+            "it has spots the raw image has none; take g, or bbg-keep"
+        )
+
+
+def _where(findings: Sequence[Findings], kind: str) -> str:
+    """Return in how many frames something was found, where there are several."""
+    clear = sum(getattr(each, kind).clear for each in findings)
+    return f" in {clear} of {len(findings)} frames" if len(findings) > 1 else ""

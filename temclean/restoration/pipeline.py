@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ModelError, ParameterError, TemcleanWarning
+from temclean.evidence.findings import Findings, compare
 from temclean.restoration import cautions, choice, extremes, grid, models, tiling
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
@@ -28,6 +29,9 @@ anything, and one bright particle or wild pixel would ring through its surroundi
 
 WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
+
+FLATTENING = {"bbg"}
+"""Noise families whose models take the background away."""
 
 
 class Calibrated(Protocol):
@@ -105,7 +109,7 @@ def denoise(
     -----
     TemcleanWarning
         Where the command line warns: of what the reader of an Image had to say, of noise that no model has learned, of
-        too few whole numbers.
+        too few whole numbers, of structure that is missing from the result.
     """
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else _array(image)
@@ -117,14 +121,15 @@ def denoise(
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
     cut, scale = plan(_frame_shape(pixels.shape), session.model, tile), scaling(frames, session.model)
-    levels = []
+    levels, found = [], []
     for index, out in enumerate(result):
         frame = frames[index]
         _restore(frame, out, session, cut, scale)
         if not scale.flat:
             levels.append(noise_level(frame, out, wild=session.model.family in WILD))
+            found.append(examine(frame, out, session.model))
     lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
-    for line in filter(None, lines):
+    for line in (*filter(None, lines), *cautions.of_findings(found)):
         warnings.warn(line, TemcleanWarning, stacklevel=2)
     restored = result.reshape(pixels.shape)
     return image.with_pixels(restored) if calibrated else restored
@@ -148,6 +153,7 @@ def denoise_frames(
     scaling: Scaling | None = None,
     progress: Callable[[int], object] | None = None,
     noise: Callable[[float], object] | None = None,
+    findings: Callable[[Findings], object] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Denoise a stack frame by frame; only one frame, its result and a few tiles are in memory.
 
@@ -165,6 +171,8 @@ def denoise_frames(
         Called with the number of tiles just done; see `tile_count`.
     noise : callable, optional
         Called with the `noise_level` of each frame that is not flat.
+    findings : callable, optional
+        Called with what `examine` finds of each frame that is not flat.
 
     Yields
     ------
@@ -178,6 +186,8 @@ def denoise_frames(
         _restore(frame, out, session, cut, scale, progress)
         if noise and not scale.flat:
             noise(noise_level(frame, out, wild=session.model.family in WILD))
+        if findings and not scale.flat:
+            findings(examine(frame, out, session.model))
         del frame
         yield out
         del out  # it is the receiver's: do not hold two while the next is made
@@ -202,6 +212,11 @@ def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = Fal
     if most == least:
         return 0.0
     return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
+
+
+def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:
+    """Return what a result (rows, columns) lacks that its frame shows, and how well it fits (`temclean.evidence`)."""
+    return compare(frame, restored, background_removed=model.family in FLATTENING)
 
 
 def scaling(frames: Frames, model: Model) -> Scaling:

@@ -10,6 +10,8 @@ from temclean.training import evaluate
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
+pytestmark = pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+
 WILD = ("gsp", "sp")
 
 

@@ -12,6 +12,8 @@ from temclean.training import evaluate
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
+pytestmark = pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 EDGES = ((1, 1), (0, 1), (1, 0))
 """Which of rows and columns change sign from one to the next."""

@@ -16,8 +16,7 @@ from temclean.errors import ModelError, TemcleanWarning
 from temclean.restoration import cautions, models, pipeline
 from temclean.training import evaluate
 
-WARNED = pytest.mark.filterwarnings("ignore:the noise that was removed:temclean.errors.TemcleanWarning")
-"""Flat images have less contrast than noise, of which temclean warns."""
+pytestmark = pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
 
 BARS = {
     ("g", 0.2): 0.985,
@@ -98,7 +97,6 @@ def test_hardly_a_column_is_lost_or_invented(restorers: dict[str, evaluate.Resto
         assert recall >= 0.99, kind
 
 
-@WARNED
 @pytest.mark.parametrize("family", ["g", "sp", "gsp"])
 @pytest.mark.parametrize("unit", [1.0, 3000.0])
 def test_flat_regions_keep_their_mean(restorers: dict[str, evaluate.Restore], family: str, unit: float) -> None:
@@ -124,7 +122,6 @@ def test_the_quiet_floor_of_counted_electrons_keeps_its_mean(
         assert abs(float(restored[16:240, columns].mean()) - mean) < 0.005 * 176.0
 
 
-@WARNED
 @pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg-keep"])
 def test_a_bright_particle_rings_not(restorers: dict[str, evaluate.Restore], family: str) -> None:
     rows, columns = np.ogrid[:256, :256]
@@ -141,7 +138,6 @@ def test_a_bright_particle_rings_not(restorers: dict[str, evaluate.Restore], fam
     assert np.abs(beside - 1000).max() < 200
 
 
-@WARNED
 @pytest.mark.parametrize("family", models.available())
 def test_nothing_is_invented_where_there_is_nothing(restorers: dict[str, evaluate.Restore], family: str) -> None:
     for field in evaluate.empty_fields(family, 0.2, 2):

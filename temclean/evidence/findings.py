@@ -1,0 +1,30 @@
+"""What comes of comparing an image with its result: one finding a frame."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from temclean.evidence.agreement import Agreement, agreement
+from temclean.evidence.lattice import Lattice, lattice
+from temclean.evidence.residual import Missing, missing
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is missing from a result and how well it fits its image; only what was looked for differs from nothing."""
+
+    missing: Missing = field(default_factory=Missing)
+    lattice: Lattice = field(default_factory=Lattice)
+    agreement: Agreement = field(default_factory=Agreement)
+
+
+def compare(raw: NDArray[Any], result: NDArray[Any], *, background_removed: bool = False) -> Findings:
+    """Compare an image (rows, columns) with its result.
+
+    Where a background was removed on purpose, the residual has structure for good: there it is told how well the
+    result explains the image instead.
+    """
+    if background_removed:
+        return Findings(agreement=agreement(raw, result))
+    return Findings(missing(raw, result), lattice(raw, result))

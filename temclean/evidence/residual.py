@@ -1,0 +1,148 @@
+"""Where structure that a raw image shows is missing from its result."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.evidence import blocks
+from temclean.evidence.blocks import Floats
+
+WILD = 3.0
+"""Standard deviations to which means of 2x2 pixels are clipped, so that wild pixels make no structure."""
+
+WINDOWS = 4
+"""How many sizes of windows there are: 8, 16, 32 and 64 pixels."""
+
+FEWEST = 9
+"""Windows that there must be of one size."""
+
+MISSING = 0.5
+"""Share of what varies, residual and result together, that the residual must hold: at an edge that is a little softer
+than it was, it holds less."""
+
+CLEAR = 5.7
+"""Significance from which on structure is missing: noise alone reaches it in less than 1% of images."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The place where most is missing from a result.
+
+    Attributes
+    ----------
+    significance : mean of the residual over what noise leaves, in standard deviations; 0 where there is nothing to say.
+    row, column : middle of the window, in pixels.
+    size : side of the window, in pixels.
+    """
+
+    significance: float = 0.0
+    row: int = 0
+    column: int = 0
+    size: int = 0
+
+    @property
+    def clear(self) -> bool:
+        """Whether this is more than noise."""
+        return self.significance >= CLEAR
+
+
+def missing(raw: NDArray[Any], result: NDArray[Any]) -> Missing:
+    r"""Find the window in which the mean of the residual, raw minus result, stands out most from noise.
+
+    Of the means :math:`d` of 2x2 pixels, what is usual at the brightness :math:`r` of the result is taken away,
+    :math:`e = (d - \mu(r)) / \sigma(r)`. In windows of s means a side, which overlap by half,
+
+    .. math:: z = |\bar e_s| / \max(\sqrt{S} / s,\ 1.48\,\mathrm{median} |\bar e_s - \mathrm{median}\,\bar e_s|)
+
+    S is the variance of a single e if noise were white: the median over the image of the squared differences between
+    neighbouring blocks, times the number of e in a block, for blocks of 1 and of 2x2, whichever is more. So structure
+    that is wider than such blocks does not enter it, and noise that is correlated over few pixels does; longer
+    correlations, such as those of scan lines, enter the median deviation. A window counts only if the mean residual is
+    more than the standard deviation of the result over such windows around it, so that what is missing is not a
+    trifle beside what is there.
+
+    Parameters
+    ----------
+    raw, result : ndarray, (rows, columns)
+        Before and after; of the same scale.
+
+    Returns
+    -------
+    Missing
+        The greatest z, its place and the side of its window: 8, 16, 32 or 64 pixels, and more in images of over 4
+        million pixels, of which coarser means are taken.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> raw = draw.normal(10.0, 1.0, (128, 128))
+    >>> result = np.full((128, 128), 10.0)
+    >>> missing(raw, result).clear
+    False
+    >>> raw[40:56, 80:96] += 1.0
+    >>> found = missing(raw, result)
+    >>> found.clear, found.row, found.column, found.size
+    (True, 48, 88, 16)
+    """
+    pair = blocks.pair(raw, result)
+    if pair is None or min(raw.shape) < 4 * pair.side:
+        return Missing()
+    before, after = pair.means()
+    residual = before - after
+    levels = blocks.levels(after)
+    usual = blocks.usual(residual, levels)
+    residual -= usual.mean[levels]
+    standard = (residual * usual.per_spread[levels]).clip(-WILD, WILD)
+    white = _white(standard)
+    best = Missing()
+    for power in range(1, WINDOWS + 1):
+        standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
+        windows = _overlapping(standard)
+        if windows.size < FEWEST:
+            break
+        spread = max(white / 2 ** (power + 1), 1.4826 * float(np.median(np.abs(windows - np.median(windows)))))
+        if spread > 0:
+            varies = _around(after)[: windows.shape[0], : windows.shape[1]]
+            much = np.abs(_overlapping(residual)) * (1 - MISSING) > varies * MISSING
+            found = np.abs(windows) * much
+            row, column = np.unravel_index(int(np.argmax(found)), found.shape)
+            half = pair.side * 2**power
+            significance = float(found[row, column]) / spread
+            if significance > best.significance:
+                best = Missing(significance, (int(row) + 1) * half, (int(column) + 1) * half, 2 * half)
+    return best
+
+
+def _white(standard: Floats) -> float:
+    """Return the standard deviation of single means if their noise were white, from differences of neighbours."""
+    found = []
+    for power in (0, 1):
+        even = standard[: standard.shape[0] // 2 * 2, : standard.shape[1] // 2 * 2]
+        sums, differences = even[::2] + even[1::2], even[::2] - even[1::2]
+        squares = np.square(differences[:, ::2] + differences[:, 1::2]) + np.square(sums[:, ::2] - sums[:, 1::2])
+        for _ in range(3 - power):  # over 16x16 means, or what there is
+            if min(squares.shape) > 1:
+                squares = blocks.halved(squares)
+        found.append(float(np.median(squares)) / 8 * 4**power)
+        standard = blocks.halved(standard)
+    return float(np.sqrt(max(found)))
+
+
+def _overlapping(values: Floats) -> Floats:
+    """Return the means of 2x2 neighbours."""
+    rows = values[:-1] + values[1:]
+    return (rows[:, :-1] + rows[:, 1:]) * np.float32(0.25)
+
+
+def _around(values: Floats) -> Floats:
+    """Return the standard deviation of 3x3 neighbours, binomially weighted, about the windows of `_overlapping`."""
+    mean = _overlapping(_overlapping(values))
+    square = _overlapping(_overlapping(np.square(values)))
+    return np.pad(np.sqrt(np.maximum(square - np.square(mean), 0)), ((0, 1), (0, 1)), mode="edge")

@@ -1,0 +1,73 @@
+"""Of a regular pattern that a result lacks, period and share are told; noise and what is kept are not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from temclean import io, noise, specimen
+from temclean.errors import ImageError
+from temclean.evidence.lattice import CLEAR, lattice
+from temclean.restoration import pipeline
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def dumbbells(split: float, size: int = 256, period: float = 26.0) -> np.ndarray:
+    """Return pairs of spots, ``split`` pixels apart, on a rectangular lattice."""
+    rows, columns = np.mgrid[:size, :size].astype(float)
+    y = (rows + period / 2) % period - period / 2
+    x = (columns + period / 2) % period - period / 2
+    return sum(np.exp(-(y**2 + (x - shift) ** 2) / 18) for shift in (-split / 2, split / 2))
+
+
+@pytest.mark.parametrize("direction", [0.0, 30.0, 130.0])
+@pytest.mark.parametrize("period", [4.0, 8.0, 12.0])
+@pytest.mark.parametrize("left", [0.2, 0.5])
+def test_a_weakened_wave_is_told(direction: float, period: float, left: float) -> None:
+    """Beside one that is kept: of one alone, a loss is a matter of brightness."""
+    rows, columns = np.mgrid[:256, :256]
+    angle = np.deg2rad(direction)
+    wave = np.cos(2 * np.pi * (rows * np.sin(angle) + columns * np.cos(angle)) / period)
+    kept = 0.5 + 0.3 * np.cos(2 * np.pi * (rows * np.cos(angle) - columns * np.sin(angle)) / 7)
+    raw = kept + 0.15 * wave + np.random.default_rng(1).normal(0, 0.2, wave.shape)
+    found = lattice(raw, kept + 0.15 * left * wave)
+    assert found.clear
+    assert found.period == pytest.approx(period, rel=0.15)
+    assert found.share == pytest.approx(1 - left, abs=0.2)
+
+
+def test_fused_dumbbells_are_told_and_whole_ones_are_not() -> None:
+    whole = dumbbells(10.0)
+    raw = whole + np.random.default_rng(2).normal(0, 0.2, whole.shape)
+    assert not lattice(raw, whole).clear
+    assert lattice(raw, ndimage.gaussian_filter(whole, (0, 3))).clear
+
+
+@pytest.mark.parametrize("kind", ["g 0.1", "g 0.36", "sp 0.1", "gsp 0.2", "bbg 0.2"])
+@pytest.mark.parametrize("name", ["graphene-atoms", "square", "scene"])
+def test_noise_alone_is_no_pattern(name: str, kind: str) -> None:
+    clean = specimen.draw(name, 256, 0.1, 3).image
+    family, level = kind.split()
+    kept = noise.background(clean, noise.BackgroundBrightness(float(level)), 4) if family == "bbg" else clean
+    raw = noise.apply(clean, noise.FAMILIES[family](float(level)), 4)
+    assert lattice(raw, kept).height < CLEAR
+
+
+def test_what_is_no_pair_is_refused_and_what_is_too_small_says_nothing() -> None:
+    with pytest.raises(ImageError, match="must be the same"):
+        lattice(np.ones((80, 80)), np.ones((80, 81)))
+    assert lattice(np.ones((300, 300)), np.ones((300, 300))).height == 0
+    assert lattice(np.random.default_rng(0).random((90, 90)), np.zeros((90, 90))).height == 0
+
+
+@pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+@pytest.mark.parametrize(("model", "fused"), [("bbg-keep", True), ("g", False)])
+def test_the_dumbbells_of_silicon(model: str, fused: bool) -> None:
+    pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    if not (DATA / "si110_adf.png").exists():
+        pytest.skip("the real files are not here")
+    with io.read(DATA / "si110_adf.png") as image:
+        raw = np.asarray(image.pixels[0])
+    assert lattice(raw, pipeline.denoise(raw, model, device="cpu")).clear == fused

@@ -1,0 +1,154 @@
+"""What is missing from results is found, and noise is not taken for it."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from temclean import io, noise, specimen
+from temclean.errors import ImageError
+from temclean.evidence.residual import CLEAR, missing
+from temclean.restoration import pipeline
+from temclean.training import evaluate
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def noisy(kind: str, clean: np.ndarray, seed: int) -> np.ndarray:
+    """Add noise of a family, or correlated noise that no model has learned."""
+    draw = np.random.default_rng(seed)
+    white = draw.normal(0, 0.2, clean.shape)
+    if kind == "correlated":
+        return clean + 3 * ndimage.gaussian_filter(white, 1.5)
+    if kind == "resampled":
+        return clean + ndimage.zoom(draw.normal(0, 0.2, [length // 2 for length in clean.shape]), 2, order=1)
+    if kind == "scan lines":
+        return clean + white + draw.normal(0, 0.05, (len(clean), 1)) + 2 * ndimage.uniform_filter1d(white, 9)
+    if kind == "counts":
+        return draw.poisson(3 * clean) / 3
+    if kind == "heavy tails":
+        return clean + 0.1 * draw.standard_t(3, clean.shape)
+    family, level = kind.split()
+    return noise.apply(clean.astype(np.float32), noise.FAMILIES[family](float(level)), seed)
+
+
+KINDS = [
+    "g 0.1",
+    "g 0.36",
+    "sp 0.03",
+    "sp 0.42",
+    "gsp 0.1",
+    "gsp 0.36",
+    "counts",
+    "correlated",
+    "resampled",
+    "scan lines",
+]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "heavy tails"])
+def test_noise_alone_is_no_structure(kind: str) -> None:
+    """The result is the truth itself: flat, and with structure at whose extremes noise is cut off."""
+    scene = specimen.draw("scene", 256, 0.1, 2).image
+    for seed in range(6):
+        for clean in (np.full((256, 256), 0.4), scene):
+            assert missing(noisy(kind, clean, seed), clean).significance < CLEAR
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        *((kind, size) for kind in ("g 0.1", "gsp 0.1", "counts") for size in (10, 20, 40)),
+        *((kind, size) for kind in ("correlated", "scan lines") for size in (20, 40)),
+    ],
+)
+def test_a_faint_thing_that_is_missing_is_found_where_it_is(kind: str, size: int) -> None:
+    """It is weaker than the noise of a pixel: its mean is fourteen times what noise leaves of means over its size."""
+    result = np.full((256, 256), 0.4)
+    means = noisy(kind, np.full((512, 512), 0.4), 9).reshape(16, 32, 16, 32).mean(axis=(1, 3))
+    contrast = 14 * 32 * float(means.std()) / size
+    rows, columns = np.ogrid[:256, :256]
+    disc = np.hypot(rows - 70, columns - 190) < size / 2
+    found = missing(noisy(kind, result, 1) + contrast * disc, result)
+    assert found.clear
+    assert np.hypot(found.row - 70, found.column - 190) < size
+    assert size / 3 < found.size < 3 * size
+
+
+def test_an_image_of_another_scale_gives_the_same() -> None:
+    clean = np.full((128, 160), 0.4)
+    raw = noisy("g 0.1", clean, 3)
+    raw[40:60, 50:70] += 0.05
+    found = missing(raw, clean)
+    assert found.clear
+    for factor, offset in ((1e-20, 0.0), (1e30, 0.0), (-3.0, 5.0), (1.0, 1e6)):
+        other = missing(raw * factor + offset, clean * factor + offset)
+        assert (other.row, other.column, other.size) == (found.row, found.column, found.size)
+        assert other.significance == pytest.approx(found.significance, rel=0.05)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">i2", "i4", "u8", "f2", "f4", ">f8"])
+def test_every_type_is_read(dtype: str) -> None:
+    raw = np.random.default_rng(0).normal(100, 10, (64, 64))
+    raw[20:40, 20:40] += 20
+    assert missing(raw.astype(dtype), np.full((64, 64), 100, dtype)).clear
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 50), (7, 7), (16, 16), (65, 33)])
+def test_small_and_flat_images_have_nothing_to_tell(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).random(shape)
+    assert not missing(image, image).clear
+    assert missing(np.ones(shape), np.ones(shape)).significance == 0
+    with pytest.raises(ImageError, match="must be the same"):
+        missing(image, np.ones((shape[0], shape[1] + 1)))
+
+
+def test_huge_frames_take_little_memory() -> None:
+    frame = np.random.default_rng(1).integers(0, 9, (4096, 6000), np.uint16)
+    frame[992:1056, 2016:2080] += 2
+    result = np.full_like(frame, 4)
+    tracemalloc.start()
+    found = missing(frame, result)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80e6
+    assert (found.row, found.column) == (1024, 2048)
+
+
+REAL = [
+    ("haadf_velox.emd", "g"),
+    ("haadf_velox.emd", "gsp"),
+    ("haadf_velox.emd", "bbg-keep"),
+    ("zeiss_sem_u8.tif", "g"),
+    ("zeiss_sem_u8.tif", "gsp"),
+    ("soot_hrtem_rgb.tif", "gsp"),
+]
+"""Files of which these models erase what the eye sees in the raw image."""
+
+
+def pixels(name: str) -> np.ndarray:
+    """Return the first image of a file, grey; skip where the real files are not."""
+    if not (DATA / name).exists():
+        pytest.skip("the real files are not here")
+    with io.read(DATA / name) as image:
+        raw = np.asarray(image.pixels[0])
+    return raw.mean(axis=-1) if raw.ndim == 3 else raw
+
+
+@pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+@pytest.mark.parametrize(("name", "model"), REAL)
+def test_what_models_erase_of_real_images_is_found(name: str, model: str) -> None:
+    pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    raw = pixels(name)[:512, -512:]
+    assert missing(raw, pipeline.denoise(raw, model, device="cpu")).clear
+
+
+@pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+@pytest.mark.parametrize("model", ["g", "gsp", "sp", "bbg-keep"])
+def test_good_results_are_quiet(model: str) -> None:
+    pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    for number, (_, _, drawn) in enumerate(evaluate.held_out(1, 192)):
+        raw = evaluate.distort(drawn.image, model, 0.2, number)
+        assert not missing(raw, pipeline.denoise(raw, model, device="cpu")).clear
