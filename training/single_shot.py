@@ -75,7 +75,7 @@ def mixture(atomic: float) -> dict[str, float]:
 GAUSSIAN = DataOptions(noises={"g": 1.0}, specimens=mixture(0.75), room=0.15, grainy=0.2, crop=192, batch=4)
 
 RECIPES = {
-    "base": Recipe(
+    "any": Recipe(
         replace(
             GAUSSIAN,
             noises={
@@ -116,7 +116,7 @@ RECIPES = {
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))
     },
 }
-"""``base`` sees all noises at once and is the start of the others. ``bbg`` sees bright atoms on an even background
+"""``any`` sees all noises at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
 the models of Lobato et al. (2024)."""
 
