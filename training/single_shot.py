@@ -72,7 +72,17 @@ def mixture(atomic: float) -> dict[str, float]:
     return shares
 
 
-GAUSSIAN = DataOptions(noises={"g": 1.0}, specimens=mixture(0.75), room=0.15, grainy=0.2, crop=192, batch=4)
+GAUSSIAN = DataOptions(
+    noises={"g": 1.0},
+    specimens=mixture(0.75),
+    room=0.15,
+    grainy=0.2,
+    crop=192,
+    batch=4,
+    bank=512,
+    first=160,
+    renewal=0.12,
+)
 
 RECIPES = {
     "any": Recipe(
