@@ -96,7 +96,7 @@ def distort(clean: Array, family: str, level: float, seed: int) -> Array:
 
     That of ``bbg-keep`` is ``bbg``; for models of whole microscopes electrons are counted.
     """
-    if family in MICROSCOPES:
+    if family in MICROSCOPES or family == "general":
         family = "poisson"
         level = 1.0 / level**2  # electrons whose scatter at intensity 1 is the level
     noisy: Array = noise.apply(clean, noise.FAMILIES[family.removesuffix("-keep")](level), seed)

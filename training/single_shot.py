@@ -85,7 +85,7 @@ GAUSSIAN = DataOptions(
 )
 
 RECIPES = {
-    "any": Recipe(
+    "general": Recipe(
         replace(
             GAUSSIAN,
             noises={
@@ -126,7 +126,7 @@ RECIPES = {
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))
     },
 }
-"""``any`` sees all noises at once and is the start of the others. ``bbg`` sees bright atoms on an even background
+"""``general`` sees all noises at once and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
 the models of Lobato et al. (2024)."""
 

@@ -87,6 +87,21 @@ def _tables(scores: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
         titles = [f"{size.removesuffix(' A')} Å a pixel" for size in sizes]
         title = "The same on graphene from first principles, of a structure that took no part in its training"
         yield title, _aligned([["noise level", *titles], *rows])
+    yield from _of_microscopes(_two_deep(scores.get("validation")))
+
+
+def _of_microscopes(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield title and table of the scores on pairs of whole microscopes."""
+    if not found:
+        return
+    heads = ["pairs", "PSNR noisy", "restored", "MS-SSIM noisy", "restored"]
+    keys = ["psnr_noisy", "psnr_restored", "ms_ssim_noisy", "ms_ssim_restored"]
+    rows = [[name, *(_number(values.get(key)) for key in keys)] for name, values in found.items()]
+    title = (
+        "Mean PSNR (dB) and MS-SSIM with the truth, after the line that fits best, on simulated pairs that took no part "
+        "in its training (hr and lr: atoms and low magnification)"
+    )
+    yield title, _aligned([heads, *rows])
 
 
 def _of_training(model: Model) -> Iterator[str]:

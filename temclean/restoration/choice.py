@@ -236,7 +236,7 @@ def _atomic(shown: Structure, about: About, kind: Kind) -> tuple[bool, str]:
 def _there(name: str, reason: str, names: set[str]) -> Choice:
     """Return the choice, or what comes closest of the models that are there."""
     others = {"hr": "lr", "lr": "hr"}
-    same = [others[name[:2]] + name[2:]] if name[:2] in others else []
+    same = [others[name[:2]] + name[2:], "general"] if name[:2] in others else []
     for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg"})):
         if each in names:
             return Choice(each, reason if each == name else f"{reason}; {each} comes closest")

@@ -49,6 +49,8 @@ def test_what_is_not_there_gives_way_to_what_comes_closest() -> None:
     about = About("STEM", 0.2)
     assert choose(grain(), about, ALL).name == "hrstem"
     assert choose(grain(), about, ["g", "sp", "lrstem"]).name == "lrstem"
+    assert choose(grain(), about, [*SHIPPED, "general"]).name == "general"
+    assert choose(grain(), About(), [*SHIPPED, "general"]).name == "g"
     choice = choose(grain(), about, SHIPPED)
     assert (choice.name, choice.reason) == ("g", "its file says STEM, 0.2 Å a pixel; g comes closest")
     with pytest.raises(ModelError, match="no model"):
