@@ -124,6 +124,8 @@ def particle_scherzer() -> list[Scene]:
     return [
         seen("gold-scherzer", hrtem(waves, 1200, 670, 40), specimen, 0.25, microscope="tem", sign=0,
              middle=(75.0, 78.0), finish=bright_field),
+        seen("gold-coarse", hrtem(waves, 1200, 1500, 60), specimen, 0.45, microscope="tem", sign=0, turn=30,
+             middle=(80.0, 90.0), finish=bright_field),
     ]  # fmt: skip
 
 
