@@ -30,7 +30,7 @@ LARGEST_EXPORT_ERROR = 2e-4
 LARGEST_SCORE_CHANGE = 5e-5
 
 SUMMARIES = {
-    "general": "images as microscopes give them: counted electrons, cameras, scanned beams, grain; of any magnification",
+    "general": "images as microscopes give them, of any magnification: counts, cameras, scanned beams, grain",
     "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",

@@ -98,8 +98,8 @@ def _of_microscopes(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, lis
     keys = ["psnr_noisy", "psnr_restored", "ms_ssim_noisy", "ms_ssim_restored"]
     rows = [[name, *(_number(values.get(key)) for key in keys)] for name, values in found.items()]
     title = (
-        "Mean PSNR (dB) and MS-SSIM with the truth, after the line that fits best, on simulated pairs that took no part "
-        "in its training (hr and lr: atoms and low magnification)"
+        "Mean PSNR (dB) and MS-SSIM with the truth, after the line that fits best, on simulated pairs that took no part"
+        " in training (hr: atoms, lr: low magnification)"
     )
     yield title, _aligned([heads, *rows])
 
