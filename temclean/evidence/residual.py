@@ -22,7 +22,7 @@ MISSING = 0.5
 """Share of what varies, residual and result together, that the residual must hold: at an edge that is a little softer
 than it was, it holds less."""
 
-CLEAR = 5.7
+CLEAR = 5.5
 """Significance from which on structure is missing: noise alone reaches it in less than 1% of images."""
 
 
@@ -59,9 +59,10 @@ def missing(raw: NDArray[Any], result: NDArray[Any]) -> Missing:
     S is the variance of a single e if noise were white: the median over the image of the squared differences between
     neighbouring blocks, times the number of e in a block, for blocks of 1 and of 2x2, whichever is more. So structure
     that is wider than such blocks does not enter it, and noise that is correlated over few pixels does; longer
-    correlations, such as those of scan lines, enter the median deviation. A window counts only if the mean residual is
-    more than the standard deviation of the result over such windows around it, so that what is missing is not a
-    trifle beside what is there.
+    correlations, such as those of scan lines, enter the median deviation. Where noise is skew, as rare bright pixels
+    are, the z of a normal number that is as rare takes its place. A window counts only if the mean residual is more
+    than the standard deviation of the result over such windows around it, so that what is missing is not a trifle
+    beside what is there.
 
     Parameters
     ----------
@@ -100,7 +101,7 @@ def missing(raw: NDArray[Any], result: NDArray[Any]) -> Missing:
     usual = blocks.usual(residual, levels)
     residual -= usual.mean[levels]
     standard = (residual * usual.per_spread[levels]).clip(-WILD, WILD)
-    white = _white(standard)
+    white, skewness = _white(standard), _skewness(standard)
     best = Missing()
     for power in range(1, WINDOWS + 1):
         standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
@@ -111,10 +112,10 @@ def missing(raw: NDArray[Any], result: NDArray[Any]) -> Missing:
         if spread > 0:
             varies = _around(after)[: windows.shape[0], : windows.shape[1]]
             much = np.abs(_overlapping(residual)) * (1 - MISSING) > varies * MISSING
-            found = np.abs(windows) * much
+            found = _normal(windows / spread, skewness / 2 ** (power + 1)) * much
             row, column = np.unravel_index(int(np.argmax(found)), found.shape)
             half = pair.side * 2**power
-            significance = float(found[row, column]) / spread
+            significance = float(found[row, column])
             if significance > best.significance:
                 best = Missing(significance, (int(row) + 1) * half, (int(column) + 1) * half, 2 * half)
     return best
@@ -133,6 +134,19 @@ def _white(standard: Floats) -> float:
         found.append(float(np.median(squares)) / 8 * 4**power)
         standard = blocks.halved(standard)
     return float(np.sqrt(max(found)))
+
+
+def _skewness(standard: Floats) -> float:
+    """Return the skewness of single means."""
+    squares = np.square(standard)
+    variance = float(squares.mean())
+    return float((squares * standard).mean()) / variance**1.5 if variance > 0 else 0.0
+
+
+def _normal(deviations: Floats, skewness: float) -> Floats:
+    """Return by how much values deviate, as a normal number that is as rare would (Cornish and Fisher 1938)."""
+    correction: Floats = np.sign(deviations) * np.float32(skewness / 6) * (np.square(deviations) - 1)
+    return np.abs(deviations) - correction
 
 
 def _overlapping(values: Floats) -> Floats:
