@@ -5,7 +5,6 @@ row to row, from column to column, or with both: three spots at the edge of its 
 itself has nothing to speak of.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -49,22 +48,20 @@ def remove(tile: Floats, restored: Floats) -> None:
     True
     """
     side = BLOCK // 2
-    average = [_average(length // BLOCK) for length in tile.shape]
     amplitudes = []
     for found, raw in zip(_patterns(restored), _patterns(tile), strict=True):
-        limit = (3 * _mean(np.abs(found), average)).clip(*LIMITS).repeat(side, 0).repeat(side, 1)
-        amplitude = _mean(np.minimum(np.maximum(found, -limit), limit), average)
-        agreement = np.abs(_mean(np.sign(raw), average)) / np.float32(SUPPORTED)
+        limit = (3 * _mean(np.abs(found))).clip(*LIMITS).repeat(side, 0).repeat(side, 1)
+        amplitude = _mean(np.minimum(np.maximum(found, -limit), limit))
+        agreement = np.abs(_mean(np.sign(raw))) / np.float32(SUPPORTED)
         amplitudes.append(amplitude * (2.0 - agreement).clip(0.0, 1.0))
     rows, columns, both = amplitudes
-    down, across = (_interpolation(length) for length in rows.shape)
     for y, x, amplitude in (
         (0, 0, rows + columns + both),
         (0, 1, rows - columns - both),
         (1, 0, columns - rows - both),
         (1, 1, both - rows - columns),
     ):
-        restored[y::2, x::2] -= down @ amplitude @ across.T
+        restored[y::2, x::2] -= _interpolated(_interpolated(amplitude).T).T
 
 
 def _patterns(image: Floats) -> tuple[Floats, Floats, Floats]:
@@ -83,22 +80,32 @@ def _between(even: Floats, odd: Floats) -> Floats:
     return found
 
 
-def _mean(values: Floats, average: Sequence[Floats]) -> Floats:
-    return (average[0] @ values @ average[1].T).astype(np.float32, copy=False)
+def _mean(values: Floats) -> Floats:
+    """Average over the 2x2 pixels of each block, then over 3x3 blocks with the weights 1, 2, 1 along either axis.
+
+    Not by matrix products: BLAS would share out what is so small, and its threads take a core to wait for each other.
+    """
+    side = BLOCK // 2
+    height, width = (length // side for length in values.shape)
+    means = values.reshape(height, side, width, side).sum(axis=3).sum(axis=1) * np.float32(side**-2)
+    for _ in range(2):
+        around = np.pad(means, ((1, 1), (0, 0)), mode="edge")
+        means = ((around[:-2] + around[2:]) * np.float32(0.25) + means * np.float32(0.5)).T
+    smooth: Floats = means
+    return smooth
+
+
+def _interpolated(amplitude: Floats) -> Floats:
+    """Interpolate linearly, down the rows, from the middles of blocks to the 2x2 pixels in them."""
+    first, second, share = _places(len(amplitude))
+    between: Floats = amplitude[first] * (1 - share) + amplitude[second] * share
+    return between
 
 
 @lru_cache(maxsize=8)
-def _average(blocks: int) -> Floats:
-    """Return the matrix that averages over the 2x2 pixels of blocks, then over 3 blocks with the weights 1, 2, 1."""
-    means = np.repeat(np.eye(blocks) * (2 / BLOCK), BLOCK // 2, axis=1)
-    around = np.pad(means, ((1, 1), (0, 0)), mode="edge")
-    smooth: NDArray[np.float64] = around[:-2] / 4 + means / 2 + around[2:] / 4
-    return smooth.astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _interpolation(blocks: int) -> Floats:
-    """Return the matrix that interpolates linearly from the middles of blocks to the 2x2 pixels in them."""
+def _places(blocks: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Return between which blocks each of the 2x2 pixels lies, and what share it has of the second."""
     side = BLOCK // 2
     place = ((np.arange(blocks * side) + 0.5) / side - 0.5).clip(0, blocks - 1)
-    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(blocks))).astype(np.float32)
+    first = place.astype(np.intp)
+    return first, np.minimum(first + 1, blocks - 1), (place - first).astype(np.float32)[:, None]
