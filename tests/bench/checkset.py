@@ -3,8 +3,8 @@
     python tests/bench/checkset.py [--folder FOLDER] [--only RUN ...] [--sheets FOLDER]
 
 Needs the extra ``bench``, and a quarter of an hour of one core. Twenty scenes of 512 x 512 pixels: seventeen of 0.055
-to 0.45 Å a pixel, multislice by abTEM with frozen phonons (HRTEM at several defoci, ADF, HAADF, annular and plain bright
-field), and three of low magnification. They are kept outside the repository, by default in
+to 0.45 Å a pixel, multislice by abTEM with frozen phonons (HRTEM at several defoci, ADF, HAADF, annular and plain
+bright field), and three of low magnification. They are kept outside the repository, by default in
 ``~/.cache/temclean/checkset``; a run whose scenes are there is not repeated. ``--sheets`` draws each scene with its
 noises.
 """
