@@ -77,7 +77,7 @@ def agreement(raw: NDArray[Any], result: NDArray[Any]) -> Agreement:
     pair = blocks.pair(raw, result)
     if pair is None or min(raw.shape) < SIDE * pair.side:
         return Agreement()
-    before, after = pair.means()
+    before, after = pair.means
     low, high = np.percentile(after, (0.5, 99.5))
     first, second = _squares(before), _squares(after)
     pairs = (first, second), (first, first), (second, second)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ MOST = 2**20
 CHUNK = 2**18
 """Pixels that are converted in one go."""
 
-SAMPLE = 2**16
+SAMPLE = 2**14
 """Pixels that are enough to tell the scale."""
 
 LEVELS = 256
@@ -57,6 +58,7 @@ class Pair:
         values *= 1 / self.unit
         return values.astype(np.float32, copy=False)
 
+    @cached_property
     def means(self) -> tuple[Floats, Floats]:
         """Return the means of blocks of the raw image and of the result; what does not fill a block is left out."""
         side = self.side
@@ -71,6 +73,12 @@ class Pair:
                     part = halved(part)
                 out[top:bottom] = part
         return found[0], found[1]
+
+    @cached_property
+    def usual(self) -> "Usual":
+        """What the residual of the means does at each brightness."""
+        before, after = self.means
+        return usual(before - after, levels(after))
 
 
 def pair(raw: NDArray[Any], result: NDArray[Any]) -> Pair | None:

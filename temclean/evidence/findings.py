@@ -5,9 +5,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from temclean.evidence import blocks, lattice, residual
 from temclean.evidence.agreement import Agreement, agreement
-from temclean.evidence.lattice import Lattice, lattice
-from temclean.evidence.residual import Missing, missing
+from temclean.evidence.lattice import Lattice
+from temclean.evidence.residual import Missing
 
 
 @dataclass(frozen=True)
@@ -27,4 +28,5 @@ def compare(raw: NDArray[Any], result: NDArray[Any], *, background_removed: bool
     """
     if background_removed:
         return Findings(agreement=agreement(raw, result))
-    return Findings(missing(raw, result), lattice(raw, result))
+    pair = blocks.pair(raw, result)
+    return Findings(residual.missing_from(pair), lattice.missing_from(pair))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import blocks
-from temclean.evidence.blocks import Floats
+from temclean.evidence.blocks import Floats, Pair
 
 SIDE = 64
 """Pixels of a square whose spectrum is taken."""
@@ -80,15 +80,17 @@ def lattice(raw: NDArray[Any], result: NDArray[Any]) -> Lattice:
     >>> lattice(raw, 3 * waves).clear, lattice(raw, waves).clear, lattice(raw, waves).period
     (False, True, 8.0)
     """
-    pair = blocks.pair(raw, result)
-    down, across = (length // SIDE for length in raw.shape)
+    return missing_from(blocks.pair(raw, result))
+
+
+def missing_from(pair: Pair | None) -> Lattice:
+    """Return what `lattice` does of two images on one scale."""
+    down, across = (length // SIDE for length in pair.raw.shape) if pair else (0, 0)
     if pair is None or down * across < FEWEST:
         return Lattice()
     places = np.linspace(0, down * across - 1, min(SQUARES, down * across)).astype(int)
-    before, after = (pair.scaled(_squares(image, places, across)) for image in (raw, result))
-    means = pair.means()
-    usual = blocks.usual(means[0] - means[1], blocks.levels(means[1]))
-    missing = _power(before - after - usual.mean[blocks.levels(after)])
+    before, after = (pair.scaled(_squares(image, places, across)) for image in (pair.raw, pair.result))
+    missing = _power(before - after - pair.usual.mean[blocks.levels(after)])
     there = _power(after)
     lost, left = np.sqrt(missing), np.sqrt(there)
     share = lost / np.maximum(lost + left, np.finfo(np.float32).tiny)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import blocks
-from temclean.evidence.blocks import Floats
+from temclean.evidence.blocks import Floats, Pair
 
 WILD = 3.0
 """Standard deviations to which means of 2x2 pixels are clipped, so that wild pixels make no structure."""
@@ -92,15 +92,18 @@ def missing(raw: NDArray[Any], result: NDArray[Any]) -> Missing:
     >>> found.clear, found.row, found.column, found.size
     (True, 48, 88, 16)
     """
-    pair = blocks.pair(raw, result)
-    if pair is None or min(raw.shape) < 4 * pair.side:
+    return missing_from(blocks.pair(raw, result))
+
+
+def missing_from(pair: Pair | None) -> Missing:
+    """Return what `missing` does of two images on one scale."""
+    if pair is None or min(pair.raw.shape) < 4 * pair.side:
         return Missing()
-    before, after = pair.means()
+    before, after = pair.means
     residual = before - after
     levels = blocks.levels(after)
-    usual = blocks.usual(residual, levels)
-    residual -= usual.mean[levels]
-    standard = (residual * usual.per_spread[levels]).clip(-WILD, WILD)
+    residual -= pair.usual.mean[levels]
+    standard = (residual * pair.usual.per_spread[levels]).clip(-WILD, WILD)
     white, skewness = _white(standard), _skewness(standard)
     best = Missing()
     for power in range(1, WINDOWS + 1):
