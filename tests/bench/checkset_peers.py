@@ -3,6 +3,11 @@
 ``gaussian`` is the Gaussian blur that is nearest to the truth, ``nlm`` scikit-image's non-local means and ``bm3d``
 PyPI's BM3D, both told the true standard deviation, ``topaz`` topaz-denoise's U-Net, ``r_em`` the network of Lobato 2024
 that is meant for the image's microscope and detail, at the scale that it wants.
+
+    pip install bm3d                                                          # its licence forbids commercial use
+    pip install --no-deps --target FOLDER topaz-em "setuptools<81"            # then --topaz FOLDER
+    python3.10 -m venv FOLDER                                                 # then --r-em FOLDER/bin/python
+    FOLDER/bin/pip install tk_r_em==1.0.4 "tensorflow-cpu==2.15.*" "numpy<2"
 """
 
 import hashlib
