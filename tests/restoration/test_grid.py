@@ -91,7 +91,7 @@ def test_results_have_no_grid(model: str) -> None:
 def test_results_of_made_images_have_no_grid(model: str) -> None:
     clean = ndimage.gaussian_filter(np.random.default_rng(4).random((256, 256)), 6).astype(np.float32)
     clean = 0.1 + 0.7 * specimen.scale(clean)
-    noisy = noise.apply(clean, noise.FAMILIES[model.removesuffix("-keep")](0.2), seed=5)
+    noisy = evaluate.distort(clean, model, 0.2, 5)
     assert heights(pipeline.denoise(noisy, model, device="cpu")).max() < 6
 
 
