@@ -12,6 +12,7 @@ run g --start $checkpoints/base.pt --steps 227600 --rate 8e-4
 run sp --start $checkpoints/gsp.pt --steps 7250 --rate 8e-4
 run bbg --start $checkpoints/g.pt --steps 207450 --rate 8e-4
 run bbg-keep --start $checkpoints/g.pt --steps 9000 --rate 7e-4
-for name in g sp gsp bbg bbg-keep; do
+run general --start $checkpoints/g.pt --steps 30000 --rate 5e-4
+for name in g sp gsp bbg bbg-keep general; do
     python -m temclean.training.export "$checkpoints/$name.pt" "$name"
 done
