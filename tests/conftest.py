@@ -1,5 +1,6 @@
 """What all tests share: deterministic hypothesis, the command line, and small image files."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from temclean import cli, io
 
 settings.register_profile("temclean", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("temclean")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, whose children would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ImageFile = Callable[..., Path]
 
