@@ -15,7 +15,9 @@ from temclean import cli, io
 settings.register_profile("temclean", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("temclean")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell, whose children would ignore it too
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # in the background of a shell, whose children would ignore it too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ImageFile = Callable[..., Path]
