@@ -193,8 +193,14 @@ cdef double tile_sum(
         # an odd last row stands for its missing neighbour
         if half_x != NULL and row < own_rows and (row % 2 == 1 or row == own_rows - 1):
             above = row - row % 2
-            halve_row(x + above * stride, x + row * stride, own_columns, offset_x, scale, half_x + (row // 2) * half_stride)
-            halve_row(y + above * stride, y + row * stride, own_columns, offset_y, scale, half_y + (row // 2) * half_stride)
+            halve_row(
+                x + above * stride, x + row * stride, own_columns, offset_x, scale,
+                half_x + (row // 2) * half_stride,
+            )
+            halve_row(
+                y + above * stride, y + row * stride, own_columns, offset_y, scale,
+                half_y + (row // 2) * half_stride,
+            )
     for j in range(columns):
         result += total[j]
     return result
