@@ -85,7 +85,7 @@ def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str,
             assert pipeline.noise_level(noisy, restored) > cautions.STRONG_NOISE
 
 
-COLUMNS = {"g": 10, "sp": 3, "gsp": 10}
+COLUMNS = {"g": 5, "sp": 3, "gsp": 10}
 """Images of each lattice at each pixel size. Of few, one counts for much: where columns are 5 to 7 pixels apart at
 0.2 Å a pixel, ``gsp`` loses some; of the first nine hexagonal images one is such (recall 0.979; ``g`` 0.993)."""
 
