@@ -1,6 +1,7 @@
 """The shipped models on images that no training run has seen, through the pipeline as users run it."""
 
-from functools import partial
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,14 @@ BARS = {
 """Least mean MS-SSIM, by model and noise level."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Draw each held-out specimen once for all models: the same seed gives the same image."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(specimen, "draw", lru_cache(maxsize=None)(specimen.draw))
+        yield
+
+
 @pytest.fixture(scope="module")
 def restorers() -> dict[str, evaluate.Restore]:
     return {name: partial(pipeline.denoise, model=name, device="cpu") for name in models.available()}
@@ -38,7 +47,7 @@ def restorers() -> dict[str, evaluate.Restore]:
 
 @pytest.mark.parametrize(("family", "level"), BARS)
 def test_similarity(restorers: dict[str, evaluate.Restore], family: str, level: float) -> None:
-    assert evaluate.similarity(restorers[family], family, level, count=2)["all"] >= BARS[family, level]
+    assert evaluate.similarity(restorers[family], family, level)["all"] >= BARS[family, level]
 
 
 GRAPHENE = {
@@ -73,6 +82,19 @@ def test_every_specimen_is_restored_better_than_by_a_filter(
         assert ours > max(peers), name
 
 
+@pytest.mark.parametrize("microscope", evaluate.MICROSCOPES)
+def test_general_restores_whole_microscopes_better_than_a_filter(
+    restorers: dict[str, evaluate.Restore], microscope: str
+) -> None:
+    """On the mean of four pairs, over the filter and strength that are best for these; by 0.6 dB at least when made."""
+    filters = [partial(ndimage.median_filter, size=size) for size in (3, 5, 7)]
+    filters += [partial(ndimage.gaussian_filter, sigma=sigma) for sigma in (0.7, 1.0, 1.5, 2.0, 3.0)]
+    ours, *peers = (
+        evaluate.microscope_scores(run, microscope, 4)["psnr_restored"] for run in (restorers["general"], *filters)
+    )
+    assert ours > max(peers)
+
+
 @pytest.mark.parametrize("name", models.available())
 def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str, evaluate.Restore], name: str) -> None:
     for _, _, drawn in evaluate.held_out(1, 256, "atoms" if name == "bbg" else "scene"):
@@ -85,7 +107,7 @@ def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str,
             assert pipeline.noise_level(noisy, restored) > cautions.STRONG_NOISE
 
 
-COLUMNS = {"g": 5, "sp": 3, "gsp": 10}
+COLUMNS = {"g": 10, "sp": 3, "gsp": 10}
 """Images of each lattice at each pixel size. Of few, one counts for much: where columns are 5 to 7 pixels apart at
 0.2 Å a pixel, ``gsp`` loses some; of the first nine hexagonal images one is such (recall 0.979; ``g`` 0.993)."""
 
@@ -97,7 +119,7 @@ def test_hardly_a_column_is_lost_or_invented(restorers: dict[str, evaluate.Resto
         assert recall >= 0.99, kind
 
 
-@pytest.mark.parametrize("family", ["g", "sp", "gsp"])
+@pytest.mark.parametrize("family", ["g", "sp", "gsp", "general"])
 @pytest.mark.parametrize("unit", [1.0, 3000.0])
 def test_flat_regions_keep_their_mean(restorers: dict[str, evaluate.Restore], family: str, unit: float) -> None:
     clean = np.full((256, 256), 0.3, np.float32)
@@ -109,7 +131,7 @@ def test_flat_regions_keep_their_mean(restorers: dict[str, evaluate.Restore], fa
         assert abs(float(restored[16:240, columns].mean()) - float(region.mean())) < 0.005
 
 
-@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg-keep"])
+@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg-keep", "general"])
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
 def test_the_quiet_floor_of_counted_electrons_keeps_its_mean(
     restorers: dict[str, evaluate.Restore], family: str, dtype: str
@@ -122,7 +144,7 @@ def test_the_quiet_floor_of_counted_electrons_keeps_its_mean(
         assert abs(float(restored[16:240, columns].mean()) - mean) < 0.005 * 176.0
 
 
-@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg-keep"])
+@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg-keep", "general"])
 def test_a_bright_particle_rings_not(restorers: dict[str, evaluate.Restore], family: str) -> None:
     rows, columns = np.ogrid[:256, :256]
     distance = np.hypot(rows - 128, columns - 128)
