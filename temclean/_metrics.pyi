@@ -7,11 +7,7 @@ _Pixels: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 TILE_ROWS: int
 TILE_COLUMNS: int
-BLOCK: int
 
-def survey(x: _Pixels, out: NDArray[np.float64], threads: int) -> None: ...
-def differences(x: _Pixels, y: _Pixels, out: NDArray[np.float64], threads: int) -> None: ...
-def moments(x: _Pixels, y: _Pixels, mean_s: float, mean_d: float, out: NDArray[np.float64], threads: int) -> None: ...
 def similarity(
     x: _Pixels,
     y: _Pixels,

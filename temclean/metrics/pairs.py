@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean import _metrics
+from temclean import _sums
 from temclean.errors import ImageError, ParameterError
 
 Pixels: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
@@ -99,7 +99,7 @@ def refuse_pair(truth: Pixels, test: Pixels) -> NoReturn:
 def blocks(image: Pixels, sums: int) -> NDArray[np.float64]:
     """Return room for so many sums over each block of the kernels."""
     height, width = image.shape
-    return np.empty((-(-height // _metrics.BLOCK) * -(-width // _metrics.BLOCK), sums))
+    return np.empty((-(-height // _sums.BLOCK) * -(-width // _sums.BLOCK), sums))
 
 
 def survey(image: Pixels, name: str, threads: int) -> Survey:
@@ -111,7 +111,7 @@ def survey(image: Pixels, name: str, threads: int) -> Survey:
         If a value is not finite.
     """
     out = blocks(image, 3)
-    _metrics.survey(image, out, threads)
+    _sums.survey(image, out, threads)
     mean = float(out[:, 2].sum()) / image.size
     if not math.isfinite(mean):
         refuse(image, name)

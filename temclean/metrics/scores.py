@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean import _metrics
+from temclean import _sums
 from temclean.errors import ImageError
 from temclean.metrics import pairs, pyramid
 from temclean.metrics.pairs import Pixels, Survey
@@ -267,7 +267,7 @@ def _span(x: Pixels, y: Pixels, data_range: float | None, threads: int) -> float
 def _errors(x: Pixels, y: Pixels, threads: int) -> tuple[float, float]:
     """Return the mean absolute and the mean squared difference."""
     out = pairs.blocks(x, 2)
-    _metrics.differences(x, y, out, threads)
+    _sums.differences(x, y, out, threads)
     absolute, square = (float(value) for value in out.sum(axis=0) / x.size)
     if not math.isfinite(square):
         pairs.refuse_pair(x, y)
@@ -281,7 +281,7 @@ def _decibels(square: float, span: float) -> float:
 def _moments(x: Pixels, y: Pixels, mean_x: float, mean_y: float, threads: int) -> tuple[float, float, float, float]:
     """Return the means of x + y and of x - y, and their variances."""
     out = pairs.blocks(x, 2)
-    _metrics.moments(x, y, mean_x + mean_y, mean_x - mean_y, out, threads)
+    _sums.moments(x, y, mean_x + mean_y, mean_x - mean_y, out, threads)
     variance_s, variance_d = (float(value) for value in out.sum(axis=0) / x.size)
     return mean_x + mean_y, mean_x - mean_y, variance_s, variance_d
 
