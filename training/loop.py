@@ -97,6 +97,23 @@ def shipped(model: Path) -> tuple[Weights, Records]:
     return {name: torch.from_numpy(array.astype(np.float32)) for name, array in named.items()}, records
 
 
+def fits(small: Tensor, large: Tensor) -> bool:
+    """Return whether one tensor can be a corner of another."""
+    return small.dim() == large.dim() and all(a <= b for a, b in zip(small.shape, large.shape, strict=True))
+
+
+def grown(small: Tensor, large: Tensor) -> Tensor:
+    """Put the weights of a layer, (outputs, inputs, ...) or (outputs,), into those of a wider one.
+
+    The old outputs are what they were, as they take nothing from the new inputs; the new outputs stay as they are.
+    """
+    corner = tuple(slice(length) for length in small.shape)
+    wide = large.clone()
+    wide[: small.shape[0]] = 0.0
+    wide[corner] = small.to(wide)
+    return wide
+
+
 class Run:
     """A training run: what changes in it, and the checkpoint that keeps it.
 
@@ -133,7 +150,8 @@ class Run:
     def start(self, source: Path) -> None:
         """Begin with the averaged weights of another run, from its checkpoint or from the model that was made of it.
 
-        What the network has and the other had not stays as it is: its new blocks start as identities.
+        A network may be deeper or wider than the other was, and still does what that did: its new blocks start as
+        identities, its new channels start at random and are not listened to yet (:func:`grown`).
 
         Raises
         ------
@@ -141,9 +159,9 @@ class Run:
         """
         weights, self.origin = shipped(source) if source.suffix == ".onnx" else trained(source)
         own = self.network.state_dict()
-        if any(name not in own or own[name].shape != value.shape for name, value in weights.items()):
+        if any(name not in own or not fits(value, own[name]) for name, value in weights.items()):
             raise FileError(f"{source}: holds another network than the one to be trained; start from one like it")
-        self.network.load_state_dict({**own, **weights})
+        self.network.load_state_dict({**own, **{name: grown(value, own[name]) for name, value in weights.items()}})
         self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
     def resume(self) -> None:

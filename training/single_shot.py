@@ -84,6 +84,9 @@ GAUSSIAN = DataOptions(
     renewal=0.12,
 )
 
+WIDER = (48, 96, 128, 160, 192)
+"""Channels at each depth of ``general``: a weak lattice is averaged over many cells at a quarter of the resolution."""
+
 RECIPES = {
     "general": Recipe(
         replace(
@@ -98,7 +101,8 @@ RECIPES = {
                 "stem": 0.17,
                 "sem": 0.13,
             },
-        )
+        ),
+        WIDER,
     ),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),

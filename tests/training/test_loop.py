@@ -14,6 +14,7 @@ from PIL import Image  # noqa: E402
 
 from temclean.errors import FileError  # noqa: E402
 from temclean.training import loop  # noqa: E402
+from temclean.training.networks import ResidualUNet  # noqa: E402
 
 
 def line(out: Path, **options: float) -> Any:
@@ -67,6 +68,25 @@ def test_a_run_starts_from_the_average_of_another_and_remembers_it(tmp_path: Pat
     second.start(tmp_path / "a.pt")
     assert second.network.weight.item() == first.weights["weight"].item() != first.network.weight.item()
     assert (second.step, second.origin) == (0, [{"command": "first"}])
+
+
+def test_a_wider_and_deeper_network_begins_as_the_one_that_it_grows_from(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    narrow = ResidualUNet((4, 6), (1,))
+    for value in narrow.parameters():
+        torch.nn.init.normal_(value, std=0.2)
+    loop.Run(narrow, torch.optim.SGD(narrow.parameters()), tmp_path / "a.pt").save({"record": {}, "origin": []})
+    wide = ResidualUNet((6, 9), (1, 2))
+    loop.Run(wide, torch.optim.SGD(wide.parameters()), tmp_path / "b.pt").start(tmp_path / "a.pt")
+    image = torch.rand(2, 1, 16, 16)
+    assert torch.allclose(wide(image), narrow(image), atol=1e-5)
+    assert not torch.allclose(narrow(image), image, atol=0.1)
+    wide(image).sum().backward()
+    assert wide.head.weight.grad[:, 4:].abs().min() > 0.0  # the new channels are there to be listened to
+    with pytest.raises(FileError, match="another network"):
+        wide_run = loop.Run(wide, torch.optim.SGD(wide.parameters()), tmp_path / "b.pt")
+        wide_run.save({"record": {}, "origin": []})
+        loop.Run(narrow, torch.optim.SGD(narrow.parameters()), tmp_path / "a.pt").start(tmp_path / "b.pt")
 
 
 def test_a_loss_that_is_not_finite_leaves_the_checkpoint(tmp_path: Path) -> None:
