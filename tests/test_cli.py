@@ -536,13 +536,14 @@ def test_a_model_is_described_for_who_chooses_one(run: Run) -> None:
 
 def test_train_without_torch_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temclean.cli.train.find_spec", lambda name: None)
-    done = run("train", "sp")
+    done = run("train", "single-shot", "sp")
     assert done.code == 2
-    assert done.err == 'temclean: train needs torch: pip install "temclean[train]"\n'
+    assert done.err == 'temclean: train single-shot needs torch: pip install "temclean[train]"\n'
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["-h"], "temclean[train]"), (["sp", "--help"], "RECIPE"), (["dft", "-h"], "--structures")]
+    ("words", "said"),
+    [(["-h"], "single-shot"), (["single-shot", "sp", "--help"], "temclean[train]"), (["dft", "-h"], "--structures")],
 )
 def test_help_of_train_needs_no_extra(run: Run, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str) -> None:
     for name in ("torch", "pyscf"):

@@ -48,7 +48,7 @@ def ask(line: str, shell: str = "bash") -> tuple[list[tuple[str, str]], set[str]
         ("temclean denoise a.tif --device c", {"cpu", "cuda"}),
         ("temclean simulate --specimen gra", {"graphene", "graphene-atoms", "graphene-defects", "grains"}),
         ("temclean simulate --noise s", {"sp", "stem", "sem", "shot", "saturation"}),
-        ("temclean train d", set()),
+        ("temclean train d", {"dft"}),
     ],
 )
 def test_names_are_completed_without_loading_numpy(line: str, wanted: set[str]) -> None:

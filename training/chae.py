@@ -1,4 +1,4 @@
-"""The protocol of Chae et al. (2025), as a baseline: ``python -m temclean.training.chae FAMILY``.
+"""The protocol of Chae et al. (2025), as a baseline: ``temclean train chae FAMILY``.
 
 Their data set, network and training, as they stand in the paper; [R] marks what our copy of it lacks and we chose. The
 network that comes out, ``FAMILY.onnx``, is no model of the pipeline: it takes 8 x 8 patches of a whole image in [0, 1],
@@ -151,7 +151,7 @@ def write(state: dict[str, Any], data: Patches, out: Path) -> float:
     record = {
         "protocol": "Chae 2025",
         "family": data.family,
-        "command": "python -m temclean.training.chae " + " ".join(sys.argv[1:]),
+        "command": "temclean " + " ".join(sys.argv[1:]),
         "commit": loop.commit(),
         "updates": state["step"],
         "batch": BATCH,
@@ -186,7 +186,3 @@ def main(
     state = train(data, updates or paper, width, out / f"{family}.pt", resume, every)
     found = write(state, data, out / f"{family}.onnx")
     click.echo(f"{out / family}.onnx  validation {found:.4f}")
-
-
-if __name__ == "__main__":
-    main()

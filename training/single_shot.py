@@ -1,4 +1,4 @@
-"""Train a network on simulated pairs: ``temclean train RECIPE``."""
+"""Train a network on simulated pairs: ``temclean train single-shot RECIPE``."""
 
 import json
 import sys
@@ -181,7 +181,7 @@ def check_data(checkpoint: Path, data: DataOptions) -> None:
         raise ParameterError(f"{checkpoint} saw other data or crops: give the same, or begin anew with --start")
 
 
-@click.command(name="train")
+@click.command(name="single-shot")
 @click.argument("recipe", type=click.Choice(list(RECIPES)))
 @click.option("--steps", type=click.IntRange(min=1), help="Updates [default: the recipe's].")
 @click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
@@ -210,10 +210,7 @@ def main(
     threads: int,
     every: int,
 ) -> None:
-    """Train the network of RECIPE on simulated images and write a checkpoint.
-
-    `temclean train dft` computes the densities that the images of graphene show.
-    """
+    """Train the network of RECIPE on simulated images and write a checkpoint."""
     chosen = RECIPES[recipe]
     data = replace(chosen.data, batch=batch or chosen.data.batch, crop=crop or chosen.data.crop)
     chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate)

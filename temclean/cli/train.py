@@ -1,4 +1,4 @@
-"""``temclean train``."""
+"""``temclean train``: a way of training a method, each a module of :mod:`temclean.training` loaded when it is called."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -8,38 +8,38 @@ import click
 
 from temclean.errors import MissingExtraError
 
+METHODS = {
+    "single-shot": ("single_shot", "A network on simulated images; the shipped models.", "torch", "train"),
+    "chae": ("chae", "The paper's networks (Chae 2025), to compare with.", "torch", "train"),
+    "dft": ("dft", "Densities of graphene to simulate with; no network.", "pyscf", "dft"),
+}
+"""For each method its module, what it trains, the package that it needs, and the extra that brings it."""
 
-class Training(click.Command):
-    """``temclean train``, which lives where torch may be imported and is loaded when it is called."""
+
+class Method(click.Command):
+    """A method before its module is loaded: it knows what it needs."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        if extra.get("resilient_parsing"):  # a shell asks what could be completed
-            return super().make_context(info_name, args, parent=parent, **extra)
-        module, package, needed = "single_shot", "torch", "train"
-        asked_for_help = not set(args).isdisjoint({"-h", "--help"})
-        if args[:1] == ["dft"]:
-            module, package, needed = "dft", "pyscf", "dft"
-            info_name, args = f"{info_name} dft", args[1:]
+        module, _, package, needed = METHODS[str(self.name)]
         if find_spec(package) is None:
-            if asked_for_help and package == "torch":  # its own help is where torch is
+            if set(args).isdisjoint({"-h", "--help"}):
+                raise MissingExtraError(f'train {self.name} needs {package}: pip install "temclean[{needed}]"')
+            if package == "torch":  # its own help is where torch is
                 return super().make_context(info_name, ["--help"], parent=parent, **extra)
-            if not asked_for_help:
-                raise MissingExtraError(f'{info_name} needs {package}: pip install "temclean[{needed}]"')
         command: click.Command = import_module(f"temclean.training.{module}").main
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
-@click.command(
-    "train",
-    cls=Training,
-    options_metavar="RECIPE [OPTIONS]",
-    short_help="Train a network; compute densities.",
-    epilog='PyTorch is not installed here: pip install "temclean[train]", and this help lists the recipes and options.',
-)
+@click.group("train", no_args_is_help=False, short_help="Train a network; compute densities.")
 def command() -> None:
-    """Train a network on simulated images; or, with `dft` for RECIPE, compute densities of graphene to simulate with.
+    """Train a network, in one of several ways.
 
-    A recipe says what is drawn, with which noise, and how long the network learns; there is one for each model.
+    Each has its own help: `temclean train single-shot -h`.
     """
+
+
+for name, (_, told, package, needed) in METHODS.items():
+    hint = f'Not installed here: {package}. pip install "temclean[{needed}]", and this help lists the options.'
+    command.add_command(Method(name, short_help=told, help=told, epilog=hint))

@@ -83,10 +83,10 @@ def test_a_wider_and_deeper_network_begins_as_the_one_that_it_grows_from(tmp_pat
     assert not torch.allclose(narrow(image), image, atol=0.1)
     wide(image).sum().backward()
     assert wide.head.weight.grad[:, 4:].abs().min() > 0.0  # the new channels are there to be listened to
+    loop.Run(wide, torch.optim.SGD(wide.parameters()), tmp_path / "b.pt").save({"record": {}, "origin": []})
+    again = loop.Run(narrow, torch.optim.SGD(narrow.parameters()), tmp_path / "a.pt")
     with pytest.raises(FileError, match="another network"):
-        wide_run = loop.Run(wide, torch.optim.SGD(wide.parameters()), tmp_path / "b.pt")
-        wide_run.save({"record": {}, "origin": []})
-        loop.Run(narrow, torch.optim.SGD(narrow.parameters()), tmp_path / "a.pt").start(tmp_path / "b.pt")
+        again.start(tmp_path / "b.pt")
 
 
 def test_a_loss_that_is_not_finite_leaves_the_checkpoint(tmp_path: Path) -> None:

@@ -3,5 +3,5 @@
 # on from the checkpoints, 168900 for the paper's 150 epochs (five to six hours each on one quiet core).
 set -eu
 for family in g sp gsp bbg; do
-    python -m temclean.training.chae "$family" --width 16 --updates "${1:-12000}" --threads 1 --resume
+    temclean train chae "$family" --width 16 --updates "${1:-12000}" --threads 1 --resume
 done

@@ -4,7 +4,7 @@
 # their runs. Hours on two cores; --resume goes on after a stop.
 set -eu
 checkpoints=training/checkpoints
-run() { temclean train "$@" --threads 2 --resume; }
+run() { temclean train single-shot "$@" --threads 2 --resume; }
 
 run base --batch 8 --steps 13750 --rate 1e-3
 run gsp --start $checkpoints/base.pt --steps 211500 --rate 8e-4
