@@ -1,4 +1,4 @@
-"""``temclean train``: a way of training a method, each a module of :mod:`temclean.training` loaded when it is called."""
+"""``temclean train``: a method of training is a module of :mod:`temclean.training`, loaded when it is called."""
 
 from importlib import import_module
 from importlib.util import find_spec
