@@ -28,6 +28,7 @@ class Recipe:
     rate : peak learning rate, reached after ``warm_up`` steps, falling to zero along half a cosine.
     heaviest : largest weight of an image in the loss; even images weigh most.
     average : decay of the moving average of the weights, which is what gets exported.
+    relative : weight in the loss of :func:`losses.relative_error`; 0 for :func:`losses.weighted_error` in its place.
     similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
         :func:`losses.grid_error`.
     """
@@ -41,6 +42,7 @@ class Recipe:
     weight_decay: float = 1e-4
     heaviest: float = 3.0
     average: float = 0.998
+    relative: float = 0.0
     similarity: float = 0.5
     lasting: float = 0.05
     grid: float = 0.05
@@ -91,18 +93,12 @@ RECIPES = {
     "general": Recipe(
         replace(
             GAUSSIAN,
-            noises={
-                "g": 0.2,
-                "sp": 0.05,
-                "gsp": 0.1,
-                "bbg-keep": 0.06,
-                "poisson": 0.15,
-                "tem": 0.14,
-                "stem": 0.17,
-                "sem": 0.13,
-            },
+            noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
         ),
         WIDER,
+        average=0.999,
+        relative=0.04,
+        similarity=0.3,
     ),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
@@ -130,7 +126,7 @@ RECIPES = {
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))
     },
 }
-"""``general`` sees all noises at once and is the start of the others. ``bbg`` sees bright atoms on an even background
+"""``general`` sees all noises but impulses and is the start of the others. ``bbg`` sees bright atoms on an even background
 alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
 the models of Lobato et al. (2024)."""
 
@@ -155,7 +151,10 @@ def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool
         with torch.autocast(device, dtype=torch.bfloat16):
             restored = network(noisy)
         restored = restored.float()
-        loss = losses.weighted_error(restored, clean, recipe.heaviest)
+        if recipe.relative:
+            loss = recipe.relative * losses.relative_error(restored, clean)
+        else:
+            loss = losses.weighted_error(restored, clean, recipe.heaviest)
         loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
         loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
         run.update(loss + recipe.grid * losses.grid_error(restored, clean))

@@ -1,6 +1,7 @@
 """The network, the pairs it trains on, the training loop and the export; needs the ``train`` extra."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +220,17 @@ def test_a_grid_of_two_pixels_is_seen_and_nothing_else(pattern: str) -> None:
     # Of three patterns one is met in full; windows of 32 pixels.
     assert losses.grid_error(0.01 * wave[None, None], clean).item() == pytest.approx(32 * 0.01 / 3, rel=1e-5)
     assert losses.grid_error(clean + 0.3, clean).item() == 0.0
+
+
+def test_a_tenth_less_error_counts_the_same_in_every_image() -> None:
+    clean = torch.zeros(2, 1, 8, 8)
+    noisy = torch.stack([torch.full((1, 8, 8), 0.1), torch.full((1, 8, 8), 0.4)]).requires_grad_()
+    loss = losses.relative_error(noisy, clean, floor=0.0)
+    assert loss.item() == pytest.approx((math.log(0.01) + math.log(0.16)) / 2)
+    loss.backward()
+    change = (noisy.grad * noisy).sum(dim=(1, 2, 3))  # with the logarithm of the error: 2 / images
+    assert change.tolist() == pytest.approx([1.0, 1.0])
+    assert losses.relative_error(clean, clean).item() == pytest.approx(math.log(1e-5))
 
 
 @pytest.mark.parametrize("loss", [losses.lasting_error, losses.grid_error], ids=["lasting", "grid"])
