@@ -126,8 +126,8 @@ RECIPES = {
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))
     },
 }
-"""``general`` sees all noises but impulses and is the start of the others. ``bbg`` sees bright atoms on an even background
-alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
+"""``general`` sees all noises but impulses, and is the start of the others. ``bbg`` sees bright atoms on an even
+background alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
 the models of Lobato et al. (2024)."""
 
 
