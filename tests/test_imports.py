@@ -31,7 +31,8 @@ FLOORS = [
 PUBLIC = {
     "temclean": "TemcleanWarning __version__ choose denoise errors io metrics models noise read specimen tiling",
     "temclean.io": "FORMATS READERS WRITERS Format Frames Image list_images output_suffix provenance read write",
-    "temclean.metrics": "Columns columns css intensities mae match movie_css ms_ssim psnr score ssim to_json",
+    "temclean.metrics": "Columns columns css intensities mae match movie_css ms_ssim psnr score ssim to_json "
+    "unseen_error",
     "temclean.models": "available find load open_session",
     "temclean.noise": "FAMILIES Noise apply background",
     "temclean.specimen": "SPECIMENS Specimen draw draw_file",

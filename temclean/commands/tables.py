@@ -15,6 +15,7 @@ from temclean.restoration.shipped import AUTO
 if TYPE_CHECKING:
     from temclean.commands.doctor import Finding
     from temclean.commands.manifest import Outcome
+    from temclean.commands.movie_scores import MovieScore
     from temclean.commands.scoring import Score
     from temclean.restoration.models import Model
 
@@ -76,6 +77,22 @@ def print_css(movie: Path, values: Sequence[float], *, as_json: bool) -> int:
         echo(_numbers([value]) + f"  {index} and {index + 1}")
     echo(_numbers([mean]) + "  mean")
     return 0
+
+
+def print_movie_score(score: "MovieScore", *, as_json: bool) -> int:
+    """Print how a result fits frames that it has not seen, with standard errors, and return the exit code."""
+    if as_json:
+        click.echo(json.dumps(score.record()))
+        return codes.DONE
+    unseen = score.unseen
+    echo("".join(f" {title:>9}" for title in ("uPSNR/dB", "from", "to", "uMSE", "+-", "CSS", "+-")) + "  result")
+    decibels = (unseen.upsnr, unseen.upsnr_low, unseen.upsnr_high)
+    echo(_numbers([*decibels, unseen.umse, unseen.umse_error, score.css, score.css_error]) + f"  {score.result}")
+    echo(
+        f"against frames {score.apart} before and {score.apart} after, drift taken out; {unseen.frames} frames, "
+        f"range {unseen.data_range:g}; +- one standard error"
+    )
+    return codes.DONE
 
 
 def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool, alone: bool) -> None:

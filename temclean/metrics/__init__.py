@@ -1,7 +1,9 @@
 """How far a restored image is from the truth: MAE, PSNR, SSIM, MS-SSIM, CSS for movies that have no truth, and columns.
 
 ``pairs`` makes images fit for comparison, ``pyramid`` compares them scale by scale, ``scores`` are the metrics.
-``gaussians`` fits many spots at once, ``columns`` finds and matches columns of atoms by it.
+``unseen`` compares
+a denoised movie with noisy frames that it has not seen. ``gaussians`` fits many spots at once, ``columns`` finds and
+matches columns of atoms by it.
 """
 
 from temclean.metrics.columns import Columns, Matches, columns, intensities, match
@@ -17,12 +19,14 @@ from temclean.metrics.scores import (
     ssim,
     to_json,
 )
+from temclean.metrics.unseen import Unseen, unseen_error
 
 __all__ = [
     "LEAST_SIZE",
     "WEIGHTS",
     "Columns",
     "Matches",
+    "Unseen",
     "columns",
     "css",
     "intensities",
@@ -34,4 +38,5 @@ __all__ = [
     "score",
     "ssim",
     "to_json",
+    "unseen_error",
 ]

@@ -5,7 +5,8 @@ specimens made of atoms, where each of them truly is. ``catalogue`` lists them a
 ``monolayers``, ``densities`` and ``shapes``; those in three dimensions by ``crystals`` and ``structures`` from
 ``unitcells``, ``blocks``, ``profiles`` and ``projection``; nearly perfect ones, with what breaks them, by
 ``coherent``; those in phase contrast by ``phase``; those of low magnification by ``textures`` from ``particles`` and
-``geometry``, by ``survey``, ``fringed`` and ``faint``; ``contrast`` sets their intensities.
+``geometry``, by ``survey``, ``fringed`` and ``faint``; ``contrast`` sets their intensities. ``movies`` are movies of
+atoms, for which :mod:`temclean.specimen.movies` is asked.
 """
 
 from temclean.specimen.catalogue import (
