@@ -21,6 +21,13 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     return int(index), int(count)
 
 
+def share_of(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse what is no number, which is not out of any range."""
+    if value != value:
+        raise click.BadParameter(f"{value} is not in the range 0<=x<=1.")
+    return value
+
+
 @click.command("denoise", no_args_is_help=False)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Name())
 @click.option(
@@ -43,6 +50,14 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     metavar="TYPE",
     help=f"Type of the result's pixels: {', '.join(DTYPES)} [default: the input's own].",
 )
+@click.option(
+    "--blend",
+    type=click.FloatRange(0, 1),
+    callback=share_of,
+    metavar="S",
+    default=0.0,
+    help="Mix this share of the raw image into the result, 0 to 1 [default: none].",
+)
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
@@ -60,6 +75,7 @@ def command(
     threads: int | None,
     tile: int | None,
     dtype: str | None,
+    blend: float,
     image: str | None,
     overwrite: bool,
     resume: bool,
@@ -96,6 +112,7 @@ def command(
         image=image,
         tell=None if quiet else say,
         dtype=dtype,
+        blend=blend,
     )
     session = models.open_session(chosen, device, threads) if chosen and not dry_run else None
     with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:

@@ -238,7 +238,9 @@ def _denoise(
         provenance["dtype"] = opened.job.dtype
     if opened.job.image is not None:
         provenance["image"] = opened.job.image
-    conversion = Conversion(pixels.dtype, opened.job.dtype)
+    if opened.job.blend:
+        provenance["blend"] = opened.job.blend
+    conversion = Conversion(pixels.dtype, opened.job.dtype, opened.job.blend)
     if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
     levels: list[float] = []

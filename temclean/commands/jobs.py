@@ -30,6 +30,8 @@ class Job:
     """Which of several images of the file; None the only one, or the first."""
     before: str | None = None
     """What comes before the model in the name of the result, where the model is yet to be chosen."""
+    blend: float = 0.0
+    """Share of the raw image in the result, 0 to 1."""
     inputs: tuple[str, ...] = ()
     """Models with whose name the result would be written over an input."""
 
@@ -64,6 +66,7 @@ def plan(
     image: str | None = None,
     tell: Callable[[str], object] | None = None,
     dtype: str | None = None,
+    blend: float = 0.0,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -87,6 +90,8 @@ def plan(
         Called with a line about what takes a while.
     dtype
         Type of the results' pixels, instead of the input's own.
+    blend
+        Share of the raw images in the results, 0 to 1.
 
     Raises
     ------
@@ -114,7 +119,9 @@ def plan(
     if out is not None and _names_a_file(out) and len(images) > 1:
         what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
         raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
-    jobs = [_job(item, which, model, out, dtype, alone=len(images) == 1) for item, which in images]
+    jobs = [
+        replace(_job(item, which, model, out, dtype, alone=len(images) == 1), blend=blend) for item, which in images
+    ]
     return Plan(
         jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),
