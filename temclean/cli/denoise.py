@@ -22,9 +22,9 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
 
 
 def share_of(context: click.Context, option: click.Parameter, value: float) -> float:
-    """Refuse what is no number, which is not out of any range."""
-    if value != value:
-        raise click.BadParameter(f"{value} is not in the range 0<=x<=1.")
+    """Refuse what is no share of something, NaN among it."""
+    if not 0 <= value <= 1:
+        raise click.BadParameter(f"{value} is no share; give a number from 0 to 1")
     return value
 
 
@@ -52,7 +52,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 )
 @click.option(
     "--blend",
-    type=click.FloatRange(0, 1),
+    type=float,
     callback=share_of,
     metavar="S",
     default=0.0,

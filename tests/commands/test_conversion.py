@@ -147,4 +147,4 @@ def test_resume_does_not_take_one_blend_for_another(tmp_path: Path) -> None:
 def test_a_blend_that_is_no_share_is_bad_usage(tmp_path: Path, share: str) -> None:
     done = CliRunner().invoke(cli, ["denoise", str(tmp_path / "a.tif"), "--blend", share])
     assert done.exit_code == 2
-    assert "0<=x<=1" in done.output or "not a valid float" in done.output
+    assert "from 0 to 1" in done.output or "not a valid float" in done.output
