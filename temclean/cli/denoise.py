@@ -63,6 +63,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
+@click.option("--preview", is_flag=True, help="Write a PNG beside each result: raw and restored side by side.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @AS_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only on stderr: no warnings, no progress.")
@@ -81,6 +82,7 @@ def command(
     resume: bool,
     shard: tuple[int, int],
     include_results: bool,
+    preview: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -96,6 +98,7 @@ def command(
     from temclean.commands.lines import say
     from temclean.commands.progress import Reporter
     from temclean.commands.sessions import OneSession, Sessions
+    from temclean.commands.views.seen import Viewer, seen
     from temclean.restoration import models, pipeline
 
     chosen = None if model == AUTO else models.load(model)
@@ -122,5 +125,7 @@ def command(
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        if preview:
+            results = seen(results, Viewer(previews=preview, replace=overwrite).look)
         with closing(results):
             return reporter.report(results)

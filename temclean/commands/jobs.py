@@ -13,6 +13,9 @@ from temclean.restoration.shipped import available
 OPEN_NAME = "MODEL"
 """Stands in the name of a result for the model that is yet to be chosen."""
 
+PREVIEW = "preview_of"
+"""What a picture of a result says of itself: the result's name."""
+
 MANY = 2000
 """Inputs that may take a second or more to look at."""
 
@@ -113,7 +116,7 @@ def plan(
     found = expand(names, recursive=recursive)
     if tell and len(found) >= MANY:
         tell(f"looking at {len(found)} files")
-    left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
+    left_out = {item.path for item in found if not item.problem and is_left_out(item.path, include_results)}
     chosen = [item for item in found if item.path not in left_out]
     images = [(item, which) for item in chosen for which in _images(item, image)]
     if out is not None and _names_a_file(out) and len(images) > 1:
@@ -156,12 +159,16 @@ def _names_a_file(out: Path) -> bool:
     return out.suffix.lower() in io.WRITERS and not out.is_dir()
 
 
-def is_result(path: Path) -> bool:
-    """Return whether temclean made this file; one that cannot be read is for its reader to complain about."""
+def is_left_out(path: Path, include_results: bool = False) -> bool:
+    """Return whether temclean made this file; one that cannot be read is for its reader to complain about.
+
+    With ``include_results`` only pictures of results are left out.
+    """
     try:
-        return io.provenance(path) is not None
+        made = io.provenance(path)
     except (TemcleanError, OSError):
         return False
+    return made is not None and (PREVIEW in made or not include_results)
 
 
 @dataclass(frozen=True)
