@@ -1,6 +1,6 @@
 """``temclean denoise``."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +64,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--preview", is_flag=True, help="Write a PNG beside each result: raw and restored side by side.")
+@click.option("--report", metavar="FILE.html", type=Name(path_type=Path), help="Write a page about the whole batch.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @AS_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only on stderr: no warnings, no progress.")
@@ -83,6 +84,7 @@ def command(
     shard: tuple[int, int],
     include_results: bool,
     preview: bool,
+    report: Path | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -98,6 +100,7 @@ def command(
     from temclean.commands.lines import say
     from temclean.commands.progress import Reporter
     from temclean.commands.sessions import OneSession, Sessions
+    from temclean.commands.views.report import Report
     from temclean.commands.views.seen import Viewer, seen
     from temclean.restoration import models, pipeline
 
@@ -117,15 +120,22 @@ def command(
         dtype=dtype,
         blend=blend,
     )
+    settings = {"model": model, "device": device, "tile": tile, "type": dtype, "blend": blend or None, "image": image}
+    page = None
+    if report and not dry_run:
+        said = {name: str(value) for name, value in settings.items() if value is not None}
+        page = Report(report, said, len(plan.jobs), replace=overwrite, renew=resume)
     session = models.open_session(chosen, device, threads) if chosen and not dry_run else None
-    with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
+    with ExitStack() as open_pages, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session:
             reporter.announce(session)
         run = OneSession(session) if session else Sessions(device, threads, reporter.announce, given=chosen)
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
-        if preview:
-            results = seen(results, Viewer(previews=preview, replace=overwrite).look)
+        if preview or page:
+            if page:
+                open_pages.enter_context(page)
+            results = seen(results, Viewer(previews=preview, replace=overwrite, report=page).look)
         with closing(results):
             return reporter.report(results)

@@ -2,6 +2,6 @@
 
 ``inputs`` finds files in ``folders``, ``jobs`` says where their results go, ``batch`` denoises them with the models
 of ``sessions`` and keeps ``records``, ``progress`` reports on it, and ``views`` makes pictures of it; ``manifest`` and
-``simulate`` make pairs, ``scoring`` compares them, ``doctor`` examines the installation, ``tables`` prints what the last
-three find, and ``lines`` what is safe on a terminal.
+``simulate`` make pairs, ``scoring`` compares them, ``doctor`` examines the installation, ``tables`` prints what the
+last three find, and ``lines`` what is safe on a terminal.
 """

@@ -63,4 +63,5 @@ def scaled(image: NDArray[Any], low: float, high: float) -> Picture:
     if not high > low:
         return np.full(image.shape, 128, np.uint8)
     share = (image.astype(np.float64) - low) / (high - low)
-    return np.rint(share.clip(0, 1) * 255).astype(np.uint8)
+    picture: Picture = np.rint(share.clip(0, 1) * 255).astype(np.uint8)
+    return picture

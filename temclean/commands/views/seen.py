@@ -8,6 +8,7 @@ from pathlib import Path
 
 from temclean.commands.records import Result, describe
 from temclean.commands.views import pair, preview
+from temclean.commands.views.report import Report
 
 AHEAD = 1
 """Results that may wait to be looked at while more are being made."""
@@ -20,25 +21,35 @@ class Viewer:
     Attributes
     ----------
     previews : write a picture of each.
+    report : what gets all of them.
     replace : replace what is in the way of a picture.
     """
 
     previews: bool = False
     replace: bool = False
+    report: Report | None = None
 
     def look(self, result: Result) -> Result:
         """Return a record with the pictures that were made of its result; what went wrong is one more warning."""
-        if result.output is None or result.status not in {"done", "kept"}:
-            return result
-        target = Path(result.output)
-        try:
-            found = pair.read(result.input, result.image, target)
-            if self.previews:
-                result = replace(result, preview=str(preview.write(found, target, replace=self.replace)))
-        except Exception as error:
-            said = f"no picture was made of the result: {describe(error, target)}"
-            result = replace(result, warnings=(*result.warnings, said))
+        found = None
+        if result.output is not None and result.status in {"done", "kept"}:
+            target = Path(result.output)
+            try:
+                found = pair.read(result.input, result.image, target)
+                if self.previews:
+                    result = replace(result, preview=str(preview.write(found, target, replace=self.replace)))
+            except Exception as error:
+                result = _warned(result, f"no picture was made of the result: {describe(error, target)}")
+        if self.report:
+            try:
+                self.report.add(result, found)
+            except Exception as error:
+                result = _warned(result, f"it is not in the report: {describe(error, self.report.path)}")
         return result
+
+
+def _warned(result: Result, line: str) -> Result:
+    return replace(result, warnings=(*result.warnings, line))
 
 
 def seen(results: Generator[Result], look: Callable[[Result], Result]) -> Generator[Result]:
