@@ -186,6 +186,7 @@ class TestDenoise:
             "image": None,
             "model": "sp",
             "choice": None,
+            "preview": None,
         }
         assert second["status"] == "failed"
         assert second["error"] == "no such file"

@@ -143,7 +143,9 @@ def loaded_by(*arguments: str) -> set[str]:
 HEAVY = {"numpy", "onnxruntime", "tifffile", "torch", "tqdm", "h5py", "PIL", "temclean.io", "temclean.commands.batch"}
 
 
-@pytest.mark.parametrize("line", ["--help", "--version", "denoise --help", "simulate --help", "nonsense", "denoise"])
+@pytest.mark.parametrize(
+    "line", ["--help", "--version", "denoise --help", "inspect -h", "simulate --help", "nonsense", "denoise"]
+)
 def test_help_loads_nothing_heavy(line: str) -> None:
     loaded = loaded_by(*line.split())
     assert "temclean.cli" in loaded

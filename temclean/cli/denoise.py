@@ -1,6 +1,6 @@
 """``temclean denoise``."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,13 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
         raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/4")
     return int(index), int(count)
+
+
+def share_of(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse what is no share of something, NaN among it."""
+    if not 0 <= value <= 1:
+        raise click.BadParameter(f"{value} is no share; give a number from 0 to 1")
+    return value
 
 
 @click.command("denoise", no_args_is_help=False)
@@ -43,11 +50,21 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     metavar="TYPE",
     help=f"Type of the result's pixels: {', '.join(DTYPES)} [default: the input's own].",
 )
+@click.option(
+    "--blend",
+    type=float,
+    callback=share_of,
+    metavar="S",
+    default=0.0,
+    help="Mix this share of the raw image into the result, 0 to 1 [default: none].",
+)
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
+@click.option("--preview", is_flag=True, help="Write a PNG beside each result: raw and restored side by side.")
+@click.option("--report", metavar="FILE.html", type=Name(path_type=Path), help="Write a page about the whole batch.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @AS_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only on stderr: no warnings, no progress.")
@@ -60,11 +77,14 @@ def command(
     threads: int | None,
     tile: int | None,
     dtype: str | None,
+    blend: float,
     image: str | None,
     overwrite: bool,
     resume: bool,
     shard: tuple[int, int],
     include_results: bool,
+    preview: bool,
+    report: Path | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -80,6 +100,8 @@ def command(
     from temclean.commands.lines import say
     from temclean.commands.progress import Reporter
     from temclean.commands.sessions import OneSession, Sessions
+    from temclean.commands.views.report import Report
+    from temclean.commands.views.seen import Viewer, seen
     from temclean.restoration import models, pipeline
 
     chosen = None if model == AUTO else models.load(model)
@@ -96,14 +118,24 @@ def command(
         image=image,
         tell=None if quiet else say,
         dtype=dtype,
+        blend=blend,
     )
+    settings = {"model": model, "device": device, "tile": tile, "type": dtype, "blend": blend or None, "image": image}
+    page = None
+    if report and not dry_run:
+        said = {name: str(value) for name, value in settings.items() if value is not None}
+        page = Report(report, said, len(plan.jobs), replace=overwrite, renew=resume)
     session = models.open_session(chosen, device, threads) if chosen and not dry_run else None
-    with Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
+    with ExitStack() as open_pages, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session:
             reporter.announce(session)
         run = OneSession(session) if session else Sessions(device, threads, reporter.announce, given=chosen)
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        if preview or page:
+            if page:
+                open_pages.enter_context(page)
+            results = seen(results, Viewer(previews=preview, replace=overwrite, report=page).look)
         with closing(results):
             return reporter.report(results)

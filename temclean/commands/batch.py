@@ -232,13 +232,10 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.source.sha256,
     }
-    if opened.choice:
-        provenance["choice"] = opened.choice
-    if opened.job.dtype:
-        provenance["dtype"] = opened.job.dtype
-    if opened.job.image is not None:
-        provenance["image"] = opened.job.image
-    conversion = Conversion(pixels.dtype, opened.job.dtype)
+    job = opened.job
+    wishes = {"choice": opened.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
+    provenance |= {name: value for name, value in wishes.items() if value is not None}
+    conversion = Conversion(pixels.dtype, opened.job.dtype, opened.job.blend)
     if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
     levels: list[float] = []

@@ -1,4 +1,4 @@
-"""Another type of pixels than the input's, where the user asks for one, and what is lost by it."""
+"""What the user wants of the result's pixels: another type than the input's, some of the raw image mixed in."""
 
 from typing import Any
 
@@ -19,29 +19,37 @@ class Conversion:
         Of the input.
     wanted : str, optional
         Of the result; without it the result is of the input's own.
+    blend : float
+        Share of the raw image in the result, 0 to 1.
     """
 
-    def __init__(self, source: np.dtype[Any], wanted: str | None = None) -> None:
+    def __init__(self, source: np.dtype[Any], wanted: str | None = None, blend: float = 0.0) -> None:
         self.dtype = np.dtype(wanted) if wanted else source
-        self.needed = self.dtype != source
+        self.blend = blend
+        self.changed = self.dtype != source
+        self.needed = self.changed or blend > 0
         # Floats that hold each value of the input: nothing is rounded on the way, and all of it once at the end.
         self.between: np.dtype[Any] = np.result_type(source, self.dtype, np.float32) if self.needed else source
         whole = self.dtype.kind in "iu"
         info: Any = np.iinfo(self.dtype) if whole else np.finfo(self.dtype)
         self.low, self.high = float(info.min), float(info.max)
         self.clipped = self.total = 0
+        self.last: NDArray[Any] | None = None
 
     def before(self, frames: Frames) -> Frames:
         """Return the frames as they are to be denoised."""
-        return _Cast(frames, self.between) if self.needed else frames
+        return _Cast(frames, self) if self.needed else frames
 
     def after(self, frame: NDArray[Any]) -> NDArray[Any]:
-        """Return a denoised frame as it is to be written: rounded if it is to be of whole numbers, and clipped."""
+        """Return the frame that was read last as it is to be written: mixed, rounded to whole numbers, clipped."""
         if not self.needed:
             return frame
         out = np.empty(frame.shape, self.dtype)
         for top in range(0, frame.shape[0], BLOCK):
             block = frame[top : top + BLOCK].astype(np.float64)
+            if self.last is not None:
+                block *= 1 - self.blend
+                block += self.blend * self.last[top : top + BLOCK].astype(np.float64)
             if self.dtype.kind in "iu":
                 np.rint(block, out=block)
             self.clipped += int(np.count_nonzero((block < self.low) | (block > self.high)))
@@ -51,7 +59,7 @@ class Conversion:
 
     def caution(self) -> str | None:
         """Return what to say of values that did not fit, once all frames are done."""
-        if not self.clipped:
+        if not (self.clipped and self.changed):
             return None
         wider = "float64" if self.dtype == np.float32 else "float32"
         return (
@@ -61,13 +69,17 @@ class Conversion:
 
 
 class _Cast:
-    """Frames in another type."""
+    """Frames in another type, of which the one that was read last is kept where it will be mixed with its result."""
 
-    def __init__(self, frames: Frames, dtype: np.dtype[Any]) -> None:
-        self.frames, self.shape, self.dtype = frames, frames.shape, dtype
+    def __init__(self, frames: Frames, conversion: Conversion) -> None:
+        self.frames, self.shape, self.dtype = frames, frames.shape, conversion.between
+        self.conversion = conversion
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        return self.frames[index].astype(self.dtype)
+        frame = self.frames[index].astype(self.dtype)
+        if self.conversion.blend:
+            self.conversion.last = frame
+        return frame

@@ -20,7 +20,7 @@ def is_result_of(job: Job, target: Path, model: Model) -> bool:
         made = io.provenance(target)
         if made is None:
             return _is_begun(job, target)
-        same = made.get("dtype") == job.dtype and made.get("image") == job.image
+        same = (made.get("dtype"), made.get("image"), made.get("blend", 0.0)) == (job.dtype, job.image, job.blend)
         if made.get("model_sha256") != model.sha256 or not same:
             return False
         with job.source.open("rb") as file:

@@ -13,6 +13,9 @@ from temclean.restoration.shipped import available
 OPEN_NAME = "MODEL"
 """Stands in the name of a result for the model that is yet to be chosen."""
 
+PREVIEW = "preview_of"
+"""What a picture of a result says of itself: the result's name."""
+
 MANY = 2000
 """Inputs that may take a second or more to look at."""
 
@@ -30,6 +33,8 @@ class Job:
     """Which of several images of the file; None the only one, or the first."""
     before: str | None = None
     """What comes before the model in the name of the result, where the model is yet to be chosen."""
+    blend: float = 0.0
+    """Share of the raw image in the result, 0 to 1."""
     inputs: tuple[str, ...] = ()
     """Models with whose name the result would be written over an input."""
 
@@ -64,6 +69,7 @@ def plan(
     image: str | None = None,
     tell: Callable[[str], object] | None = None,
     dtype: str | None = None,
+    blend: float = 0.0,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -87,6 +93,8 @@ def plan(
         Called with a line about what takes a while.
     dtype
         Type of the results' pixels, instead of the input's own.
+    blend
+        Share of the raw images in the results, 0 to 1.
 
     Raises
     ------
@@ -108,13 +116,15 @@ def plan(
     found = expand(names, recursive=recursive)
     if tell and len(found) >= MANY:
         tell(f"looking at {len(found)} files")
-    left_out = set() if include_results else {item.path for item in found if not item.problem and is_result(item.path)}
+    left_out = {item.path for item in found if not item.problem and is_left_out(item.path, include_results)}
     chosen = [item for item in found if item.path not in left_out]
     images = [(item, which) for item in chosen for which in _images(item, image)]
     if out is not None and _names_a_file(out) and len(images) > 1:
         what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
         raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
-    jobs = [_job(item, which, model, out, dtype, alone=len(images) == 1) for item, which in images]
+    jobs = [
+        replace(_job(item, which, model, out, dtype, alone=len(images) == 1), blend=blend) for item, which in images
+    ]
     return Plan(
         jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),
@@ -149,12 +159,16 @@ def _names_a_file(out: Path) -> bool:
     return out.suffix.lower() in io.WRITERS and not out.is_dir()
 
 
-def is_result(path: Path) -> bool:
-    """Return whether temclean made this file; one that cannot be read is for its reader to complain about."""
+def is_left_out(path: Path, include_results: bool = False) -> bool:
+    """Return whether temclean made this file; one that cannot be read is for its reader to complain about.
+
+    With ``include_results`` only pictures of results are left out.
+    """
     try:
-        return io.provenance(path) is not None
+        made = io.provenance(path)
     except (TemcleanError, OSError):
         return False
+    return made is not None and (PREVIEW in made or not include_results)
 
 
 @dataclass(frozen=True)

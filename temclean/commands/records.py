@@ -21,6 +21,7 @@ class Result:
     image : which of several images of its file it is.
     model : the name of the model, and ``choice`` why it was taken, where nobody named it.
     warnings : what its reader, the network's result and its writer gave cause to say, a line each.
+    preview : where the picture of it went, where one was asked for.
     seconds : from opening the input to the finished result, waiting included.
     """
 
@@ -37,6 +38,7 @@ class Result:
     image: str | None = None
     model: str | None = None
     choice: str | None = None
+    preview: str | None = None
 
 
 def refused(job: Job) -> Result:

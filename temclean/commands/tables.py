@@ -14,6 +14,7 @@ from temclean.restoration.shipped import AUTO
 
 if TYPE_CHECKING:
     from temclean.commands.doctor import Finding
+    from temclean.commands.inspection import Inspection
     from temclean.commands.manifest import Outcome
     from temclean.commands.movie_scores import MovieScore
     from temclean.commands.scoring import Score
@@ -93,6 +94,24 @@ def print_movie_score(score: "MovieScore", *, as_json: bool) -> int:
         f"range {unseen.data_range:g}; +- one standard error"
     )
     return codes.DONE
+
+
+def print_inspections(inspections: "Iterable[Inspection]", *, as_json: bool) -> int:
+    """Print what ``inspect`` found in each image, and return the exit code."""
+    from temclean.commands.account import account
+
+    failed = missing = 0
+    for number, inspection in enumerate(inspections):
+        if inspection.error:
+            failed += 1
+            missing += inspection.missing_extra
+            echo(f"{inspection.input}: {inspection.error}", err=True)
+        if as_json:
+            click.echo(json.dumps(inspection.record()))
+        elif not inspection.error:
+            _echo_all([""] if number else [])
+            _echo_all(account(inspection))
+    return codes.of_failures(failed, missing)
 
 
 def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool, alone: bool) -> None:

@@ -11,6 +11,12 @@ from temclean.evidence import correlation, impulses, samples, variance
 from temclean.evidence.impulses import Suspects
 from temclean.evidence.samples import Sample
 
+IMPULSES = 1e-4
+"""Share of wild pixels from which on they are named: a camera's few hot pixels are left to `dark` and `bright`."""
+
+FINE = 0.4
+"""Correlation along both axes from which on what looks like grain is fine structure."""
+
 NOTHING = 1e-4
 """Noise, of the range of the image, below which nothing is said of what it depends on."""
 
@@ -28,6 +34,7 @@ class NoiseReport:
     sigma, sigma_error : noise that does not depend on the signal: the standard deviation.
     gain, gain_error : growth of the variance with the intensity: units an electron, where electrons are counted one by
         one and nothing has been rescaled; 0 where it is not sure; below 0 where bright is quiet, as in reversed images.
+    middle, middle_error : the intensity at which the variance is surest, and its standard error there.
     offset : p_0, the intensity at which nothing was counted.
     dark, bright : share of the pixels that are wild, far below or above their surroundings, Gaussian tails taken off.
     row, row_error, column, column_error : standard deviation of what all pixels of a row, or of a column, share.
@@ -37,12 +44,15 @@ class NoiseReport:
     clipped_low, clipped_high : share of the pixels at the least and the greatest value, where noise is cut off there.
     step : from one possible value to the next; 0 where there is no grid.
     low, high : least and greatest value of what was looked at.
+    pixels : how many these are.
     """
 
     sigma: float
     sigma_error: float
     gain: float
     gain_error: float
+    middle: float
+    middle_error: float
     offset: float
     dark: float
     bright: float
@@ -60,6 +70,7 @@ class NoiseReport:
     step: float
     low: float
     high: float
+    pixels: int
 
     @property
     def impulses(self) -> float:
@@ -67,13 +78,48 @@ class NoiseReport:
         return self.dark + self.bright
 
     @property
+    def impulses_error(self) -> float:
+        """Standard error of that share, by counting."""
+        return math.sqrt(self.impulses * (1 - min(self.impulses, 1.0)) / self.pixels)
+
+    @property
+    def offset_error(self) -> float:
+        """Standard error of the offset; 0 where it was not measured."""
+        return self._variance_error(self.offset) / abs(self.gain) if self.gain and self.offset else 0.0
+
+    @property
+    def family(self) -> str:
+        """What kinds of noise these are, such as ``Poisson-Gaussian, rows``; ``none`` where there is hardly any."""
+        middle = 0.5 * (self.low + self.high)
+        grain = self.at(middle) > max(2 * NOTHING * (self.high - self.low), 0.3 * self.step)
+        counted = "Poisson-Gaussian" if self.sigma else "Poisson"
+        kind = "falling with the signal" if self.gain < 0 else counted if self.gain else "Gaussian"
+        kinds = [kind] if grain else []
+        kinds += ["impulses"] if self.impulses > IMPULSES else []
+        kinds += [name for name, line in (("rows", self.row), ("columns", self.column)) if line]
+        return ", ".join(kinds) or "none"
+
+    @property
     def white(self) -> bool:
         """Whether neighbouring pixels have noise of their own; resampled images and slow detectors' have not."""
         return not (self.row_length or self.column_length or self.row or self.column)
 
+    @property
+    def fine_structure(self) -> bool:
+        """Whether what counts as noise may be structure of a few pixels, or a resampled image's smooth noise."""
+        return min(self.along_rows[0], self.along_columns[0]) > FINE
+
     def at(self, intensity: float) -> float:
         """Return the standard deviation of the noise of a pixel of this intensity, without what whole rows share."""
         return math.sqrt(max(self.sigma**2 + self.gain * (intensity - self.offset), 0.0))
+
+    def error_at(self, intensity: float) -> float:
+        """Return the standard error of `at`; where that is 0, a bound for it."""
+        deviation, error = self.at(intensity), self._variance_error(intensity)
+        return error / (2 * deviation) if deviation else math.sqrt(error)
+
+    def _variance_error(self, intensity: float) -> float:
+        return math.hypot(self.middle_error, self.gain_error * (intensity - self.middle))
 
 
 def measure(image: ArrayLike) -> NoiseReport:
@@ -136,6 +182,8 @@ def report(sample: Sample) -> NoiseReport:
         sigma_error=start_error / (2 * sigma) if sigma else math.sqrt(start_error),
         gain=gain,
         gain_error=gain_error,
+        middle=sample.low + line.middle * sample.width,
+        middle_error=line.middle_error / kept * sample.width**2,
         offset=-start / gain if gain and start < 0 else 0.0,
         dark=dark + found.dark,
         bright=bright + found.bright,
@@ -153,6 +201,7 @@ def report(sample: Sample) -> NoiseReport:
         step=sample.step * sample.width,
         low=sample.low,
         high=sample.low + sample.width,
+        pixels=pieces.size,
     )
 
 
@@ -167,7 +216,7 @@ def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.
     elif cut:
         sigma, error, cut_misfit = variance.cut_sigma(data, found.low, found.high)
         if cut_misfit < 1.5 * misfit:
-            return variance.Line(sigma**2, 0.0, 2 * sigma * error, 0.0), sigma, cut
+            return variance.Line(sigma**2, 0.0, 2 * sigma * error, 0.0, 0.0, 2 * sigma * error), sigma, cut
     reach = float(np.subtract(*np.quantile(data.mean, (0.95, 0.05))))
     grows = abs(sloped.slope) > variance.SURE * sloped.slope_error
     if grows and width > NOTHING and abs(sloped.slope) * reach > 0.15 * max(even.start, 0.0):
@@ -187,8 +236,8 @@ def _little(sample: Sample, found: Suspects | None) -> NoiseReport:
     none = (0.0,) * correlation.LAGS
     dark, bright = impulses.salt_and_pepper(sample.pieces, found, 0.0) if found else (0.0, 0.0)
     return NoiseReport(
-        sigma, sigma, 0.0, 0.0, 0.0,
+        sigma, sigma, 0.0, 0.0, sample.low, 2 * sigma**2, 0.0,
         dark, bright, 0.0, 0.0, 0.0, 0.0, none, none, 1.0, 0.0, 0.0,
         found.at_low if found and found.low else 0.0, found.at_high if found and found.high else 0.0,
-        sample.step * sample.width, sample.low, sample.low + sample.width,
+        sample.step * sample.width, sample.low, sample.low + sample.width, sample.pieces.size,
     )  # fmt: skip

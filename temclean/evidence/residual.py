@@ -109,7 +109,7 @@ def missing_from(pair: Pair | None) -> Missing:
     for power in range(1, WINDOWS + 1):
         standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
         windows = _overlapping(standard)
-        if windows.size < FEWEST:
+        if windows.size < FEWEST or min(windows.shape) < 2:  # or there is nothing around them
             break
         spread = max(white / 2 ** (power + 1), 1.4826 * float(np.median(np.abs(windows - np.median(windows)))))
         if spread > 0:

@@ -56,12 +56,17 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Line:
-    """Variance at intensity 0 and its slope, with their standard errors and covariance."""
+    """Variance at intensity 0 and its slope, with their standard errors.
+
+    At the intensity ``middle`` the variance is surest, with the error ``middle_error``, and independent of the slope.
+    """
 
     start: float
     slope: float
     start_error: float
     slope_error: float
+    middle: float = 0.0
+    middle_error: float = 0.0
 
     def at(self, mean: Doubles) -> Doubles:
         """Return the variance at these means; at least a little."""
@@ -147,7 +152,9 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
         misfit = float(np.mean(off[kept] ** 2))
         errors = np.sqrt(np.diag(covariance) * max(misfit, 1.0))
         slope, slope_error = (float(found[1]), float(errors[1])) if sloped else (0.0, 0.0)
-        fit = Line(float(found[0]), slope, float(errors[0]), slope_error)
+        middle = -float(covariance[0, 1] / covariance[1, 1]) if sloped else 0.0
+        surest = math.sqrt(max(float(covariance[0, 0]) - (middle**2 * float(covariance[1, 1]) if sloped else 0.0), 0.0))
+        fit = Line(float(found[0]), slope, float(errors[0]), slope_error, middle, surest * math.sqrt(max(misfit, 1.0)))
         kept = off < 3.5 * math.sqrt(max(1.0, float(np.median(off**2)) / 0.455))
     return fit, misfit
 

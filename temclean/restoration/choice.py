@@ -59,9 +59,6 @@ FINE_PIXELS = 10.0
 STRONG = 1000.0
 """Power of the coarsest structure over the noise, from which on fine structure would be seen."""
 
-STRUCTURED = 0.4
-"""Correlation along both axes from which on what looks like grain is fine structure."""
-
 SEM_ONLY = 200.0
 """Å a pixel, above which a scanned image is a SEM's."""
 
@@ -192,7 +189,7 @@ def _specks(report: NoiseReport, sample: Sample, about: About) -> tuple[str, str
 
 def _grain(report: NoiseReport, sample: Sample) -> float:
     """Return the standard deviation of white noise at the median, of the range from the least to the greatest value."""
-    if min(report.along_rows[0], report.along_columns[0]) > STRUCTURED:
+    if report.fine_structure:
         return 0.0
     middle = sample.low + sample.width * float(np.median(sample.pieces[:, ::3, ::3]))
     return report.at(middle) / sample.width

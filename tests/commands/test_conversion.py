@@ -1,4 +1,4 @@
-"""``--dtype``: the result has the type that was asked for, rounded once and clipped, and says what was lost."""
+"""``--dtype`` and ``--blend``: the type that was asked for, rounded once and clipped, and the raw image mixed in."""
 
 import json
 from pathlib import Path
@@ -112,3 +112,39 @@ def test_nothing_is_touched_without_a_wish() -> None:
     frames = np.ones((1, 4, 4), np.uint16)
     assert conversion.before(frames) is frames
     assert conversion.after(frames[0]).base is frames
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_the_raw_image_is_mixed_in_and_rounded_once(tmp_path: Path, dtype: str, share: float) -> None:
+    path, out = tmp_path / "a.tif", tmp_path / "b.tif"
+    raw = np.random.default_rng(0).normal(120, 25, (3, 48, 40)).clip(0, 255).astype(dtype)
+    tifffile.imwrite(path, raw, photometric="minisblack")
+    denoise(path, "--dtype", "float64", "-o", str(tmp_path / "c.tif"), model=NETWORK)
+    restored = tifffile.imread(tmp_path / "c.tif")
+    assert abs(restored - raw).max() > 5
+    denoise(path, "--blend", str(share), "-o", str(out), model=NETWORK)
+    found = tifffile.imread(out)
+    assert found.dtype == raw.dtype
+    mixed = (1 - share) * restored + share * raw
+    if dtype == "f4":
+        assert abs(found - mixed).max() <= 1e-4
+    else:
+        assert abs(found - mixed.clip(0, np.iinfo(dtype).max)).max() <= 0.5 + 1e-4
+    assert io.provenance(out)["blend"] == share  # type: ignore[index]
+
+
+def test_resume_does_not_take_one_blend_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, ramp("f4", 0.0, 1.0))
+    assert denoise(path, "--blend", "0.5")["status"] == "done"
+    assert denoise(path, "--resume", "--blend", "0.5")["status"] == "kept"
+    assert denoise(path, "--resume", "--blend", "0.25")["status"] == "failed"
+    assert denoise(path, "--resume")["status"] == "failed"
+
+
+@pytest.mark.parametrize("share", ["nan", "1.5", "-0.1", "some"])
+def test_a_blend_that_is_no_share_is_bad_usage(tmp_path: Path, share: str) -> None:
+    done = CliRunner().invoke(cli, ["denoise", str(tmp_path / "a.tif"), "--blend", share])
+    assert done.exit_code == 2
+    assert "from 0 to 1" in done.output or "not a valid float" in done.output

@@ -1,5 +1,6 @@
 """The noise report, against noise that was put in with NumPy's own generators."""
 
+import math
 import time
 
 import numpy as np
@@ -108,6 +109,55 @@ def test_errors_are_those_of_chance() -> None:
     error = float(np.mean([report.sigma_error for report in reports]))
     assert abs(found.mean() - 2) < 3 * error
     assert 0.5 < found.std() / error < 2
+
+
+def test_errors_of_gain_offset_and_level_are_those_of_chance() -> None:
+    # The variance of counts at 7 a count above 100 is 7 (p - 100).
+    reports = [measure(100 + 7 * np.random.default_rng(seed).poisson(30 * SMOOTH)) for seed in range(16)]
+    at, low = 100 + 7 * 15.0, 100 + 7 * 4.0
+    for found, true, errors in (
+        ([each.gain for each in reports], 7.0, [each.gain_error for each in reports]),
+        ([each.offset for each in reports], 100.0, [each.offset_error for each in reports]),
+        ([each.at(at) for each in reports], 7 * np.sqrt(15), [each.error_at(at) for each in reports]),
+        ([each.at(low) for each in reports], 7 * np.sqrt(4), [each.error_at(low) for each in reports]),
+    ):
+        pulls = (np.array(found) - true) / np.array(errors)
+        assert abs(pulls.mean()) < 1.5
+        assert 0.4 < pulls.std() < 2
+    wild = [measure(noise.apply(SMOOTH, noise.SaltPepper(0.1), seed)) for seed in range(8)]
+    assert np.std([each.impulses for each in wild]) < 2 * wild[0].impulses_error
+    assert wild[0].impulses_error == pytest.approx(np.sqrt(0.1 * 0.9) / SIDE, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["tem", "stem", "sem"])
+def test_noise_of_microscopes_is_that_of_their_flat_exposures(kind: str) -> None:
+    # As a camera's photon transfer curve: the same steps on an even area. Moved structure is left out.
+    ratios = []
+    for seed in range(6):
+        clean = specimen.scale(specimen.draw("soft-particles", 256, 0.1, seed).image)
+        chain = noise.FAMILIES[kind](pixel_size=0.3).draw(clean, seed)  # type: ignore[attr-defined, call-arg]
+        uneven = noise.Jitter, noise.RowLines, noise.BlackPixels, noise.Zingers, noise.Flicker
+        steps = noise.Chain(tuple(step for step in chain.steps if not isinstance(step, uneven)))
+        flat = noise.apply(np.full((256, 300), np.median(clean)), steps, seed + 100)[:, 44:]
+        report = measure(noise.apply(clean, steps, seed))
+        found = math.hypot(report.at(float(flat.mean())), report.row, report.column)
+        ratios.append(found / flat.std())
+    assert ratios == pytest.approx([1.0] * 6, abs=0.1)
+
+
+def test_the_kinds_of_noise_are_named() -> None:
+    rng = np.random.default_rng(8)
+    grain = rng.normal(0, 0.1, SMOOTH.shape)
+    assert measure(SMOOTH + grain).family == "Gaussian"
+    assert measure(SMOOTH + grain + rng.normal(0, 0.1, (1, SIDE))).family == "Gaussian, columns"
+    assert measure(noise.apply(SMOOTH, noise.SaltPepper(0.1), 1)).family == "impulses"
+    assert measure(rng.poisson(50 * SMOOTH)).family == "Poisson"
+    assert measure(3 * rng.poisson(50 * SMOOTH) + 200 * grain).family == "Poisson-Gaussian"
+    assert measure(-rng.poisson(50 * SMOOTH)).family == "falling with the signal"
+    assert measure(SMOOTH).family == "none"
+    blurred = grain[1:, 1:] + grain[:-1, 1:] + grain[1:, :-1] + grain[:-1, :-1]
+    assert measure(blurred).fine_structure
+    assert not measure(grain).fine_structure
 
 
 def test_of_a_large_image_pieces_are_enough_and_of_a_small_one_a_guess() -> None:

@@ -105,6 +105,14 @@ def test_small_and_flat_images_have_nothing_to_tell(shape: tuple[int, int]) -> N
         missing(image, np.ones((shape[0], shape[1] + 1)))
 
 
+@pytest.mark.parametrize("shape", [(900, 40), (35, 800)])
+def test_strips_are_looked_at_where_there_are_neighbours(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).random(shape)
+    assert not missing(image, np.full(shape, 0.5)).clear
+    image[20:36, 8:24] += 0.7
+    assert missing(image, np.full(shape, 0.5)).clear
+
+
 def test_huge_frames_take_little_memory() -> None:
     frame = np.random.default_rng(1).integers(0, 9, (4096, 6000), np.uint16)
     frame[992:1056, 2016:2080] += 2

@@ -1,0 +1,109 @@
+"""How right the noise report is: on simulated images of every family and microscope, beside flat exposures of the same.
+
+python tests/bench/bench_inspect.py [--count 20] [--size 384] [-v]
+
+The truth of a microscope is what its drawn steps do to even areas, one exposure for each of several brightnesses, as a
+camera's photon transfer curve is measured; clusters and lines, which even areas do not show, are left out
+there and left in the image. Jitter, which moves structure from pixel to pixel so that it adds to the noise, is left out
+of both unless --jitter is given. Prints, for each family, the ratio of what the report says to the truth (median, and the 10 and
+90 percentiles), the share of images within 10%, and how many standard errors it is off.
+"""
+
+import argparse
+import collections
+import math
+
+import numpy as np
+
+from temclean import noise, specimen
+from temclean.evidence import noise as evidence
+
+FAMILIES = ("g", "sp", "gsp", "bbg", "poisson", "tem", "stem", "sem")
+EVEN = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Quantiles of the brightness at which the noise is compared."""
+
+UNEVEN = (noise.Jitter, noise.BlackPixels, noise.Zingers, noise.RowLines)
+
+Rows = list[tuple[str, float, float, float]]
+"""What it is, true, found, standard error."""
+
+
+def simple(name: str, clean: np.ndarray, number: int, rng: np.random.Generator) -> Rows:
+    """Return the rows of a family of one parameter."""
+    level = 10 ** rng.uniform(0, 2.5) if name == "poisson" else rng.uniform(0.05, 0.36)
+    report = evidence.measure(noise.apply(clean, noise.FAMILIES[name](level), number))
+    rows: Rows = []
+    if name == "poisson":
+        rows.append(("gain", 1 / level, report.gain, report.gain_error))
+    if name in {"sp", "gsp"}:
+        rows.append(("impulses", level, report.impulses, report.impulses_error))
+    if name in {"g", "gsp", "bbg"}:
+        rows.append(("sigma", level, report.sigma, report.sigma_error))
+    return rows
+
+
+def microscope(name: str, clean: np.ndarray, number: int, *, jitter: bool) -> Rows:
+    """Return the rows of a microscope, whose steps are drawn."""
+    chain = noise.FAMILIES[name](pixel_size=0.3).draw(clean, number)  # type: ignore[attr-defined]
+    chain = noise.Chain(tuple(step for step in chain.steps if jitter or not isinstance(step, noise.Jitter)))
+    report = evidence.measure(noise.apply(clean, chain, number))
+    even = noise.Chain(tuple(step for step in chain.steps if not isinstance(step, UNEVEN)))
+    rows: Rows = []
+    for place, level in enumerate(np.quantile(clean, EVEN)):
+        flat = noise.apply(np.full((256, 256), level, np.float32), even, number + 1 + place).astype(np.float64)
+        flat = flat[:, 40:]
+        mean = float(np.median(flat))
+        off = np.abs(flat - mean)
+        flat = np.where(off < 6 * 1.4826 * np.median(off) + 1e-9, flat, mean)
+        lines = max(0.0, float(flat.mean(1).var() - flat.var() / flat.shape[1]))
+        columns = max(0.0, float(flat.mean(0).var() - flat.var() / flat.shape[0]))
+        true = math.sqrt(max(float(flat.var()) - lines - columns, 0.0))
+        found = report.at(mean)
+        rows.append((f"at {EVEN[place]}", true, found, report.error_at(mean)))
+        if place == 2:
+            inner = flat - flat.mean()
+            for title, value, first, second in (
+                ("along rows", report.along_rows[0], inner[:, :-1], inner[:, 1:]),
+                ("along columns", report.along_columns[0], inner[:-1], inner[1:]),
+            ):
+                true = float((first * second).mean() / inner.var()) if inner.var() else 0.0
+                rows.append((title, 1 + true, 1 + value, report.along_error))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--size", type=int, default=384)
+    parser.add_argument("--only", choices=FAMILIES)
+    parser.add_argument("--jitter", action="store_true")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every image")
+    options = parser.parse_args()
+    print(f"{'noise':9}{'of':15}{'ratio':>7}{'10%':>7}{'90%':>7}{'within 10%':>12}{'errors off':>12}")
+    for name in [options.only] if options.only else FAMILIES:
+        table: dict[str, Rows] = collections.defaultdict(list)
+        for number in range(options.count):
+            rng = np.random.default_rng([18, FAMILIES.index(name), number])
+            angstroms = math.exp(rng.uniform(math.log(0.06), math.log(0.3)))
+            kind = ("hr", "lr", "coherent", "phase")[number % 4]
+            clean = specimen.scale(specimen.draw(kind, options.size, angstroms, number).image)
+            if name in {"tem", "stem", "sem"}:
+                rows = microscope(name, clean, number, jitter=options.jitter)
+            else:
+                rows = simple(name, clean, number, rng)
+            for row in rows:
+                if row[1] > 0:
+                    table[row[0]].append(row)
+            if options.verbose:
+                print(name, kind, f"{angstroms:.2f}", *(f"{what}: {a:.3g} {b:.3g}±{c:.1g}" for what, a, b, c in rows))
+        for title, rows in table.items():
+            true, found, error = (np.array([row[place] for row in rows]) for place in (1, 2, 3))
+            ratio = found / true
+            off = np.median(np.abs(found - true) / np.maximum(error, 1e-12))
+            low, middle, high = np.quantile(ratio, (0.1, 0.5, 0.9))
+            share = float((np.abs(ratio - 1) < 0.1).mean())
+            print(f"{name:9}{title:15}{middle:7.2f}{low:7.2f}{high:7.2f}{share:12.0%}{off:12.1f}")
+
+
+if __name__ == "__main__":
+    main()

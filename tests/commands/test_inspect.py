@@ -1,0 +1,110 @@
+"""``temclean inspect``: what it says of files whose content and noise are known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from temclean import io
+
+Run = Callable[..., Any]
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SLOPE = np.linspace(200.0, 900.0, 256) * np.ones((256, 1))
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Path:
+    """Write counts at 3 units an electron on an offset of 100, with a scale that ImageJ wrote."""
+    pixels = (100 + 3 * np.random.default_rng(1).poisson(SLOPE / 3)).astype(np.uint16)
+    path = tmp_path / "counted.tif"
+    tifffile.imwrite(path, pixels, imagej=True, resolution=(50.0, 50.0), metadata={"unit": "nm"})
+    return path
+
+
+def test_a_block_says_what_is_in_the_file_and_what_its_noise_is(run: Run, counted: Path) -> None:
+    ended = run("inspect", counted)
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert lines[0] == str(counted)
+    assert len(lines) <= 12
+    said = " ".join(ended.out.split())
+    assert "holds 256 x 256 pixels, uint16, TIFF" in said
+    assert "calibration 0.02 nm a pixel, 5.12 x 5.12 nm in all" in said
+    assert "noise Poisson: variance = " in said
+    assert "x (value - 1" in said
+    assert "white: no correlation" in said
+    assert "model general: its noise grows with the brightness" in said
+
+
+def test_json_has_the_figures_and_their_errors(run: Run, counted: Path) -> None:
+    found = json.loads(run("inspect", counted, "--json").out)
+    assert (found["shape"], found["dtype"], found["unit"]) == ([256, 256], "uint16", "nm")
+    noise = found["noise"]
+    assert noise["family"] == "Poisson"
+    assert noise["gain"] == pytest.approx(3, abs=4 * noise["gain_error"])
+    assert 0 < noise["gain_error"] < 0.15
+    assert noise["offset"] == pytest.approx(100, abs=4 * noise["offset_error"])
+    assert noise["at_median"] == pytest.approx(np.sqrt(3 * (found["median"] - 100)), rel=0.03)
+    assert found["model"] == "general"
+
+
+def test_a_bad_file_gets_a_line_and_the_others_go_on(run: Run, counted: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.tif").write_bytes(b"II*\0 nothing")
+    np.save(tmp_path / "even.npy", np.full((64, 64), 7.0))
+    holes = np.ones((64, 64))
+    holes[3, 3] = np.nan
+    np.save(tmp_path / "holes.npy", holes)
+    ended = run("inspect", tmp_path, tmp_path / "none.tif", "--json")
+    assert ended.code == 1
+    assert [line.split(": ")[0] for line in ended.err.splitlines()] == [
+        str(tmp_path / "bad.tif"),
+        str(tmp_path / "none.tif"),
+    ]
+    found = {Path(each["input"]).name: each for each in map(json.loads, ended.out.splitlines())}
+    assert found["counted.tif"]["noise"]["gain"] > 0
+    assert found["even.npy"]["no_noise"].endswith("all pixels are alike")
+    assert found["holes.npy"]["no_noise"].endswith("some pixels are NaN or infinite")
+    assert found["none.tif"]["error"] == "no such file"
+
+
+def test_noise_that_is_not_white_is_said_to_be_so(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    white = rng.normal(0, 20, (256, 257))
+    slow = 500 + (white[:, 1:] + 0.7 * white[:, :-1])  # correlation 0.7 / 1.49
+    np.save(tmp_path / "slow.npy", slow + rng.normal(0, 10, (256, 1)))
+    found = json.loads(run("inspect", tmp_path / "slow.npy", "--json").out)["noise"]
+    assert found["family"] == "Gaussian, rows"
+    assert not found["white"]
+    assert found["along_rows"][0] == pytest.approx(0.7 / 1.49, abs=0.03)
+    assert found["row"] == pytest.approx(10, rel=0.15)
+    said = " ".join(run("inspect", tmp_path / "slow.npy").out.split())
+    assert "pixels of a row share" in said
+    assert "not white; correlated with the next pixels along rows 0.4" in said
+
+
+def test_wild_pixels_and_clipping_are_counted(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    pixels = np.clip(SLOPE + rng.normal(0, 30, SLOPE.shape), 250, None).round().astype(np.uint16)
+    hot = rng.random(pixels.shape) < 0.01
+    pixels[hot] = 5000
+    np.save(tmp_path / "hot.npy", pixels)
+    found = json.loads(run("inspect", tmp_path / "hot.npy", "--json").out)["noise"]
+    assert found["impulses"] == pytest.approx(hot.mean(), rel=0.1)
+    assert found["impulses_error"] == pytest.approx(np.sqrt(hot.mean() / hot.size), rel=0.1)
+    assert found["clipped_low"] == pytest.approx((pixels == 250).mean())
+    assert "clipped at the least" in " ".join(run("inspect", tmp_path / "hot.npy").out.split())
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="real files are not here")
+def test_of_a_file_with_several_images_each_can_be_named(run: Run) -> None:
+    file = SHARED / "odd" / "fei_example_dpc_titles.emd"
+    pytest.importorskip("h5py")
+    names = io.list_images(file)
+    found = [json.loads(line) for line in run("inspect", file, "--image", "all", "--json").out.splitlines()]
+    assert [each["image"] for each in found] == names
+    assert json.loads(run("inspect", file, "--image", "iDPC", "--json").out)["image"] == "iDPC"
+    assert run("inspect", file, "--image", "nonsense").code == 1

@@ -1,0 +1,308 @@
+"""``--report``: what the page shows, in a browser too; what stands in names is text; what is left behind."""
+
+import base64
+import hashlib
+import json
+import re
+import sys
+import tracemalloc
+from collections.abc import Callable, Generator
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import browser as pages
+import numpy as np
+import pytest
+from PIL import Image
+
+from temclean import io
+from temclean.commands import batch
+from temclean.commands.records import Result
+from temclean.commands.views import curves, plates
+from temclean.commands.views.pair import Pair
+from temclean.commands.views.plates import Plate
+from temclean.commands.views.report import Report
+
+Run = Callable[..., Any]
+DATA = Path(__file__).parents[1] / "data"
+OPTIONS = ("-m", DATA / "network.onnx", "--device", "cpu")
+HOSTILE = "<script>document.title='mine'<script>&\"'><img src=x onerror=alert(1)>.tif"
+
+
+class Page(HTMLParser):
+    """A page as any reader of HTML sees it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.inside = ""
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        self.texts[self.inside] = self.texts.get(self.inside, "") + data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def save(path: Path, shape: tuple[int, ...] = (64, 80)) -> Path:
+    frame = np.random.default_rng(3).normal(1000, 100, shape).astype("f4")
+    return io.write(path, io.Image.from_array(frame, 0.1, "nm"), frame.reshape(-1, *shape[-2:]))
+
+
+@pytest.fixture
+def report(run: Run, tmp_path: Path) -> Path:
+    """Return a page about three images, one of a name that no page should obey, and a file that is none."""
+    for name in ("a.tif", "b.tif", HOSTILE if sys.platform != "win32" else "c.tif"):
+        save(tmp_path / "in" / name, (900, 40) if name == "b.tif" else (64, 80))
+    (tmp_path / "in" / "broken.tif").write_text("no image")
+    page = tmp_path / "out" / "of today" / "page.html"
+    assert run("denoise", tmp_path / "in", "-o", tmp_path, *OPTIONS, "--report", page, "--blend", "0.25").code == 1
+    assert [path.name for path in page.parent.iterdir()] == ["page.html"]
+    return page
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names on Windows")
+def test_names_are_text_and_only_its_own_script_may_run(report: Path) -> None:
+    page = Page(report)
+    assert len(page.all("script")) == 1
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert all(str(each["src"]).startswith("data:image/jpeg") for each in page.all("img"))
+    assert HOSTILE in page.texts["h2"]
+    policy = next(str(each["content"]) for each in page.all("meta") if "http-equiv" in each)
+    allowed = dict(part.split(" ", 1) for part in policy.split("; "))
+    for tag in ("script", "style"):
+        digest = base64.b64encode(hashlib.sha256(page.texts[tag].encode()).digest()).decode()
+        assert allowed[f"{tag}-src"] == f"'sha256-{digest}'"
+    assert allowed["default-src"] == "'none'"
+
+
+def test_it_says_what_was_done(report: Path) -> None:
+    page = Page(report)
+    said = " ".join(page.texts.values())
+    assert "3 of 4 images are denoised, 1 failed" in said
+    assert "is not the TIFF file" in said
+    for fact in ("0.25", "input sha256", "network", "64 x 80"):
+        assert fact in said, fact
+    assert len(page.all("article")) == 3
+    assert len(page.all("svg")) == 6
+    middles = [each for each in page.all("figure") if each.get("class") == "middle"]
+    assert len(middles) == 1  # only the one that had to be reduced
+
+
+def shown(browser: Any) -> str:
+    return str(browser.execute_script("return document.querySelector('article.shown')?.id || ''"))
+
+
+def cut(browser: Any) -> float:
+    """Return how many percent of the restored picture are cut away from the left."""
+    script = "return getComputedStyle(document.querySelector('article.shown .restored')).clipPath"
+    found = re.fullmatch(r"inset\(0px 0px 0px ([\d.]+)%\)", browser.execute_script(script))
+    assert found
+    return float(found[1])
+
+
+def test_in_a_browser_the_slider_moves_and_nothing_leaves_the_page(browser: Any, report: Path) -> None:
+    from selenium.webdriver import ActionChains, Keys
+
+    pages.requests(browser), pages.complaints(browser)
+    browser.get(report.as_uri())
+    assert browser.title == "temclean: page"
+    assert shown(browser) == ""
+    browser.find_elements("css selector", "#overview a")[1].click()
+    assert shown(browser) == "i2"
+    assert cut(browser) == 50
+    slider = browser.find_element("css selector", "article.shown input")
+    width = slider.size["width"]
+    ActionChains(browser).move_to_element(slider).click_and_hold().move_by_offset(width // 4, 0).release().perform()
+    assert cut(browser) == pytest.approx(75, abs=3)
+    ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()  # it has the focus
+    assert shown(browser) == "i2"
+    ActionChains(browser).send_keys(Keys.ESCAPE, "b").perform()
+    assert cut(browser) == 0
+    ActionChains(browser).send_keys("b", ",", ",", ".", Keys.ARROW_RIGHT).perform()
+    assert (shown(browser), cut(browser)) == ("i3", 95)
+    ActionChains(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_LEFT).perform()
+    assert shown(browser) == "i1"
+    sizes = "return [...document.querySelectorAll('article.shown img')].map((each) => each.naturalWidth)"
+    assert min(browser.execute_script(sizes)) > 0  # each picture is there
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    assert shown(browser) == ""
+    asked = [address for address in pages.requests(browser) if not address.startswith("data:")]
+    assert {address.split("#")[0] for address in asked} == {report.as_uri()}
+    assert pages.complaints(browser) == []
+
+
+def test_in_a_browser_dark_and_on_paper(browser: Any, report: Path) -> None:
+    browser.get(f"{report.as_uri()}#i1")
+
+    def seen(medium: str, scheme: str) -> tuple[int, int, int]:
+        """Return how bright the ground is, and how many articles and sliders are seen."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium, "features": features})
+        ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        count = "return [...document.querySelectorAll(arguments[0])].filter((each) => each.offsetParent).length"
+        articles, sliders = (browser.execute_script(count, name) for name in ("article", "input"))
+        return sum(map(int, re.findall(r"\d+", ground)[:3])), articles, sliders
+
+    try:
+        assert seen("screen", "light") == (3 * 255, 1, 1)
+        assert seen("screen", "dark")[0] < 150
+        assert seen("print", "dark") == (3 * 255, 3, 0)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+@pytest.fixture
+def constant(monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """Draw the same pictures of everything, 25 kB each, and return something to draw."""
+    frame = np.random.default_rng(0).normal(0, 1, (192, 192))
+    pair = Pair(frame, frame, 1, 1, None, None, {})
+    drawn = [Plate(each.kind, each.width, each.height, each.content + bytes(25_000)) for each in plates.draw(pair)]
+    monkeypatch.setattr(plates, "draw", lambda _: drawn)
+    return Pair(frame[:8, :8], frame[:8, :8], 1, 1, None, None, {})
+
+
+def many(path: Path, pair: Pair, count: int = 200, **options: Any) -> None:
+    with Report(path, {}, count, **options) as report:
+        for number in range(count):
+            report.add(Result(f"{number}.tif", f"{number}_g.tif", "done"), pair)
+
+
+def test_many_images_lie_beside_the_page_and_in_no_memory(browser: Any, tmp_path: Path, constant: Pair) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    path = tmp_path / "a #1.html"
+    tracemalloc.start()
+    many(path, constant)
+    assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    tracemalloc.stop()
+    pictures = list((tmp_path / "a #1_files").iterdir())
+    assert len(pictures) == 800
+    assert path.stat().st_size < 1_000_000
+    pages.requests(browser), pages.complaints(browser)
+    browser.get(path.as_uri())
+    assert (
+        browser.execute_script("return performance.timing.domInteractive - performance.timing.navigationStart") < 10_000
+    )
+    browser.get(f"{path.as_uri()}#i150")
+    loaded = "return document.querySelector('.shown .raw').naturalWidth === 192"
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(loaded))
+    asked = [address for address in pages.requests(browser) if address != path.as_uri().split("#")[0]]
+    assert all(address.startswith(tmp_path.as_uri()) for address in asked if not address.startswith("data:"))
+    assert len(asked) < 300  # not all 800
+    assert pages.complaints(browser) == []
+
+
+def test_a_page_that_is_replaced_takes_its_pictures_along(tmp_path: Path, constant: Pair) -> None:
+    path, beside = tmp_path / "a.html", tmp_path / "a_files"
+    many(path, constant, 100)
+    before = set(beside.iterdir())
+    (beside / "mine.jpg").touch()
+    many(path, constant, 90, renew=True)
+    after = set(beside.iterdir())
+    assert not before & after
+    assert len(after) == 361
+    many(path, constant, 2, replace=True)
+    assert [each.name for each in beside.iterdir()] == ["mine.jpg"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a_files", "in"]
+
+
+def test_what_is_in_the_way_of_a_page_stays(run: Run, tmp_path: Path) -> None:
+    source, path = save(tmp_path / "in" / "a.tif"), tmp_path / "a.html"
+    path.write_text("mine")
+    for options in ((), ("--resume",)):
+        done = run("denoise", source, *OPTIONS, "--report", path, *options)
+        assert done.code == 2
+        assert "--overwrite" in done.err
+    assert path.read_text() == "mine"
+    assert [each.name for each in source.parent.iterdir()] == ["a.tif"]
+    assert run("denoise", source, *OPTIONS, "--report", path, "--overwrite").code == 0
+    assert run("denoise", source, *OPTIONS, "--report", path, "--resume").code == 0
+    assert "1 of them by an earlier run" in path.read_text(encoding="utf-8")
+    done = run("denoise", source, *OPTIONS, "--report", tmp_path / "a.tif")
+    assert done.code == 2
+    assert ".html" in done.err
+
+
+def test_what_was_done_before_an_interrupt_is_shown(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        save(tmp_path / "in" / f"{number}.tif")
+    whole = batch.run
+
+    def stopped(*arguments: Any, **options: Any) -> Generator[Result]:
+        results = whole(*arguments, **options)
+        yield next(results)
+        yield next(results)
+        results.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "run", stopped)
+    page = tmp_path / "page.html"
+    assert run("denoise", tmp_path / "in", *OPTIONS, "--report", page).code == 130
+    said = " ".join(Page(page).texts.values())
+    assert "2 of 5 images are denoised" in said
+    assert "interrupted: 3 images were not reached" in said
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in", "page.html"]
+
+
+def test_dry_runs_and_runs_that_never_began_leave_nothing(run: Run, tmp_path: Path) -> None:
+    source, page = save(tmp_path / "in" / "a.tif"), tmp_path / "page.html"
+    assert run("denoise", source, *OPTIONS, "--report", page, "--dry-run").code == 0
+    assert run("denoise", source, "-m", "nonsense", "--report", page).code == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["in"]
+
+
+def test_what_cannot_be_drawn_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Pair) -> list[Plate]:
+        raise MemoryError
+
+    monkeypatch.setattr(plates, "draw", broken)
+    done = run("denoise", save(tmp_path / "in" / "a.tif"), *OPTIONS, "--json", "--report", tmp_path / "page.html")
+    found = json.loads(done.out)
+    assert (done.code, found["status"]) == (0, "done")
+    assert "not in the report: not enough memory" in found["warnings"][-1]
+
+
+def test_pictures_are_those_of_the_image() -> None:
+    frame = np.random.default_rng(1).normal(0, 1, (90, 120)).cumsum(axis=0)
+    drawn = {each.kind: each for each in plates.draw(Pair(frame, frame, 1, 1, None, None, {}))}
+    assert set(drawn) == {"small", "raw", "restored", "residual"}
+    picture = np.asarray(Image.open(BytesIO(drawn["raw"].content))).astype(float)
+    assert picture.shape == (drawn["raw"].height, drawn["raw"].width) == frame.shape
+    assert np.corrcoef(picture.ravel(), frame.ravel())[0, 1] > 0.98
+    assert (np.asarray(Image.open(BytesIO(drawn["residual"].content))) == 128).all()
+
+
+@pytest.mark.parametrize("side", [33, 256])
+def test_spectra_have_the_variance_of_white_noise_and_peaks_of_waves(side: int) -> None:
+    draw = np.random.default_rng(2)
+    mean = np.mean([curves.spectrum(draw.normal(5, 3, (side, side + 40)))[1] for _ in range(20)], axis=0)
+    assert mean[side // 8 :] == pytest.approx(np.full(len(mean[side // 8 :]), 9), rel=0.15)
+    across = np.cos(2 * np.pi * np.arange(side) / 6)
+    found, power = curves.spectrum(np.broadcast_to(across, (side, side)))
+    assert found[power.argmax()] == pytest.approx(1 / 6, abs=1 / side)
+    assert found[-1] == pytest.approx((side // 2) / side)
+
+
+def test_histograms_hold_nearly_all_pixels() -> None:
+    frame = np.random.default_rng(4).normal(0, 1, (100, 100))
+    found = curves.histograms(frame, frame / 2)
+    assert 0.995 < found.raw.sum() <= 1
+    assert found.restored.sum() == pytest.approx(1)
+    assert found.restored.max() == pytest.approx(2 * found.raw.max(), rel=0.2)  # half as wide is twice as high
