@@ -1,13 +1,9 @@
-"""Pairs to train on, made on the fly from a seed: scenes from a bank, intensities and noise fresh for each crop."""
+"""What pairs to train on are made of: scenes, crops of them, their intensities and noise; without torch."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from temclean import noise, specimen
 from temclean.noise import mtf, postprocess
@@ -15,15 +11,14 @@ from temclean.restoration import scaling
 from temclean.restoration.pipeline import REACH
 from temclean.specimen import Specimen, densities
 from temclean.specimen.truth import stretched
-from temclean.training.networks import WIDTHS
 
 Array = NDArray[np.float32]
 
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the noisy image that become 0 and 1; written into each model's metadata for the pipeline."""
 
-MULTIPLE = 2 ** len(WIDTHS)
-"""The network takes sides that are multiples of this many pixels."""
+MULTIPLE = 32
+"""The networks of the shipped models take sides that are multiples of this many pixels."""
 
 TRAINING_STRUCTURES = range(densities.COUNT - 1)
 """Structures of :mod:`temclean.specimen.densities` that networks see; the last is kept for tests."""
@@ -174,99 +169,74 @@ def normalisation(noisy: Array, room: float, wider: bool, rng: np.random.Generat
     return low, max(high, low + 1e-3)
 
 
-class Pairs:
-    """An endless stream of batches (noisy, clean), each a float32 tensor (batch, 1, crop, crop)."""
+def draw_scene(options: DataOptions, rng: np.random.Generator) -> Specimen:
+    """Draw one clean scene."""
+    smallest, largest = options.pixel_sizes
+    name = chosen(options.specimens, rng)
+    if name == "dense":
+        smallest = 0.14
+    elif name == "graphene":
+        smallest, largest = 0.07 if rng.random() < options.coarse else smallest, 0.2
+    pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
+    if name == "empty":
+        nothing = np.zeros((options.scene, options.scene), np.float32)
+        return Specimen(nothing, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
+    if name == "graphene":
+        scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
+    else:
+        scene = specimen.SPECIMENS["lattice" if name == "dense" else name](rng, options.scene, pixel_size)
+    if name in STRETCHED:
+        low, high = np.sort(rng.uniform(0.0, 1.0, 2)) if rng.random() < 0.5 else (0.0, 1.0)
+        scene = replace(scene, image=np.float32(low) + np.float32(high - low) * stretched(scene.image))
+    if name in INVERTIBLE and rng.random() < options.dark:
+        scene = replace(scene, image=1.0 - scene.image, polarity=-scene.polarity)
+    return scene
 
-    def __init__(self, options: DataOptions, seed: int) -> None:
-        self.options = options
-        self.rng = np.random.Generator(np.random.PCG64(seed))
-        self.bank = [self.draw_scene() for _ in range(min(options.first, options.bank))]
-        self.due = 0.0
 
-    def draw_scene(self) -> Specimen:
-        """Draw one clean scene."""
-        options, rng = self.options, self.rng
-        smallest, largest = options.pixel_sizes
-        name = chosen(options.specimens, rng)
-        if name == "dense":
-            smallest = 0.14
-        elif name == "graphene":
-            smallest, largest = 0.07 if rng.random() < options.coarse else smallest, 0.2
-        pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
-        if name == "empty":
-            nothing = np.zeros((options.scene, options.scene), np.float32)
-            return Specimen(nothing, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
-        if name == "graphene":
-            scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
-        else:
-            scene = specimen.SPECIMENS["lattice" if name == "dense" else name](rng, options.scene, pixel_size)
-        if name in STRETCHED:
-            low, high = np.sort(rng.uniform(0.0, 1.0, 2)) if rng.random() < 0.5 else (0.0, 1.0)
-            scene = replace(scene, image=np.float32(low) + np.float32(high - low) * stretched(scene.image))
-        if name in INVERTIBLE and rng.random() < options.dark:
-            scene = replace(scene, image=1.0 - scene.image, polarity=-scene.polarity)
-        return scene
+def scene_of(options: DataOptions, key: tuple[int, ...]) -> Specimen:
+    """Draw the scene of a key of some numbers, which is always the same."""
+    return draw_scene(options, np.random.Generator(np.random.PCG64(key)))
 
-    def crop(self) -> tuple[Array, float]:
-        """Cut a random crop from a random scene, mirrored and turned at random; and its pixel size."""
-        options, rng = self.options, self.rng
-        scene = self.bank[rng.integers(len(self.bank))]
-        top, left = rng.integers(0, options.scene - options.crop + 1, 2)
-        image = scene.image[top : top + options.crop, left : left + options.crop]
-        image = np.rot90(image, rng.integers(4))
-        return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image), scene.pixel_size
 
-    def distorted(self, clean: Array, family: str, pixel_size: float) -> tuple[Array, Array, bool]:
-        """Add one draw of a noise to a crop: (noisy, clean), and whether impulses hit it."""
-        rng, options = self.rng, self.options
-        if family in MICROSCOPES:
-            if family == "tem" and rng.random() < options.blurred:
-                clean = np.maximum(mtf.blur(clean, mtf.draw(rng)), np.float32(0.0))
-            return *record(clean, family, pixel_size, rng), False
-        if family == "poisson":
-            return *count(clean, rng), False
-        level = hits = rng.uniform(*options.levels)
-        if family == "gsp" and rng.random() < options.apart:
-            hits = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.0, options.levels[1])
-        impulses = family in {"sp", "gsp"} and hits > 0.0
-        clip = impulses or bool(rng.random() < options.clip)
-        lit = light(clean, rng, options.smooth) if family in {"bbg", "bbg-keep"} else clean
-        clean = lit if family == "bbg-keep" else clean
-        noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
-        if impulses:
-            noisy = add_impulses(noisy, hits, rng)
-        return noisy, clean, impulses
+def cut(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> Array:
+    """Cut a random crop from a scene, mirrored and turned at random."""
+    top, left = rng.integers(0, options.scene - options.crop + 1, 2)
+    image = scene.image[top : top + options.crop, left : left + options.crop]
+    image = np.rot90(image, rng.integers(4))
+    return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image)
 
-    def pair(self) -> tuple[Array, Array]:
-        """Make one normalised pair."""
-        rng, options = self.rng, self.options
-        clean, pixel_size = self.crop()
-        noisy, clean, impulses = self.distorted(clean, chosen(options.noises, rng), pixel_size)
-        if rng.random() < options.reflected:
-            rows, columns = options.crop - rng.integers(MULTIPLE, size=2)
-            noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
-        room = 0.0 if impulses else options.room
-        low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)
-        noisy, clean = (np.clip((each - low) / (high - low), -REACH, 1.0 + REACH) for each in (noisy, clean))
-        return noisy.astype(np.float32), clean.astype(np.float32)
 
-    def batch(self) -> tuple[Tensor, Tensor]:
-        """Make one batch, and renew the bank a little."""
-        self.due += self.options.renewal
-        while self.due >= 1.0:
-            if len(self.bank) < self.options.bank:
-                self.bank.append(self.draw_scene())
-            else:
-                self.bank[self.rng.integers(len(self.bank))] = self.draw_scene()
-            self.due -= 1.0
-        noisy, clean = zip(*(self.pair() for _ in range(self.options.batch)), strict=True)
-        return torch.from_numpy(np.stack(noisy))[:, None], torch.from_numpy(np.stack(clean))[:, None]
+def distorted(
+    clean: Array, family: str, pixel_size: float, options: DataOptions, rng: np.random.Generator
+) -> tuple[Array, Array, bool]:
+    """Add one draw of a noise to a crop: (noisy, clean), and whether impulses hit it."""
+    if family in MICROSCOPES:
+        if family == "tem" and rng.random() < options.blurred:
+            clean = np.maximum(mtf.blur(clean, mtf.draw(rng)), np.float32(0.0))
+        return *record(clean, family, pixel_size, rng), False
+    if family == "poisson":
+        return *count(clean, rng), False
+    level = hits = rng.uniform(*options.levels)
+    if family == "gsp" and rng.random() < options.apart:
+        hits = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.0, options.levels[1])
+    impulses = family in {"sp", "gsp"} and hits > 0.0
+    clip = impulses or bool(rng.random() < options.clip)
+    lit = light(clean, rng, options.smooth) if family in {"bbg", "bbg-keep"} else clean
+    clean = lit if family == "bbg-keep" else clean
+    noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
+    if impulses:
+        noisy = add_impulses(noisy, hits, rng)
+    return noisy, clean, impulses
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches for ever, the next one being made while the last one is used."""
-        with ThreadPoolExecutor(1) as maker:
-            coming = maker.submit(self.batch)
-            while True:
-                ready = coming.result()
-                coming = maker.submit(self.batch)
-                yield ready
+
+def pair(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Make one normalised pair (noisy, clean) of a crop of a scene."""
+    clean = cut(scene, options, rng)
+    noisy, clean, impulses = distorted(clean, chosen(options.noises, rng), scene.pixel_size, options, rng)
+    if rng.random() < options.reflected:
+        rows, columns = options.crop - rng.integers(MULTIPLE, size=2)
+        noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
+    room = 0.0 if impulses else options.room
+    low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)
+    noisy, clean = (np.clip((each - low) / (high - low), -REACH, 1.0 + REACH) for each in (noisy, clean))
+    return noisy.astype(np.float32), clean.astype(np.float32)

@@ -21,9 +21,9 @@ from temclean import specimen
 from temclean.errors import ModelError
 from temclean.restoration import pipeline
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training import evaluate
+from temclean.training import evaluate, networks
 from temclean.training.data import PERCENTILES
-from temclean.training.networks import Network, ResidualUNet
+from temclean.training.networks import CGRDN, Network, ResidualUNet
 
 OPSET = 18
 LARGEST_EXPORT_ERROR = 2e-4
@@ -140,7 +140,7 @@ def verify(network: Network, runner: Runner) -> None:
             raise ModelError(f"ONNX and torch differ by {error:.2e} on {tuple(image.shape)}")
 
 
-def halo(runner: Runner, network: ResidualUNet, family: str, largest_error: float = 2e-5) -> int:
+def halo(runner: Runner, network: ResidualUNet | CGRDN, family: str, largest_error: float = 2e-5) -> int:
     """Measure how far from a cut the result still feels it, in pixels, up to a multiple of the network's own.
 
     A quarter of an image, cut out and restored alone, is compared with the same quarter of the whole, over several
@@ -220,8 +220,9 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
     """Export, verify, score and write a model; return its metadata."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     recipe = json.loads(state["recipe"])
-    network = ResidualUNet(tuple(recipe["widths"]), tuple(recipe.get("more", ())))
+    network = networks.build(recipe)
     network.load_state_dict(state["average"])
+    network = networks.folded(network)
     whole = to_onnx(network)
     verify(network, Runner(whole))
     half = store_half(whole)

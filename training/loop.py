@@ -164,10 +164,10 @@ class Run:
         self.network.load_state_dict({**own, **{name: grown(value, own[name]) for name, value in weights.items()}})
         self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
-    def resume(self) -> None:
-        """Go on from the checkpoint, if it is there."""
+    def resume(self) -> dict[str, Any]:
+        """Go on from the checkpoint, if it is there; return all that it holds, or nothing."""
         if not self.out.exists():
-            return
+            return {}
         state = load(self.out)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -175,6 +175,7 @@ class Run:
         self.weights = {name: value.to(place) for name, value in state["average"].items()}
         self.step = self._first = state["step"]
         self._hours, self.origin = state["hours"], state.get("origin", [])
+        return state
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the coming update."""
@@ -231,7 +232,8 @@ class Run:
     def report(self, steps: int, batch: int, more: str = "") -> None:
         """Say how far the run is, on stderr, and begin a new mean of the loss."""
         pace = (self.step - self._first) * batch / (time.monotonic() - self._began)
-        click.echo(f"step {self.step}/{steps}  loss {self.mean:.5f}  {more or ''}  {pace:.1f} crops/s", err=True)
+        trained = f"{pace:.1f} crops/s trained"
+        click.echo(f"step {self.step}/{steps}  loss {self.mean:.5f}  {more or ''}  {trained}", err=True)
         self._total.zero_()
         self._summed = 0
 

@@ -1,11 +1,15 @@
-"""Losses: how far a batch of restored images is from the clean ones, as tensors with a gradient."""
+"""Losses: how far a batch of restored images is from the clean ones, as tensors with a gradient.
+
+Above those of the shipped models; below, from :func:`absolute_error` on, those of Lobato et al. (2024), whose sum is
+:func:`pixelwise`. All take (batch, 1, height, width).
+"""
 
 import math
 from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, pad
 
 from temclean import metrics
 
@@ -92,3 +96,68 @@ def grid_error(restored: Tensor, clean: Tensor, side: int = 32) -> Tensor:
     waves = torch.nn.functional.conv2d(phases, signs)
     side = min(side, *error.shape[-2:])
     return side * avg_pool2d(waves, side // 2).abs().mean()
+
+
+LEAST_SPREAD = 0.01
+"""The paper's sigma_min, whose value it doesn't tell [R]: images and windows are divided by no less."""
+
+GAMMA = 0.125
+"""Exponent of :func:`fourier_error`."""
+
+WHITENING = (2, 4, 8, 16)
+"""Sides of the windows of :func:`whitening_error`, in pixels."""
+
+
+def spread(images: Tensor) -> Tensor:
+    """Return the standard deviation of each image (batch, 1, 1, 1); that of an even one has no slope."""
+    return images.var(dim=(1, 2, 3), correction=0, keepdim=True).clamp(min=1e-12).sqrt()
+
+
+def absolute_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the mean of w abs(d), w = 1 / max(sigma_min, Std{clean}) for each image (eqs. 4, 5)."""
+    return ((restored - clean).abs() / spread(clean).clamp(min=LEAST_SPREAD)).mean()
+
+
+def squared_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the mean of w d^2, with the same weight (eq. 6); outliers, such as hit pixels, count most."""
+    return ((restored - clean).square() / spread(clean).clamp(min=LEAST_SPREAD)).mean()
+
+
+def whitened(images: Tensor, side: int) -> Tensor:
+    """Return each pixel less the mean, over max(sigma_min, Std), of ``side`` x ``side`` pixels around it (eq. 7).
+
+    A window of an even side begins half of it before its pixel; images go on by reflection [R].
+    """
+    around = pad(images, (side // 2, side - 1 - side // 2) * 2, mode="reflect")
+    mean = avg_pool2d(around, side, stride=1)
+    variance = avg_pool2d(around.square(), side, stride=1) - mean.square()
+    return (images - mean) / variance.clamp(min=LEAST_SPREAD**2).sqrt()
+
+
+def whitening_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the mean absolute error of whitened images, over :data:`WHITENING` (eq. 8)."""
+    errors = [(whitened(restored, side) - whitened(clean, side)).abs().mean() for side in WHITENING]
+    return torch.stack(errors).mean()
+
+
+def fourier_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the mean of abs(F{d})^gamma (eq. 9), F the unitary Fourier transform [R]; its slope at 0 is bounded."""
+    waves = torch.view_as_real(torch.fft.fft2(restored - clean, norm="ortho"))
+    return (waves.square().sum(dim=-1) + 1e-8).pow(GAMMA / 2).mean()
+
+
+def mean_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return how far the means of images are apart, abs(E{y} - E{yg}), on the mean (eq. 10)."""
+    return (clean.mean(dim=(1, 2, 3)) - restored.mean(dim=(1, 2, 3))).abs().mean()
+
+
+def spread_error(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return how far their standard deviations are apart, abs(Std{y} - Std{yg}), on the mean (eq. 11)."""
+    return (spread(clean) - spread(restored)).abs().mean()
+
+
+def pixelwise(restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the weighted sum of the paper's losses but the adversarial one (eq. 14); its weights aren't told [R]."""
+    whole = absolute_error(restored, clean) + squared_error(restored, clean)
+    whole = whole + 0.5 * whitening_error(restored, clean) + 0.5 * fourier_error(restored, clean)
+    return whole + 0.5 * mean_error(restored, clean) + 0.5 * spread_error(restored, clean)

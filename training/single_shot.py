@@ -2,182 +2,120 @@
 
 import json
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
+from torch import Tensor
 
 from temclean.errors import ParameterError
-from temclean.training import loop, losses
-from temclean.training.data import DataOptions, Pairs
-from temclean.training.networks import WIDTHS, ResidualUNet
+from temclean.restoration.models import usable_cores
+from temclean.training import distributed, loop, losses, networks
+from temclean.training.adversarial import Adversary
+from temclean.training.data import MULTIPLE, DataOptions
+from temclean.training.recipes import RECIPES, Recipe
+from temclean.training.stream import Pairs
 
 CHECKPOINTS = Path("training/checkpoints")
 
+ADVERSARIAL = 0.005
+"""Weight of the adversarial loss: enough to sharpen what is uncertain, too little to invent what is not [R]."""
 
-@dataclass(frozen=True)
-class Recipe:
-    """How one network is trained.
-
-    Attributes
-    ----------
-    data : the pairs.
-    widths, more : of the network, see :class:`ResidualUNet`.
-    steps : updates.
-    rate : peak learning rate, reached after ``warm_up`` steps, falling to zero along half a cosine.
-    heaviest : largest weight of an image in the loss; even images weigh most.
-    average : decay of the moving average of the weights, which is what gets exported.
-    relative : weight in the loss of :func:`losses.relative_error`; 0 for :func:`losses.weighted_error` in its place.
-    similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
-        :func:`losses.grid_error`.
-    """
-
-    data: DataOptions
-    widths: tuple[int, ...] = WIDTHS
-    more: tuple[int, ...] = (1, 2, 4)
-    steps: int = 10_000
-    rate: float = 1.2e-3
-    warm_up: int = 300
-    weight_decay: float = 1e-4
-    heaviest: float = 3.0
-    average: float = 0.998
-    relative: float = 0.0
-    similarity: float = 0.5
-    lasting: float = 0.05
-    grid: float = 0.05
+CGRDN_RATE = 3e-4
+"""Peak learning rate of ``cgrdn``, whose 128 convolutions in a row bear no more."""
 
 
-ATOMIC = {
-    "coherent": 0.28,
-    "phase": 0.18,
-    "hr": 0.16,
-    "scene": 0.05,
-    "graphene": 0.08,
-    "graphene-defects": 0.03,
-    "dense": 0.03,
-    "bn": 0.01,
-    "mos2": 0.02,
-}
-"""Shares of specimens whose atoms show."""
-
-LARGE = {"lr": 0.55, "faint": 0.3, "scene": 0.15}
-"""Shares of specimens of low magnification."""
+def objective(recipe: Recipe, restored: Tensor, clean: Tensor) -> Tensor:
+    """Return the loss of a recipe, but for the adversarial part."""
+    if recipe.loss == "lobato":
+        return losses.pixelwise(restored, clean)
+    if recipe.relative:
+        loss = recipe.relative * losses.relative_error(restored, clean)
+    else:
+        loss = losses.weighted_error(restored, clean, recipe.heaviest)
+    loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
+    loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
+    return loss + recipe.grid * losses.grid_error(restored, clean)
 
 
-def mixture(atomic: float) -> dict[str, float]:
-    """Mix specimens: a share of :data:`ATOMIC`, the rest of :data:`LARGE`."""
-    shares: dict[str, float] = {}
-    for part, weight in ((ATOMIC, atomic), (LARGE, 1.0 - atomic)):
-        for name, share in part.items():
-            shares[name] = shares.get(name, 0.0) + weight * share / sum(part.values())
-    return shares
-
-
-GAUSSIAN = DataOptions(
-    noises={"g": 1.0},
-    specimens=mixture(0.75),
-    room=0.15,
-    grainy=0.2,
-    crop=192,
-    batch=4,
-    bank=512,
-    first=160,
-    renewal=0.12,
-)
-
-WIDER = (48, 96, 128, 160, 192)
-"""Channels at each depth of ``general``: a weak lattice is averaged over many cells at a quarter of the resolution."""
-
-RECIPES = {
-    "general": Recipe(
-        replace(
-            GAUSSIAN,
-            noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
-        ),
-        WIDER,
-        average=0.999,
-        relative=0.04,
-        similarity=0.3,
-    ),
-    "g": Recipe(GAUSSIAN),
-    "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
-    "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
-    "bbg": Recipe(
-        DataOptions(
-            noises={"bbg": 1.0},
-            specimens={"dense": 0.1, "graphene": 0.5, "graphene-defects": 0.22, "empty": 0.06, "atoms": 0.12},
-            coarse=0.75,
-            dark=0.0,
-            crop=256,
-            batch=4,
-            scene=384,
-            bank=256,
-        ),
-        heaviest=1.0,
-        similarity=1.0,
-    ),
-    "bbg-keep": Recipe(replace(GAUSSIAN, noises={"bbg-keep": 1.0}, smooth=0.85)),
-    **{
-        f"{kind}{microscope}": Recipe(
-            replace(GAUSSIAN, noises={microscope: 0.75, "poisson": 0.25}, specimens=mixture(atomic))
-        )
-        for microscope in ("tem", "stem", "sem")
-        for kind, atomic in (("hr", 0.9), ("lr", 0.1))
-    },
-}
-"""``general`` sees all noises but impulses, and is the start of the others. ``bbg`` sees bright atoms on an even
-background alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The last six are
-the models of Lobato et al. (2024)."""
-
-
-def train(recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int) -> None:
+def train(
+    recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int, workers: int = 0
+) -> None:
     """Run a recipe and write a checkpoint to ``out`` every ``every`` steps and at the end."""
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     device = loop.device()
-    network = ResidualUNet(recipe.widths, recipe.more).to(device, memory_format=torch.channels_last)
+    network = networks.build(asdict(recipe)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+    shared = distributed.shared(network)
+    adversary = Adversary(device) if recipe.adversarial else None
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
     if start is not None:
         run.start(start)
-    if resume:
-        run.resume()
+    before = run.resume() if resume else {}
+    if adversary is not None and "adversary" in before:
+        adversary.load(before["adversary"])
     options = json.dumps(asdict(recipe))
-    pairs = iter(Pairs(recipe.data, seed + run.step))
-    for step in range(run.step, recipe.steps):
-        noisy, clean = (tensor.to(device, memory_format=torch.channels_last) for tensor in next(pairs))
-        run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
-        with torch.autocast(device, dtype=torch.bfloat16):
-            restored = network(noisy)
-        restored = restored.float()
-        if recipe.relative:
-            loss = recipe.relative * losses.relative_error(restored, clean)
-        else:
-            loss = losses.weighted_error(restored, clean, recipe.heaviest)
-        loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
-        loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
-        run.update(loss + recipe.grid * losses.grid_error(restored, clean))
-        if run.due(every, recipe.steps):
+    batch = recipe.data.batch * distributed.count()
+    images = before["record"]["images"] - run.step * batch if before else 0
+    stream = dict(enumerate(before.get("streams", []))).get(distributed.rank())
+    with Pairs(recipe.data, seed + run.step, distributed.rank(), workers, stream) as pairs:
+        for step, pair in zip(range(run.step, recipe.steps), pairs, strict=False):
+            noisy, clean = (tensor.to(device, memory_format=torch.channels_last) for tensor in pair)
+            run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
+            with torch.autocast(device, dtype=torch.bfloat16):
+                restored = shared(noisy)
+            restored = restored.float()
+            loss = objective(recipe, restored, clean)
+            if adversary is not None:
+                loss = loss + recipe.adversarial * adversary.loss(restored, clean)
+            run.update(loss)
+            if adversary is not None:
+                adversary.update(restored, clean)
+            if not run.due(every, recipe.steps):
+                continue
+            streams = distributed.gathered(pairs.state)
+            if distributed.rank() > 0:
+                continue
             record = {
                 "command": "temclean " + " ".join(sys.argv[1:]),
                 "commit": loop.commit(),
                 "hours": round(run.hours, 3),
-                "images": run.step * recipe.data.batch,
+                "images": images + run.step * batch,
                 "crop": recipe.data.crop,
                 "device": device,
                 "recipe": options,
             }
-            run.save({"recipe": options, "record": record, "origin": run.origin})
+            more = {} if adversary is None else {"adversary": adversary.state()}
+            run.save({"recipe": options, "record": record, "origin": run.origin, "streams": streams, **more})
             loop.preview(out, noisy, restored, clean)
-            run.report(recipe.steps, recipe.data.batch)
+            run.report(recipe.steps, batch, f"{pairs.pace() * distributed.count():.1f} crops/s drawn")
 
 
-def check_data(checkpoint: Path, data: DataOptions) -> None:
-    """Refuse to go on from a checkpoint of other data, as its record would then be wrong."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if json.loads(state["recipe"])["data"] != json.loads(json.dumps(asdict(data))):
+def check_same(checkpoint: Path, recipe: Recipe) -> None:
+    """Refuse to go on from a checkpoint of other data, as its record would then be wrong, or of another network."""
+    was = json.loads(loop.load(checkpoint)["recipe"])
+    now = json.loads(json.dumps(asdict(recipe)))
+    if asdict(DataOptions(noises={})) | was["data"] != now["data"]:
         raise ParameterError(f"{checkpoint} saw other data or crops: give the same, or begin anew with --start")
+    older: dict[str, Any] = {"network": "residual", "shape": {}, "more": []}
+    parts = ("network", "shape") if now["network"] == "cgrdn" else ("network", "shape", "widths", "more")
+    if any(was.get(part, older.get(part)) != now[part] for part in parts):
+        raise ParameterError(f"{checkpoint} holds another network: give its --network and --width, or another --out")
+
+
+def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
+    """Return a recipe for another network, or a narrower or wider one with ``width`` channels at its top."""
+    recipe = replace(recipe, network=network or recipe.network)
+    if recipe.network == "cgrdn":
+        recipe = replace(recipe, rate=CGRDN_RATE)
+        return replace(recipe, shape={"width": width, "growth": max(1, width // 2)}) if width else recipe
+    if width:
+        widths = tuple(max(1, round(each * width / recipe.widths[0])) for each in recipe.widths)
+        recipe = replace(recipe, widths=widths)
+    return recipe
 
 
 @click.command(name="single-shot")
@@ -186,6 +124,12 @@ def check_data(checkpoint: Path, data: DataOptions) -> None:
 @click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch.")
 @click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 pixels.")
+@click.option(
+    "--network", type=click.Choice(networks.NAMES), help="cgrdn is that of Lobato 2024 [default: the recipe's]."
+)
+@click.option("--width", type=click.IntRange(min=2), help="Channels at its top; the rest in proportion.")
+@click.option("--loss", type=click.Choice(["house", "lobato"]), help="lobato is the paper's [default: the recipe's].")
+@click.option("--adversarial", is_flag=True, help="Train against a discriminator too, as the paper does.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @click.option(
     "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Checkpoint or model to start from."
@@ -195,6 +139,11 @@ def check_data(checkpoint: Path, data: DataOptions) -> None:
 )
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes that draw scenes [default: cores left by --threads, up to 4].",
+)
 @click.option("--every", default=250, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints.")
 def main(
     recipe: str,
@@ -202,20 +151,33 @@ def main(
     rate: float | None,
     batch: int | None,
     crop: int | None,
+    network: str | None,
+    width: int | None,
+    loss: str | None,
+    adversarial: bool,
     seed: int,
     start: Path | None,
     out: Path | None,
     resume: bool,
     threads: int,
+    workers: int | None,
     every: int,
 ) -> None:
-    """Train the network of RECIPE on simulated images and write a checkpoint."""
-    chosen = RECIPES[recipe]
+    """Train the network of RECIPE on simulated images and write a checkpoint.
+
+    Started by torchrun, on several GPUs: torchrun --nproc-per-node 4 -m temclean train single-shot RECIPE
+    """
+    chosen = shaped(RECIPES[recipe], network, width)
     data = replace(chosen.data, batch=batch or chosen.data.batch, crop=crop or chosen.data.crop)
-    chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate)
-    if data.crop % 2 ** len(chosen.widths) or data.crop > data.scene:
-        raise click.BadParameter(f"{data.crop} is not a multiple of {2 ** len(chosen.widths)} up to {data.scene}")
+    chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate, loss=loss or chosen.loss)
+    if adversarial:
+        chosen = replace(chosen, adversarial=chosen.adversarial or ADVERSARIAL)
+    if data.crop % MULTIPLE or data.crop > data.scene:
+        raise click.BadParameter(f"{data.crop} is not a multiple of {MULTIPLE} up to {data.scene}")
     target = out or CHECKPOINTS / f"{recipe}.pt"
     if resume and target.exists():
-        check_data(target, data)
-    train(chosen, seed, target, start, resume, threads, every)
+        check_same(target, chosen)
+    with distributed.together():
+        left = usable_cores() // distributed.count() - threads
+        workers = max(0, min(4, left)) if workers is None else workers
+        train(chosen, seed, target, start, resume, threads, every, workers)

@@ -21,9 +21,10 @@ from temclean import metrics  # noqa: E402
 from temclean.errors import FileError, ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
-from temclean.training import data, evaluate, export, loop, losses, single_shot  # noqa: E402
-from temclean.training.data import DataOptions, Pairs  # noqa: E402
+from temclean.training import data, evaluate, export, loop, losses, recipes, single_shot  # noqa: E402
+from temclean.training.data import DataOptions  # noqa: E402
 from temclean.training.networks import ResidualUNet  # noqa: E402
+from temclean.training.stream import Pairs  # noqa: E402
 
 SMALL = DataOptions(noises=dict.fromkeys(["g", "sp", "gsp", "bbg"], 1.0), crop=64, batch=4, bank=6, scene=96)
 
@@ -60,14 +61,16 @@ def test_reach_bounds_what_one_pixel_can_change(more: tuple[int, ...]) -> None:
     assert 0.8 * network.reach < furthest <= network.reach
 
 
-@pytest.mark.parametrize("recipe", sorted(single_shot.RECIPES))
+@pytest.mark.parametrize("recipe", sorted(recipes.RECIPES))
 def test_networks_never_see_the_structure_that_is_kept_for_tests(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = set()
     load = densities.load
     monkeypatch.setattr(densities, "load", lambda number: seen.add(number) or load(number))
-    options = single_shot.RECIPES[recipe].data
+    options = recipes.RECIPES[recipe].data
     only = {name: share for name, share in options.specimens.items() if name in {"graphene", "graphene-defects"}}
-    Pairs(replace(options, specimens=only or {"scene": 1.0}, bank=12, first=12, crop=64, scene=96), seed=1)
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        data.draw_scene(replace(options, specimens=only or {"scene": 1.0}, scene=96), rng)
     assert seen == ({0, 1, 2, 3, 4} if only else set())
 
 
@@ -187,7 +190,7 @@ def test_similarity_is_that_of_the_metrics() -> None:
 
 def test_training_learns_resumes_and_records(tmp_path: Path) -> None:
     checkpoint = tmp_path / "small.pt"
-    recipe = single_shot.Recipe(replace(SMALL, crop=32, batch=2), widths=(4, 6, 8, 8, 8), warm_up=1)
+    recipe = recipes.Recipe(replace(SMALL, crop=32, batch=2), widths=(4, 6, 8, 8, 8), warm_up=1)
 
     def run(steps: int, resume: bool) -> dict[str, Any]:
         single_shot.train(
@@ -261,7 +264,7 @@ def test_a_trained_network_grows_without_losing_anything(tmp_path: Path) -> None
 
 def test_training_starts_from_a_shipped_model() -> None:
     model = Path(loop.__file__).parents[1] / "weights" / "g.onnx"
-    network = ResidualUNet(more=single_shot.RECIPES["g"].more)
+    network = ResidualUNet(more=recipes.RECIPES["g"].more)
     run = loop.Run(network, torch.optim.SGD(network.parameters(), lr=0.1), Path("unused.pt"))
     run.start(model)
     assert run.origin

@@ -1,7 +1,39 @@
-"""The networks: each maps images (batch, 1, height, width) to images of the same shape."""
+"""The networks: each maps images (batch, 1, height, width) to images of the same shape.
+
+``residual`` is that of the shipped models, ``cgrdn`` that of Lobato et al. (2024), with ``discriminator`` as its
+opponent; ``chae`` is that of Chae et al. (2025). ``branched`` holds convolutions that are folded at export.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from temclean.training.networks.base import Network
+from temclean.training.networks.branched import folded
+from temclean.training.networks.cgrdn import CGRDN
 from temclean.training.networks.chae import ChaeUNet
+from temclean.training.networks.discriminator import PatchDiscriminator
 from temclean.training.networks.residual import WIDTHS, ResidualUNet
 
-__all__ = ["WIDTHS", "ChaeUNet", "Network", "ResidualUNet"]
+NAMES = ("residual", "cgrdn")
+"""What a recipe can call for."""
+
+
+def build(recipe: Mapping[str, Any]) -> ResidualUNet | CGRDN:
+    """Make the network of a recipe, as it stands in a checkpoint; older ones name none and are ``residual``."""
+    shape = recipe.get("shape", {})
+    if recipe.get("network", "residual") == "cgrdn":
+        return CGRDN(**shape)
+    return ResidualUNet(tuple(recipe["widths"]), tuple(recipe.get("more", ())), **shape)
+
+
+__all__ = [
+    "CGRDN",
+    "NAMES",
+    "WIDTHS",
+    "ChaeUNet",
+    "Network",
+    "PatchDiscriminator",
+    "ResidualUNet",
+    "build",
+    "folded",
+]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from temclean.training.networks.base import Network
+from temclean.training.networks.branched import BranchedConv2d
 
 WIDTHS = (32, 64, 96, 128, 192)
 """Channels at each depth of the shipped models: 2.0 million parameters."""
@@ -18,15 +19,30 @@ EXTREME = 1e-4
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside an identity; it starts as the identity."""
 
-    def __init__(self, width: int, dilation: int = 1) -> None:
+    def __init__(self, width: int, dilation: int = 1, biases: bool = True, branches: bool = False) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
-        self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+
+        def convolution() -> nn.Conv2d | BranchedConv2d:
+            if branches:
+                return BranchedConv2d(width, width, dilation, biases)
+            return nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=biases)
+
+        self.first, self.second = convolution(), convolution()
+        zero(self.second)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(torch.relu(self.first(torch.relu(x))))
+        change: Tensor = self.second(torch.relu(self.first(torch.relu(x))))
+        return x + change
+
+
+def zero(convolution: nn.Conv2d | BranchedConv2d) -> None:
+    """Make a convolution give nothing, while its gradient is not."""
+    if isinstance(convolution, BranchedConv2d):
+        convolution.zero()
+        convolution = convolution.plain
+    nn.init.zeros_(convolution.weight)
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)
 
 
 class ResidualUNet(Network):
@@ -43,22 +59,44 @@ class ResidualUNet(Network):
     more : further blocks at the second depth, a quarter of the resolution, where lattices still show: the dilations of
         those on the way down; as many plain ones follow on the way up. As blocks start as identities, a trained network
         without them can be grown by them and loses nothing.
+    deeper : the same at the third depth, an eighth of the resolution.
+    biases : without, and without the masks, f(a x) = a f(x) for all a > 0, and a network should hold beyond the levels
+        of noise that it was trained on (Mohan 2020).
+    branches : whether blocks are trained as parallel branches that fold into 3x3 convolutions.
+    full : channels at the full resolution, from which a 3x3 convolution makes the image; with none, the pixel shuffle
+        makes it, and its four phases may differ.
     """
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, more: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, ...] = WIDTHS,
+        more: tuple[int, ...] = (),
+        deeper: tuple[int, ...] = (),
+        biases: bool = True,
+        branches: bool = False,
+        full: int = 0,
+    ) -> None:
         super().__init__()
-        self.widths, self.more = tuple(widths), tuple(more)
+        self.widths, self.more, self.deeper, self.biases = tuple(widths), tuple(more), tuple(deeper), biases
         self.multiple = 2 ** len(widths)
-        self.stem = nn.Conv2d(12, widths[0], 3, padding=1)
-        self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths)
-        self.down = nn.ModuleList(nn.Conv2d(upper, lower, 2, stride=2) for upper, lower in pairwise(widths))
-        self.up = nn.ModuleList(nn.Conv2d(lower, upper, 1) for upper, lower in pairwise(widths))
-        self.decoder = nn.ModuleList(ResidualBlock(width) for width in widths[:-1])
-        self.further_down = nn.Sequential(*(ResidualBlock(widths[1], dilation) for dilation in more))
-        self.further_up = nn.Sequential(*(ResidualBlock(widths[1]) for _ in more))
-        self.head = nn.Conv2d(widths[0], 4, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+
+        def block(width: int, dilation: int = 1) -> ResidualBlock:
+            return ResidualBlock(width, dilation, biases, branches)
+
+        self.stem = nn.Conv2d(12 if biases else 4, widths[0], 3, padding=1, bias=biases)
+        self.encoder = nn.ModuleList(block(width) for width in widths)
+        self.down = nn.ModuleList(
+            nn.Conv2d(upper, lower, 2, stride=2, bias=biases) for upper, lower in pairwise(widths)
+        )
+        self.up = nn.ModuleList(nn.Conv2d(lower, upper, 1, bias=biases) for upper, lower in pairwise(widths))
+        self.decoder = nn.ModuleList(block(width) for width in widths[:-1])
+        self.further_down = nn.Sequential(*(block(widths[1], dilation) for dilation in more))
+        self.further_up = nn.Sequential(*(block(widths[1]) for _ in more))
+        self.deeper_down = nn.Sequential(*(block(widths[2], dilation) for dilation in deeper))
+        self.deeper_up = nn.Sequential(*(block(widths[2]) for _ in deeper))
+        self.head = nn.Conv2d(widths[0], 4 * max(full, 1), 3, padding=1, bias=biases)
+        self.last = nn.Conv2d(full, 1, 3, padding=1, bias=biases) if full else None
+        zero(self.last or self.head)
 
     @property
     def reach(self) -> int:
@@ -70,22 +108,26 @@ class ResidualUNet(Network):
         pitches = [2 * 2**depth for depth in range(len(self.widths))]
         convolutions = 2 * pitches[0] + sum(4 * pitch for pitch in pitches) - 2 * pitches[-1]
         convolutions += 2 * pitches[1] * sum(dilation + 1 for dilation in self.more)
+        convolutions += 4 * pitches[1] * sum(dilation + 1 for dilation in self.deeper)
+        convolutions += 0 if self.last is None else 1
         return convolutions + pitches[-1] - 1
 
     def forward(self, x: Tensor) -> Tensor:
-        planes = (x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype))
+        planes = (x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)) if self.biases else (x,)
         features = self.stem(torch.cat([nn.functional.pixel_unshuffle(plane, 2) for plane in planes], dim=1))
+        down, up = {1: self.further_down, 2: self.deeper_down}, {1: self.further_up, 2: self.deeper_up}
         skips = []
         for depth, block in enumerate(self.encoder):
             if depth:
                 features = self.down[depth - 1](features)
             features = block(features)
-            if depth == 1:
-                features = self.further_down(features)
+            if depth in down:
+                features = down[depth](features)
             skips.append(features)
         for depth in reversed(range(len(self.decoder))):
             features = nn.functional.interpolate(self.up[depth](features), scale_factor=2, mode="nearest")
             features = self.decoder[depth](features + skips[depth])
-            if depth == 1:
-                features = self.further_up(features)
-        return x + nn.functional.pixel_shuffle(self.head(torch.relu(features)), 2)
+            if depth in up:
+                features = up[depth](features)
+        restored = nn.functional.pixel_shuffle(self.head(torch.relu(features)), 2)
+        return x + (restored if self.last is None else self.last(torch.relu(restored)))

@@ -1,0 +1,60 @@
+"""The stream of pairs: the same with any number of workers, and after a stop; needs the ``train`` extra."""
+
+import json
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
+
+from temclean.training import data  # noqa: E402
+from temclean.training.data import DataOptions  # noqa: E402
+from temclean.training.stream import Pairs  # noqa: E402
+
+OPTIONS = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=5, first=2, renewal=0.8)
+
+
+def test_a_stream_goes_on_from_its_state() -> None:
+    whole = Pairs(OPTIONS, 3)
+    batches, states = [], []
+    for batch in islice(whole, 16):
+        batches.append(batch)
+        states.append(json.dumps(whole.state))  # numbers alone
+    assert len({json.loads(state)["next"] for state in states}) > 8, "scenes are replaced"
+    for stop in (0, 2, 9):
+        again = islice(Pairs(OPTIONS, seed=99, state=json.loads(states[stop])), 15 - stop)
+        for (noisy, clean), (noisy_again, clean_again) in zip(batches[stop + 1 :], again, strict=True):
+            assert torch.equal(noisy, noisy_again)
+            assert torch.equal(clean, clean_again)
+
+
+def test_scenes_are_drawn_once_and_only_those_that_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = data.scene_of
+    monkeypatch.setattr(data, "scene_of", lambda options, key: drawn.append(key[-1]) or draw(options, key))
+    pairs = Pairs(replace(OPTIONS, bank=500, first=500, renewal=0.0), 3)
+    for _ in range(5):
+        pairs.batch()
+    assert len(drawn) == len(set(drawn)) <= 15
+
+
+def test_each_rank_has_a_stream_of_its_own() -> None:
+    streams = [Pairs(OPTIONS, seed, rank).batch()[0] for seed, rank in ((3, 0), (3, 1), (4, 0))]
+    assert not any(torch.equal(streams[a], streams[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_workers_draw_the_same_scenes() -> None:
+    alone = Pairs(OPTIONS, 5)
+    expected = [alone.batch() for _ in range(8)]
+    drawn = 0
+    with Pairs(OPTIONS, 5, workers=1) as pairs:
+        for noisy, clean in expected:
+            made = pairs.batch()
+            assert torch.equal(made[0], noisy)
+            assert torch.equal(made[1], clean)
+            drawn += len([coming.result(timeout=60) for coming in pairs.coming.values()])
+        loaded = pairs.pool.submit(eval, "set(__import__('sys').modules)").result(timeout=60)
+        assert "torch" not in loaded, "a worker is small and begins at once"
+        assert pairs.pace() > 0.0
+    assert drawn > 0

@@ -1,0 +1,129 @@
+"""How each model is trained: :data:`RECIPES`."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from temclean.training.data import DataOptions
+from temclean.training.networks import WIDTHS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained.
+
+    Attributes
+    ----------
+    data : the pairs.
+    widths, more : of the network ``residual``, see :class:`networks.ResidualUNet`.
+    network, shape : one of :data:`networks.NAMES`, and what else it is made with.
+    steps : updates.
+    rate : peak learning rate, reached after ``warm_up`` steps, falling to zero along half a cosine.
+    heaviest : largest weight of an image in the loss; even images weigh most.
+    average : decay of the moving average of the weights, which is what gets exported.
+    relative : weight in the loss of :func:`losses.relative_error`; 0 for :func:`losses.weighted_error` in its place.
+    similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
+        :func:`losses.grid_error`.
+    loss : ``house``, of the four above, or ``lobato``, :func:`losses.pixelwise`.
+    adversarial : weight of the adversarial loss; 0 for no discriminator.
+    """
+
+    data: DataOptions
+    widths: tuple[int, ...] = WIDTHS
+    more: tuple[int, ...] = (1, 2, 4)
+    steps: int = 10_000
+    rate: float = 1.2e-3
+    warm_up: int = 300
+    weight_decay: float = 1e-4
+    heaviest: float = 3.0
+    average: float = 0.998
+    relative: float = 0.0
+    similarity: float = 0.5
+    lasting: float = 0.05
+    grid: float = 0.05
+    network: str = "residual"
+    shape: dict[str, Any] = field(default_factory=dict)
+    loss: str = "house"
+    adversarial: float = 0.0
+
+
+ATOMIC = {
+    "coherent": 0.28,
+    "phase": 0.18,
+    "hr": 0.16,
+    "scene": 0.05,
+    "graphene": 0.08,
+    "graphene-defects": 0.03,
+    "dense": 0.03,
+    "bn": 0.01,
+    "mos2": 0.02,
+}
+"""Shares of specimens whose atoms show."""
+
+LARGE = {"lr": 0.55, "faint": 0.3, "scene": 0.15}
+"""Shares of specimens of low magnification."""
+
+
+def mixture(atomic: float) -> dict[str, float]:
+    """Mix specimens: a share of :data:`ATOMIC`, the rest of :data:`LARGE`."""
+    shares: dict[str, float] = {}
+    for part, weight in ((ATOMIC, atomic), (LARGE, 1.0 - atomic)):
+        for name, share in part.items():
+            shares[name] = shares.get(name, 0.0) + weight * share / sum(part.values())
+    return shares
+
+
+GAUSSIAN = DataOptions(
+    noises={"g": 1.0},
+    specimens=mixture(0.75),
+    room=0.15,
+    grainy=0.2,
+    crop=192,
+    batch=4,
+    bank=512,
+    first=160,
+    renewal=0.12,
+)
+
+WIDER = (48, 96, 128, 160, 192)
+"""Channels at each depth of ``general``: a weak lattice is averaged over many cells at a quarter of the resolution."""
+
+RECIPES = {
+    "general": Recipe(
+        replace(
+            GAUSSIAN,
+            noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
+        ),
+        WIDER,
+        average=0.999,
+        relative=0.04,
+        similarity=0.3,
+    ),
+    "g": Recipe(GAUSSIAN),
+    "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
+    "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
+    "bbg": Recipe(
+        DataOptions(
+            noises={"bbg": 1.0},
+            specimens={"dense": 0.1, "graphene": 0.5, "graphene-defects": 0.22, "empty": 0.06, "atoms": 0.12},
+            coarse=0.75,
+            dark=0.0,
+            crop=256,
+            batch=4,
+            scene=384,
+            bank=256,
+        ),
+        heaviest=1.0,
+        similarity=1.0,
+    ),
+    "bbg-keep": Recipe(replace(GAUSSIAN, noises={"bbg-keep": 1.0}, smooth=0.85)),
+    **{
+        f"{kind}{microscope}": Recipe(
+            replace(GAUSSIAN, noises={microscope: 0.75, "poisson": 0.25}, specimens=mixture(atomic))
+        )
+        for microscope in ("tem", "stem", "sem")
+        for kind, atomic in (("hr", 0.9), ("lr", 0.1))
+    },
+}
+"""``general`` sees all noises but impulses, and is the start of the others. ``bbg`` sees bright atoms on an even
+background alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The
+last six are the models of Lobato et al. (2024)."""
