@@ -1,13 +1,14 @@
 """What all tests share: deterministic hypothesis, the command line, and small image files."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import started
 from hypothesis import settings
 
 from temclean import cli, io
@@ -56,3 +57,10 @@ def image_file() -> Callable[..., Path]:
         return io.write(path, image, list(stack), provenance)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return a headless Chromium, one for all tests: see `browser.py`."""
+    with started() as driver:
+        yield driver
