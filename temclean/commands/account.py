@@ -22,12 +22,13 @@ NAMED = 6
 def account(found: Inspection) -> Iterator[str]:
     """Yield the lines about an image."""
     yield found.input if found.image is None else f'{found.input} "{found.image}"'
-    for title, text in _lines(found):
+    for title, text in statements(found):
         margin = f"  {title:{INDENT - 2}}"
         yield from textwrap.wrap(escaped(text), WIDTH, initial_indent=margin, subsequent_indent=" " * INDENT)
 
 
-def _lines(found: Inspection) -> Iterator[tuple[str, str]]:
+def statements(found: Inspection) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say about an image, each with its title, or none where it goes on."""
     yield "holds", _content(found)
     yield "calibration", _calibration(found)
     yield "microscope", _microscope(found.instrument)
@@ -43,7 +44,8 @@ def _lines(found: Inspection) -> Iterator[tuple[str, str]]:
         yield "", _correlation(report)
         yield "impulses", _impulses(report)
         yield "structure", _structure(found)
-    yield "model", f"{found.model}: {found.choice}"
+    if found.model:
+        yield "model", f"{found.model}: {found.choice}"
     for warning in found.warnings:
         yield "warning", warning
 

@@ -102,8 +102,8 @@ def inspect_all(names: Sequence[str], image: str | None = None) -> Iterator[Insp
                 yield _failed(found.path, error)
 
 
-def inspect(path: Path, images: tuple[str, ...], place: int) -> Inspection:
-    """Look into one image of a file, that at a place among the names of all.
+def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = True) -> Inspection:
+    """Look into one image of a file, that at a place among the names of all; which model it takes only if asked to.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def inspect(path: Path, images: tuple[str, ...], place: int) -> Inspection:
     several = len(images) > 1
     with io.read(path, place + 1 if several else None) as image:
         frame = image.pixels[0]
-        chosen = choice.choose(image)
+        chosen = choice.choose(image) if choose else None
         sample = samples.sample(frame)
         known = Inspection(
             str(path),
@@ -125,8 +125,8 @@ def inspect(path: Path, images: tuple[str, ...], place: int) -> Inspection:
             image.pixel_size,
             image.unit,
             dict(image.metadata.get("instrument") or {}),
-            model=chosen.name,
-            choice=chosen.reason,
+            model=chosen.name if chosen else None,
+            choice=chosen.reason if chosen else None,
             warnings=() if several else image.warnings,
         )
     if sample is None:

@@ -97,7 +97,7 @@ def test_it_says_what_was_done(report: Path) -> None:
     said = " ".join(page.texts.values())
     assert "3 of 4 images are denoised, 1 failed" in said
     assert "is not the TIFF file" in said
-    for fact in ("0.25", "input sha256", "network", "64 x 80"):
+    for fact in ("0.25", "input sha256", "network", "80 x 64 pixels, float32, TIFF"):
         assert fact in said, fact
     assert len(page.all("article")) == 3
     assert len(page.all("svg")) == 6

@@ -1,13 +1,13 @@
 """What a page tells of one image beside its pictures: curves, its noise, how its result was made."""
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
+from temclean import io
+from temclean.commands import account, inspection
 from temclean.commands.records import Result
 from temclean.commands.views import curves
 from temclean.commands.views.pair import Pair
-from temclean.errors import ImageError
-from temclean.evidence import noise
+from temclean.errors import TemcleanError
 from temclean.io.units import METRES
 
 LEAST = 16
@@ -28,7 +28,7 @@ def drawings(pair: Pair) -> list[tuple[str, str, str]]:
     finest = "0.5 / pixel"
     if pair.pixel_size and pair.unit in METRES:
         finest = f"0.5 / pixel, {0.5 / pair.pixel_size[1]:.3g} / {pair.unit}"
-    values = [f"{shares.x[place]:.4g}" for place in (0, len(shares.x) // 2, -1)]
+    values = [f"{shares.x[place]:.5g}" for place in (0, len(shares.x) // 2, -1)]
     return [
         (
             "Radial spectrum",
@@ -41,38 +41,31 @@ def drawings(pair: Pair) -> list[tuple[str, str, str]]:
 
 def tables(result: Result, pair: Pair | None) -> list[tuple[str, Rows]]:
     """Return titles, and rows of names and values."""
+    made = pair.made if pair else {}
     about: Rows = [
-        ("model", str(_made(pair).get("model", result.model))),
-        ("why", str(_made(pair).get("choice", ""))),
-        ("shape", " x ".join(map(str, result.shape or ()))),
+        ("model", str(made.get("model", result.model))),
+        ("why", str(made.get("choice", ""))),
         ("type", result.dtype or ""),
-        ("pixel size", _size(pair)),
         ("frame shown", f"{pair.frame} of {pair.frames}" if pair and pair.frames > 1 else ""),
         ("time", f"{result.seconds:.3g} s" if result.seconds is not None else ""),
     ]
-    made: Rows = [(name.replace("_", " "), str(value)) for name, value in _made(pair).items() if name not in TOLD]
-    return [("Image", about), ("Noise of the raw image", _noise(pair) if pair else []), ("Provenance", made)]
+    rest: Rows = [(name.replace("_", " "), str(value)) for name, value in made.items() if name not in TOLD]
+    return [("Raw image", _raw(result)), ("Result", about), ("Provenance", rest)]
 
 
-def _made(pair: Pair | None) -> Mapping[str, Any]:
-    return pair.made if pair else {}
-
-
-def _size(pair: Pair | None) -> str:
-    if not pair or not pair.pixel_size:
-        return "unknown" if pair else ""
-    rows, columns = (f"{size:.4g}" for size in pair.pixel_size)
-    return f"{columns if rows == columns else f'{columns} x {rows}'} {pair.unit}"
-
-
-def _noise(pair: Pair) -> Rows:
+def _raw(result: Result) -> Rows:
+    """Return what `temclean inspect` says of the raw image."""
+    path = Path(result.input)
     try:
-        found = noise.measure(pair.raw)
-    except ImageError as error:
-        return [("", str(error))]
-    rows: Rows = [("standard deviation", f"{found.sigma:.4g} ± {found.sigma_error:.2g}" if found.sigma else "")]
-    if found.gain:
-        rows.append(("growth of the variance", f"{found.gain:.4g} ± {found.gain_error:.2g} a unit of intensity"))
-    rows.append(("wild pixels", f"{found.impulses:.3%}"))
-    rows.append(("white", "yes" if found.white else "no: neighbouring pixels share noise"))
+        images = io.list_images(path)
+        place = io.select(path, images, result.image)
+        found = inspection.inspect(path, tuple(images), place, choose=False)
+    except (TemcleanError, OSError):  # it was read a moment ago
+        return []
+    rows: Rows = []
+    for title, text in account.statements(found):
+        if not title and rows:
+            rows[-1] = (rows[-1][0], "; ".join(filter(None, (rows[-1][1], text))))
+        elif title != "warning":  # the result has it
+            rows.append((title, text))
     return rows

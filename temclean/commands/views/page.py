@@ -83,7 +83,8 @@ def head(title: str, lines: Iterable[str], settings: Mapping[str, str], token: s
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="temclean {__version__}; {token}">\n'
-        f'<title>{text(title)}</title>\n<link rel="icon" href="data:,">\n<style>{style}</style>\n<script>{script}</script>\n</head>\n<body>\n'
+        f'<title>{text(title)}</title>\n<link rel="icon" href="data:,">\n<style>{style}</style>\n'
+        f"<script>{script}</script>\n</head>\n<body>\n"
         f'<header><h1>{text(title)}</h1>\n<div id="about">{said}{_rows(settings.items())}</div></header>\n'
         '<div class="screen"><button id="all" type="button">All images</button> '
         '<button id="back" type="button" aria-label="previous image">←</button> <span id="place"></span> '
@@ -126,7 +127,7 @@ def article(entry: Entry) -> str:
         f'<article id="i{entry.number}"><h2>{text(name_of(result))}</h2>\n'
         f'<p class="soft">{text(result.input)} → {text(result.output)}{kept}</p>\n'
         + (f'<ul class="warnings">{warnings}</ul>\n' if warnings else "")
-        + f'<div class="columns"><div>{"".join(views)}</div><div class="side">{"".join(side)}</div>\n'
+        + f'<div class="columns"><div class="views">{"".join(views)}</div><div class="side">{"".join(side)}</div>\n'
         f'<div class="facts">{facts}</div></div></article>\n'
     )
 
