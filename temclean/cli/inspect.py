@@ -1,5 +1,7 @@
 """``temclean inspect``."""
 
+from pathlib import Path
+
 import click
 
 from temclean.cli.options import AS_JSON, Name
@@ -8,12 +10,23 @@ from temclean.cli.options import AS_JSON, Name
 @click.command("inspect")
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=Name())
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
+@click.option(
+    "--sheet",
+    metavar="PNG",
+    type=Name(path_type=Path),
+    help="Draw a part of the one image as each model that fits restores it, to choose among them.",
+)
 @AS_JSON
-def command(inputs: tuple[str, ...], image: str | None, as_json: bool) -> int:
+def command(inputs: tuple[str, ...], image: str | None, sheet: Path | None, as_json: bool) -> int:
     """Say what files, folders or globs hold, what noise is in it, and which model `denoise` takes.
 
     The noise is measured on the image itself, with its standard errors; of a stack, on its first frame.
     """
     from temclean.commands import inspection, tables
 
-    return tables.print_inspections(inspection.inspect_all(inputs, image), as_json=as_json)
+    found = inspection.inspect_all(inputs, image)
+    if sheet:
+        from temclean.commands.views.sheet import with_sheet
+
+        found = with_sheet(found, sheet)
+    return tables.print_inspections(found, as_json=as_json)

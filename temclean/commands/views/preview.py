@@ -7,7 +7,7 @@ import numpy as np
 
 from temclean import __version__, io
 from temclean.commands.jobs import PREVIEW
-from temclean.commands.views import greys, scale_bar
+from temclean.commands.views import greys, letters, scale_bar
 from temclean.commands.views.greys import Picture
 from temclean.commands.views.pair import Pair
 from temclean.errors import FileError
@@ -98,6 +98,6 @@ def _composed(rows: list[list[Picture]], names: list[tuple[str, str]], bars: lis
             bottom = top + picture.shape[0]
             if shown:
                 scale_bar.draw(on, (left, top, left + picture.shape[1], bottom), shown, size)
-            scale_bar.write(on, (left + size // 4, bottom + size * 5 // 4), text, size, fill=0)
+            letters.write(on, (left + size // 4, bottom + size * 5 // 4), text, size, fill=0)
         top += height
     return np.asarray(canvas)

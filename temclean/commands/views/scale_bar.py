@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from temclean.commands.views import letters
 from temclean.io.units import METRES
 
 if TYPE_CHECKING:
@@ -72,38 +73,4 @@ def draw(on: "ImageDraw", box: tuple[int, int, int, int], shown: Bar, size: int)
     thick, margin = max(3, size // 4), size // 2
     x, y = left + margin, bottom - margin - thick
     on.rectangle((x - 1, y - 1, x + round(shown.pixels), y + thick), fill=255, outline=0)
-    write(on, (x, y - size // 3), shown.label, size, fill=255, edge=0)
-
-
-def write(
-    on: "ImageDraw", place: tuple[float, float], text: str, size: int, *, fill: int, edge: int | None = None
-) -> None:
-    """Write a line whose lower left is at ``place``, in Pillow's own letters; µ and Å, which these lack, are drawn.
-
-    What else they lack becomes ``?``.
-    """
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(size)
-    width = max(1, size // 12) if edge is not None else 0
-    x, y = place
-    for letter in text:
-        plain = {"µ": "u", "Å": "A"}.get(letter, letter if letter.isascii() and letter.isprintable() else "?")
-        step = font.getlength(plain)
-        top = y - 0.72 * size  # of capitals
-        parts: list[tuple[float, float, float, float]] = []
-        if letter == "µ":
-            parts = [(x + 0.07 * size, y - 0.45 * size, x + 0.155 * size, y + 0.2 * size)]
-        elif letter == "Å":
-            parts = [(x + step / 2 - 0.11 * size, top - 0.2 * size, x + step / 2 + 0.11 * size, top + 0.02 * size)]
-        for grown, colour in ((width, edge), (0, fill)):
-            if colour is None:
-                continue
-            on.text((x, y), plain, font=font, fill=colour, anchor="ls", stroke_width=grown, stroke_fill=colour)
-            for box in parts:
-                wide = (box[0] - grown, box[1] - grown, box[2] + grown, box[3] + grown)
-                if letter == "µ":
-                    on.rectangle(wide, fill=colour)
-                else:
-                    on.ellipse(wide, outline=colour, width=max(1, round(size / 14)) + 2 * grown)
-        x += step
+    letters.write(on, (x, y - size // 3), shown.label, size, fill=255, edge=0)

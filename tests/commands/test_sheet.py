@@ -1,0 +1,97 @@
+"""``temclean inspect --sheet``: which models are on it, what they are shown to make of which part, where it goes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import temclean
+from temclean import io
+from temclean.commands.views import letters, sheet
+from temclean.restoration import models
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is written on pictures from here on."""
+    found: list[str] = []
+    monkeypatch.setattr(letters, "write", lambda on, place, text, size, **_: found.append(text))
+    return found
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave three models."""
+    shipped = models.available()
+    monkeypatch.setattr(models, "available", lambda: {name: shipped[name] for name in ("bbg", "g", "sp")})
+
+
+def save(path: Path, wild: float = 0.0) -> Path:
+    """Write soft shapes under Gaussian noise, and specks on a share of the pixels."""
+    draw = np.random.default_rng(0)
+    y, x = np.mgrid[:200, :230] / 40
+    frame = 900 + 300 * np.tanh(4 * np.sin(x) * np.cos(1.3 * y)) + draw.normal(0, 60, (200, 230))
+    specks = draw.random(frame.shape) < wild
+    frame[specks] = np.where(draw.random(specks.sum()) < 0.5, 0, 2000)
+    return io.write(path, io.Image.from_array(frame.astype("u2"), 0.2, "nm"), [frame.astype("u2")])
+
+
+@pytest.mark.usefixtures("few")
+def test_models_that_fit_are_shown_and_others_named(run: Run, tmp_path: Path, said: list[str]) -> None:
+    source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"
+    done = run("inspect", source, "--sheet", path)
+    assert (done.code, done.err) == (0, "")
+    assert "g, which auto takes" in said
+    assert "a.tif" in said
+    assert {line.split(",")[0] for line in said if line.startswith("left out")} == {"left out: bbg", "left out: sp"}
+    assert any("Gaussian" in line for line in said)
+    (level,) = (float(line.split()[2]) for line in said if line.startswith("removed noise: "))
+    assert level == pytest.approx(60 / 600, rel=0.1)
+    with temclean.read(source) as image:
+        whole = temclean.denoise(image, model="g", device="cpu").pixels[0]
+    first = sheet.GAP + max(sheet.SIDE, 230) * sheet.TIMES + sheet.GAP
+    panel = np.asarray(Image.open(path))[sheet.GAP : sheet.GAP + 300 : 2, first : first + 460 : 2]
+    assert np.corrcoef(panel.ravel(), whole[:150].ravel())[0, 1] > 0.995  # above the bar
+    assert io.provenance(path) is not None
+
+
+@pytest.mark.usefixtures("few")
+def test_specks_bring_the_models_for_specks(run: Run, tmp_path: Path, said: list[str]) -> None:
+    run("inspect", save(tmp_path / "a.tif", wild=0.05), "--sheet", tmp_path / "sheet.png")
+    assert any(line.startswith("sp") for line in said)
+    assert not any("left out: sp" in line for line in said)
+
+
+@pytest.mark.parametrize("shape", [(600, 500), (1000, 300), (180, 700)])
+def test_the_part_with_most_structure_is_shown(shape: tuple[int, int]) -> None:
+    frame = np.random.default_rng(1).normal(0, 1, shape)
+    row, column = shape[0] - 150, shape[1] - 140
+    frame[row : row + 80, column : column + 80] += 3
+    top, left = sheet.place(frame, 256)
+    assert top <= row <= top + 256 - 80
+    assert left <= column <= left + 256 - 80
+    assert 0 <= top <= max(0, shape[0] - 256)
+    assert 0 <= left <= max(0, shape[1] - 256)
+
+
+@pytest.mark.usefixtures("few")
+def test_only_what_is_a_sheet_is_replaced(run: Run, tmp_path: Path) -> None:
+    source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"
+    path.write_bytes(b"mine")
+    done = run("inspect", source, "--sheet", path)
+    assert (done.code, path.read_bytes()) == (2, b"mine")
+    assert len(done.err.splitlines()) == 1
+    path.unlink()
+    for _ in range(2):
+        assert run("inspect", source, "--sheet", path).code == 0
+    done = run("inspect", source, save(tmp_path / "b.tif"), "--sheet", path)
+    assert done.code == 2
+    assert "one FILE" in done.err
+    assert run("inspect", source, "--sheet", tmp_path / "sheet.jpg").code == 2
+    assert run("inspect", tmp_path / "none.tif", "--sheet", tmp_path / "other.png").code == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.tif", "b.tif", "sheet.png"]
