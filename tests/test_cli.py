@@ -36,7 +36,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and te
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a model ``sp`` in place that adds 1."""
-    model = SimpleNamespace(name="sp", sha256="5e55")
+    model = SimpleNamespace(name="sp", sha256="5e55", frames=1)
 
     def load(name: str) -> Any:
         if name != "sp":
@@ -294,7 +294,7 @@ import sys, time
 from types import SimpleNamespace
 from temclean import cli
 from temclean.restoration import models, pipeline, tiling
-models.load = lambda name: SimpleNamespace(name=name, sha256="5e55")
+models.load = lambda name: SimpleNamespace(name=name, sha256="5e55", frames=1)
 models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None)
 pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=100.0, room=0.0)
 pipeline.plan = lambda shape, *_: tiling.plan(shape, 1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from temclean import noise, specimen
 from temclean.noise import mtf, postprocess
 from temclean.restoration import scaling
-from temclean.restoration.pipeline import REACH
+from temclean.restoration.inference import REACH
 from temclean.specimen import Specimen, densities
 from temclean.specimen.truth import stretched
 

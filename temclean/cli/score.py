@@ -39,10 +39,12 @@ def command(
         raise click.UsageError("--movie MOVIE takes one RESULT beside it: temclean score --movie MOVIE RESULT")
     if css is None and movie is None and (truth is None or test is None):
         raise click.UsageError("give TRUTH and TEST, or --css MOVIE; quote globs, so that the shell leaves them alone")
-    from temclean.commands import movie_scores, scoring, tables
+    from temclean.commands import scoring, tables
 
     if css is not None:
         return tables.print_css(css, scoring.css(css, data_range), as_json=as_json)
     if movie is not None:
-        return tables.print_movie_score(movie_scores.score(movie, Path(str(truth)), apart, data_range), as_json=as_json)
+        return tables.print_movie_score(
+            scoring.score_movie(movie, Path(str(truth)), apart, data_range), as_json=as_json
+        )
     return tables.print_scores(scoring.score_all(str(truth), str(test), data_range), as_json=as_json)

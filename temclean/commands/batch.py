@@ -21,7 +21,7 @@ from temclean.commands.sources import Source
 from temclean.errors import FileError
 from temclean.evidence.findings import Findings
 from temclean.io import temporary
-from temclean.restoration import cautions, pipeline
+from temclean.restoration import cautions, pipeline, windows
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Frames, Scaling
@@ -100,6 +100,7 @@ def rehearse(job: Job, sessions: Sessions, *, overwrite: bool = False, resume: b
             return foreseen
         with io.read(job.source, job.image) as image:
             shape, dtype = tuple(image.pixels.shape), str(image.pixels.dtype)
+            windows.check(shape, model)
             return replace(foreseen, warnings=image.warnings, shape=shape, dtype=dtype)
     except Exception as error:
         return failed(job, error)
@@ -201,6 +202,7 @@ def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scaling: 
         source = closing.enter_context(Source(job.source))
         image = closing.enter_context(io.read(job.source, job.image))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
+        windows.check(pixels.shape, model)
         scaling = scaling or pipeline.scaling(pixels, model)
         source.check()
     except Exception as error:
@@ -235,8 +237,9 @@ def _denoise(
         "input": opened.job.source.name,
         "input_sha256": opened.source.sha256,
     }
-    job = opened.job
+    job, frames = opened.job, session.model.frames
     wishes = {"choice": opened.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
+    wishes["frames"] = frames if frames > 1 else None
     provenance |= {name: value for name, value in wishes.items() if value is not None}
     conversion = Conversion(pixels.dtype, opened.job.dtype, opened.job.blend)
     if caution := cautions.of_steps(conversion.dtype, scaling):

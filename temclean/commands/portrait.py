@@ -38,6 +38,8 @@ def portrait(model: Model) -> Iterator[str]:
         f"It has learned noise levels of {low:g} to {high:g}{share} and pixels of {least:g} to {most:g} Å. Beyond "
         "these it may invent features or lose them; compare its result with the original before you measure on it."
     )
+    if model.frames > 1:
+        yield from _paragraph(f"It looks at {model.frames} frames of a movie to restore the middle one.")
     yield from _paragraph(f"It was trained on {model.data.replace('simulated: ', 'simulated images only: ', 1)}.")
     for name, lattices in model.scores.items():
         if name.startswith("spots_") and isinstance(lattices, dict):

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from temclean.commands.doctor import Finding
     from temclean.commands.inspection import Inspection
     from temclean.commands.manifest import Outcome
-    from temclean.commands.movie_scores import MovieScore
-    from temclean.commands.scoring import Score
+    from temclean.commands.scoring import MovieScore, Score
     from temclean.restoration.models import Model
 
 SCORED_AT = "0.20"

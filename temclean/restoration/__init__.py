@@ -2,9 +2,10 @@
 
 ``shipped`` names the models that there are, ``choice`` takes the one that fits an image, ``models`` opens sessions on
 what ``modelfile`` reads of their files; ``pipeline`` measures an image's scale (``scaling``), cuts it into tiles
-(``tile_plan``), and runs the network on them (``tiling`` gathers and blends; ``grid`` takes away the grid of two
-pixels that they make, ``extremes`` puts back what a detector has cut off); ``cautions`` words what to warn of;
-``frame_queue`` hands the frames of a stack from one thread to another. Modules are imported when they are asked for.
+(``tile_plan``), and runs the network on them (``tiling`` gathers and blends; ``inference`` runs one, with ``grid``,
+which takes away the grid of two pixels that networks make, and ``extremes``, which puts back what a detector has cut
+off); ``cautions`` words what to warn of. ``windows`` lays the frames over each other that a model of movies looks
+at, ``frame_queue`` hands frames from one thread to another. Modules are imported when they are asked for.
 """
 
 from importlib import import_module

@@ -11,6 +11,8 @@ from temclean.restoration.onnx_outline import MOST_FIELDS, Outline, TooManyField
 
 METADATA_KEY = "temclean"
 METADATA_FORMAT = 1
+FORMAT_OF_MOVIES = 2
+"""Of models that look at several frames, which older versions of temclean must not run on one."""
 
 MOST_BYTES = 512 << 20
 """Of a model's file. The largest networks for restoring images that people use have 300 MB."""
@@ -22,6 +24,9 @@ LARGEST = 2**53
 
 MOST_PIXELS = 2**14
 """Of ``multiple`` and ``halo``."""
+
+MOST_FRAMES = 33
+"""That a model looks at."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Model:
         The ONNX file.
     sha256 : str
         Of that file.
+    frames : int
+        How many frames of a movie it looks at to restore the middle one; 1 for single images.
     """
 
     name: str
@@ -83,6 +90,7 @@ class Model:
     licence: str
     path: Path
     sha256: str
+    frames: int = 1
 
 
 def describe(path: Path) -> Model:
@@ -152,8 +160,8 @@ def _check(value: object, depth: int = 0) -> None:
 
 def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
     version = facts.get("format")
-    if version != METADATA_FORMAT:
-        raise ModelError(f"{path}: metadata of format {version!r}; this temclean reads {METADATA_FORMAT}: update it")
+    if version not in (METADATA_FORMAT, FORMAT_OF_MOVIES):
+        raise ModelError(f"{path}: metadata of format {version!r}; this temclean reads 1 and 2: update it")
     try:
         normalisation = Normalisation(**facts["normalisation"])
         levels, pixel_sizes = (tuple(map(float, facts[key])) for key in ("levels", "pixel_sizes"))
@@ -168,6 +176,7 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
             scores=dict(facts["scores"]),
             path=path,
             sha256=sha256,
+            frames=int(facts["frames"]) if version == FORMAT_OF_MOVIES else 1,
         )
         ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100 and 0 <= normalisation.room < 1
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
@@ -176,6 +185,8 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
         raise ModelError(f"{path}: this temclean does not know the normalisation {normalisation}: update it")
     if not (1 <= model.multiple <= MOST_PIXELS and 0 <= model.halo <= MOST_PIXELS):
         raise ModelError(f"{path}: its metadata is damaged: multiple {model.multiple}, halo {model.halo}")
+    if not (1 <= model.frames <= MOST_FRAMES and model.frames % 2):
+        raise ModelError(f"{path}: its metadata is damaged: {model.frames} frames")
     if not (model.name.isprintable() and model.family.isprintable()):
         raise ModelError(f"{path}: its metadata is damaged: control codes in the name {model.name[:60]!a}")
     return model

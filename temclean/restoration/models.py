@@ -73,17 +73,18 @@ class Session:
         self._runtime = runtime
 
     def run(self, batch: Floats) -> Floats:
-        """Restore a batch of float32 images, shape (batch, 1, height, width)."""
-        multiple = self.model.multiple
-        if batch.ndim != 4 or batch.shape[1] != 1 or batch.shape[2] % multiple or batch.shape[3] % multiple:
+        """Restore a batch of float32 images, (batch, frames, height, width), to (batch, 1, height, width)."""
+        multiple, frames = self.model.multiple, self.model.frames
+        if batch.ndim != 4 or batch.shape[1] != frames or batch.shape[2] % multiple or batch.shape[3] % multiple:
             raise ParameterError(
-                f"{self.model.name} takes (batch, 1, height, width), both multiples of {multiple}, not {batch.shape}"
+                f"{self.model.name} takes (batch, {frames}, height, width), the last both multiples of {multiple}, "
+                f"not {batch.shape}"
             )
         try:
             restored: Floats = self._runtime.run(["restored"], {"image": batch})[0]
         except Exception as error:  # onnxruntime's errors share no parent of their own
             raise _run_error(self.model, self.device, error) from error
-        if restored.shape != batch.shape:
+        if restored.shape != (len(batch), 1, *batch.shape[2:]):
             raise ModelError(f"{self.model.path}: made {restored.shape} of {batch.shape}; its multiple must be wrong")
         return restored
 
@@ -185,7 +186,7 @@ def _cuda(ort: Any, model: Model) -> Any:
             raise RuntimeError("onnxruntime could not load it")
         runtime.disable_fallback()
         _check_interface(runtime, model)
-        probe = np.zeros((1, 1, model.multiple, model.multiple), dtype=np.float32)
+        probe = np.zeros((1, model.frames, model.multiple, model.multiple), dtype=np.float32)
         restored = runtime.run(["restored"], {"image": probe})[0]
         if not np.isfinite(restored).all():
             raise RuntimeError("a first run gave numbers that are not finite")

@@ -10,9 +10,9 @@ from typing import Any, Protocol, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean.errors import ImageError, ModelError, ParameterError, TemcleanWarning
+from temclean.errors import ImageError, ParameterError, TemcleanWarning
 from temclean.evidence.findings import Findings, compare
-from temclean.restoration import cautions, choice, extremes, grid, models, tiling
+from temclean.restoration import cautions, choice, inference, models, tiling, windows
 from temclean.restoration import scaling as intensities
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
@@ -22,13 +22,6 @@ from temclean.restoration.tile_plan import best_tile
 SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
 
-
-REACH = 1.0
-"""How far below and above its scale a network sees an image, in units of the scale: further out it has not been shown
-anything, and one bright particle or wild pixel would ring through its surroundings."""
-
-WILD = {"sp", "gsp"}
-"""Noise families whose models take wild pixels out."""
 
 FLATTENING = {"bbg"}
 """Noise families whose models take the background away."""
@@ -118,15 +111,17 @@ def denoise(
     path = model.path if isinstance(model, Model) else models.find(model)
     status = path.stat()
     session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+    windows.check(pixels.shape, session.model)
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
     cut, scale = plan(_frame_shape(pixels.shape), session.model, tile), scaling(frames, session.model)
-    levels, found = [], []
+    levels, found, seen = [], [], windows.Windows(frames, session.model.frames)
     for index, out in enumerate(result):
-        frame = frames[index]
-        _restore(frame, out, session, cut, scale)
+        window = seen[index]
+        frame = window[len(window) // 2]
+        _restore(window, out, session, cut, scale)
         if not scale.flat:
-            levels.append(noise_level(frame, out, wild=session.model.family in WILD))
+            levels.append(noise_level(frame, out, wild=session.model.family in inference.WILD))
             found.append(examine(frame, out, session.model))
     lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
     for line in (*filter(None, lines), *cautions.of_findings(found)):
@@ -155,7 +150,7 @@ def denoise_frames(
     noise: Callable[[float], object] | None = None,
     findings: Callable[[Findings], object] | None = None,
 ) -> Iterator[NDArray[Any]]:
-    """Denoise a stack frame by frame; only one frame, its result and a few tiles are in memory.
+    """Denoise a stack frame by frame; in memory are the frames that the model looks at, one result and a few tiles.
 
     Parameters
     ----------
@@ -181,14 +176,16 @@ def denoise_frames(
     """
     cut = plan(_frame_shape(frames.shape), session.model, tile)
     scale = intensities.measure(frames, *_normalisation(session.model)) if scaling is None else scaling
+    seen = windows.Windows(frames, session.model.frames)
     for index in range(len(frames)):
-        frame, out = frames[index], np.empty(cut.shape, dtype=frames.dtype)
-        _restore(frame, out, session, cut, scale, progress)
+        window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
+        frame = window[len(window) // 2]
+        _restore(window, out, session, cut, scale, progress)
         if noise and not scale.flat:
-            noise(noise_level(frame, out, wild=session.model.family in WILD))
+            noise(noise_level(frame, out, wild=session.model.family in inference.WILD))
         if findings and not scale.flat:
             findings(examine(frame, out, session.model))
-        del frame
+        del frame, window
         yield out
         del out  # it is the receiver's: do not hold two while the next is made
 
@@ -255,16 +252,16 @@ def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = N
 
 
 def _restore(
-    frame: NDArray[Any],
+    window: list[NDArray[Any]],
     out: NDArray[Any],
     session: Session,
     cut: tiling.Plan,
     scale: Scaling,
     progress: Callable[[int], object] | None = None,
 ) -> None:
-    """Denoise one frame into ``out``, tile by tile."""
+    """Denoise the middle one of the frames that the model looks at into ``out``, tile by tile."""
     if scale.flat:
-        out[...] = frame
+        out[...] = window[len(window) // 2]
         if progress:
             progress(len(cut))
         return
@@ -272,48 +269,22 @@ def _restore(
     direct = tiling.writable(out.dtype)
     dtype = out.dtype if direct else _kernel_type(out.dtype)
     blender = tiling.Blender(cut, dtype, offset=scale.low, scale=scale.high - scale.low)
-    tiles = np.empty((1, *cut.tile), dtype=np.float32)
+    tiles = np.empty((len(window), *cut.tile), dtype=np.float32)
     across = len(cut.columns.starts)
     for row in range(len(cut.rows.starts)):
         rows = blender.band(row)
         band = out[rows] if direct else np.empty((rows.stop - rows.start, out.shape[1]), dtype=dtype)
         for number in range(row * across, (row + 1) * across):
-            tiling.split(
-                frame, cut, first=number, count=1, offset=scale.low, scale=1 / (scale.high - scale.low), out=tiles
-            )
-            blender.add(_run(session, tiles[0])[None], band, rows.start)
+            for frame, tile in zip(window, tiles, strict=True):
+                unit = 1 / (scale.high - scale.low)
+                tiling.split(frame, cut, first=number, count=1, offset=scale.low, scale=unit, out=tile[None])
+            blender.add(inference.run(session, tiles)[None], band, rows.start)
             if progress:
                 progress(1)
         if not direct:
             if out.dtype.kind == "f":
                 np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
             out[rows] = band
-
-
-def _run(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run the network on a tile (rows, columns) within its reach; what stands out of that is put back as it is.
-
-    But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
-    3x3 pixels, so that bright particles stay; and areas at black or white, which are too large for wild pixels, stay.
-    """
-    within = tile.clip(-REACH, 1.0 + REACH)
-    outside = np.nonzero(within != tile)
-    beyond = tile - within if outside[0].size else None
-    wild = session.model.family in WILD
-    restored: NDArray[np.float32] = session.run(within[None, None])[0, 0]
-    if not np.isfinite(restored).all():  # whole numbers would become 0 or the greatest there is, without a word
-        raise ModelError(f"{session.model.path}: gave values that are not finite; take another model")
-    if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide
-        grid.remove(within, restored)
-    if wild:
-        extremes.keep_areas(within, restored)
-    if beyond is not None:
-        if wild:
-            windows = np.lib.stride_tricks.sliding_window_view(np.pad(beyond, 1, mode="edge"), (3, 3))
-            restored[outside] += np.median(windows[outside], axis=(1, 2))
-        else:
-            restored[outside] += beyond[outside]
-    return restored
 
 
 def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -25,7 +25,7 @@ from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadA
 Array = NDArray[Any]
 ImageFile = Callable[..., Path]
 
-MODEL = SimpleNamespace(name="sp", sha256="5e55")
+MODEL = SimpleNamespace(name="sp", sha256="5e55", frames=1)
 SESSION: Any = SimpleNamespace(model=MODEL, device="cpu", threads=1)
 
 

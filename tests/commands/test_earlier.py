@@ -22,7 +22,7 @@ from temclean.io import temporary
 from temclean.restoration import pipeline, tiling
 
 ImageFile = Callable[..., Path]
-SESSION: Any = SimpleNamespace(model=SimpleNamespace(name="sp", sha256="5e55"), device="cpu", threads=1)
+SESSION: Any = SimpleNamespace(model=SimpleNamespace(name="sp", sha256="5e55", frames=1), device="cpu", threads=1)
 pytestmark = pytest.mark.usefixtures("fake")
 FORMATS = [("movie.tif", "u2"), ("big.btf", "f8"), ("movie.mrc", "i2"), ("movie.npy", "f4"), ("one.png", "u1")]
 

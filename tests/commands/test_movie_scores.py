@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from temclean import io, metrics, noise
-from temclean.commands.movie_scores import references
+from temclean.commands.scoring import references
 from temclean.specimen import movies
 
 Run = Callable[..., Any]

@@ -26,7 +26,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def load(name: str | Path) -> Any:
         low = SimpleNamespace(low=0.0, high=100.0, room=0.0)
-        return SimpleNamespace(name=str(name), sha256=f"5e{name}", family="g", normalisation=low, multiple=2, halo=1)
+        return SimpleNamespace(
+            name=str(name), sha256=f"5e{name}", frames=1, family="g", normalisation=low, multiple=2, halo=1
+        )
 
     def open_session(model: Any, *_: object) -> Any:
         taken.append(model.name)

@@ -9,20 +9,20 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
 HERE = Path(__file__).parent
 
 
-def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True):
+def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True, frames=1):
     """Return a model with a dynamic batch, height and width."""
-    shape = ["batch", 1, "height", "width"]
+    seen, shape = (["batch", count, "height", "width"] for count in (frames, 1))
     graph = helper.make_graph(
         nodes,
         name,
-        [helper.make_tensor_value_info(inputs, TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(inputs, TensorProto.FLOAT, seen)],
         [helper.make_tensor_value_info("restored", TensorProto.FLOAT, shape)],
         [numpy_helper.from_array(array, key) for key, array in weights],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     if metadata:
         facts = {
-            "format": 1,
+            "format": 1 if frames == 1 else 2,
             "name": name,
             "family": "test",
             "summary": "for tests",
@@ -36,6 +36,8 @@ def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=T
             "scores": {},
             "licence": "BSD-3-Clause",
         }
+        if frames > 1:
+            facts["frames"] = frames
         helper.set_model_props(made, {"temclean": json.dumps(facts), "other": "kept"})
     return made
 
@@ -79,6 +81,14 @@ def amplifier() -> ModelProto:
     return model("amplifier", nodes, [(k, np.array(v)) for k, v in constants], multiple=8, halo=0)
 
 
+def movie() -> ModelProto:
+    """Add up five frames, each under a 3x3 kernel of its own; these sum to 1, 2, 4, 8 and 16 over 31."""
+    draw = np.random.default_rng(1).random((1, 5, 3, 3))
+    kernels = draw / draw.sum(axis=(2, 3), keepdims=True) * (2.0 ** np.arange(5) / 31)[:, None, None]
+    weights = [("w", kernels.astype(np.float32)), ("b", np.zeros(1, np.float32))]
+    return model("movie", [conv("image", "w", "b", "restored", 3)], weights, multiple=2, halo=2, frames=5)
+
+
 def foreign() -> ModelProto:
     nodes = [helper.make_node("Identity", ["image"], ["restored"])]
     return model("foreign", nodes, multiple=1, halo=0, metadata=False)
@@ -90,5 +100,5 @@ def misnamed() -> ModelProto:
 
 
 if __name__ == "__main__":
-    for make in (identity, network, amplifier, foreign, misnamed):
+    for make in (identity, network, amplifier, movie, foreign, misnamed):
         save_model(make(), HERE / f"{make.__name__}.onnx")

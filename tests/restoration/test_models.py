@@ -114,7 +114,7 @@ def test_flipped_bytes_are_refused_or_harmless(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format 2.*update"),
+        ({"format": 3}, "format 3.*update"),
         ({"format": None}, "format None"),
         ({"halo": None}, "halo"),
         ({"levels": [0.1]}, "damaged"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from temclean.errors import ImageError, ModelError, ParameterError
-from temclean.restoration import models, pipeline, scaling, tile_plan, tiling
+from temclean.restoration import inference, models, pipeline, scaling, tile_plan, tiling
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -325,8 +325,8 @@ def test_what_stands_out_is_not_shown_to_the_network_and_comes_back(family, kept
     image[20, 20] = 60_000
     session = Recorder(family)
     restored = next(pipeline.denoise_frames(image[None], session))
-    assert session.seen[0][0] > -pipeline.REACH
-    assert session.seen[0][1] <= 1 + pipeline.REACH
+    assert session.seen[0][0] > -inference.REACH
+    assert session.seen[0][1] <= 1 + inference.REACH
     np.testing.assert_allclose(restored[particle], 20_000, rtol=1e-4)
     rest = ~particle
     rest[20, 20] = False

@@ -1,0 +1,91 @@
+"""The frames that a model of movies looks at together: the one it restores, and its neighbours laid over it."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.errors import ImageError
+from temclean.evidence import drift
+from temclean.restoration.modelfile import Model
+from temclean.restoration.scaling import Frames
+
+Frame = NDArray[Any]
+
+
+def check(shape: tuple[int, ...], model: Model) -> None:
+    """Refuse a stack, (..., rows, columns), of fewer frames than a model looks at; ImageError says what to take."""
+    count = math.prod(shape[:-2])
+    if count < model.frames:
+        raise ImageError(
+            f"holds {count} frame{'s' * (count != 1)}, and {model.name} looks at {model.frames} of a movie at once: "
+            "give a longer movie, or take a model of single images, such as general"
+        )
+
+
+def neighbours(index: int, frames: int, window: int) -> list[int]:
+    """Return which frames stand in the window of one, itself in the middle; ``window`` is odd, ``frames`` no fewer.
+
+    Near the ends of a movie those that are missing on one side are taken from the other, so that no frame is there
+    twice, whose noise would count double.
+
+    Examples
+    --------
+    >>> neighbours(7, 20, 5), neighbours(0, 20, 5), neighbours(18, 20, 5)
+    ([5, 6, 7, 8, 9], [4, 3, 0, 1, 2], [16, 17, 18, 19, 15])
+    """
+    reach, after = window // 2, frames - 1 - index
+    left = [index - step if step <= index else reach + step for step in range(reach, 0, -1)]
+    right = [index + step if step <= after else index - reach - (step - after) for step in range(1, reach + 1)]
+    return [*left, index, *right]
+
+
+def over(frame: Frame, reference: Frame) -> Frame:
+    """Lay a frame over another by whole pixels, so that noise stays as it is; what comes in from outside is reflected.
+
+    Parameters
+    ----------
+    frame, reference : ndarray, (rows, columns)
+        Of one shape; the drift between them is measured (`temclean.evidence.drift`).
+    """
+    down, right = (round(step) for step in drift.shift(reference, frame))
+    if not (down or right):
+        return frame
+    margins = [(max(0, -step), max(0, step)) for step in (down, right)]
+    padded = np.pad(frame, margins, mode="symmetric")
+    rows, columns = (
+        slice(max(0, step), max(0, step) + side) for step, side in zip((down, right), frame.shape, strict=True)
+    )
+    return padded[rows, columns]
+
+
+class Windows:
+    """The windows of a movie, one for each of its frames; each frame is read once where they are asked for in turn.
+
+    ``windows[index]`` is a list of frames, (rows, columns) each, in the order of :func:`neighbours`; the middle one is
+    as it was read, the others are laid over it. For a window of one frame it is that frame alone.
+
+    Parameters
+    ----------
+    frames : Frames
+        Read on demand; no more than a window of them are held.
+    window : int
+        How many frames a model looks at.
+    """
+
+    def __init__(self, frames: Frames, window: int) -> None:
+        self._frames, self._window = frames, window
+        self._held: dict[int, Frame] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> list[Frame]:
+        if self._window == 1:
+            return [self._frames[index]]
+        chosen = neighbours(index, len(self), self._window)
+        held = {other: self._held[other] for other in chosen if other in self._held}
+        self._held = held | {other: self._frames[other] for other in sorted(chosen) if other not in held}
+        middle = self._held[index]
+        return [middle if other == index else over(self._held[other], middle) for other in chosen]
