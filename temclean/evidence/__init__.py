@@ -7,6 +7,10 @@ finest structure.
 
 ``findings`` compares an image with its result: ``residual`` finds where structure is missing, ``lattice`` whether a
 regular pattern is, and ``agreement`` how much of an image a result explains that a background was taken from;
-``blocks`` makes the means of pixels that these look at. ``drift`` tells how far frames of a movie
-stand apart. Modules are imported when they are asked for.
+``blocks`` makes the means of pixels that these look at. ``drift`` tells how far frames of a movie stand apart.
+
+``support`` asks of every spot of a result whether the raw image has it too: ``likelihood`` compares it with and
+without, ``matched`` finds where the raw image has spots, and ``maxima`` tells how high those of noise are.
+
+Modules are imported when they are asked for.
 """

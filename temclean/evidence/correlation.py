@@ -117,4 +117,4 @@ def remaining(noise: Along, order: int) -> float:
         return 1.0
     first, second = noise.correlation[:2]
     kept = 1 - first if order == 1 else (6 - 8 * first + 2 * second) / 6
-    return max(kept, 0.2)
+    return max(kept, 0.05)

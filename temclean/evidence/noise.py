@@ -174,7 +174,11 @@ def report(sample: Sample) -> NoiseReport:
     gain = slope * sample.width
     start = start * sample.width**2 - gain * sample.low
     start_error = math.hypot(start_error, gain_error * sample.low)
+    middle, middle_error = sample.low + line.middle * sample.width, line.middle_error / kept * sample.width**2
     if gain and abs(start) < 2 * start_error:
+        # The line goes through the origin then, and as before through the place where it is surest.
+        if middle > 0 and start + gain * middle > 0:
+            gain, gain_error = gain + start / middle, min(gain_error, middle_error / middle)
         start = 0.0
     sigma = math.sqrt(max(start, 0.0))
     return NoiseReport(
@@ -182,8 +186,8 @@ def report(sample: Sample) -> NoiseReport:
         sigma_error=start_error / (2 * sigma) if sigma else math.sqrt(start_error),
         gain=gain,
         gain_error=gain_error,
-        middle=sample.low + line.middle * sample.width,
-        middle_error=line.middle_error / kept * sample.width**2,
+        middle=middle,
+        middle_error=middle_error,
         offset=-start / gain if gain and start < 0 else 0.0,
         dark=dark + found.dark,
         bright=bright + found.bright,

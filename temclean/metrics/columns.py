@@ -116,11 +116,11 @@ def columns(
     start = _candidates(pixels, width, share)
     if not len(start):
         return _none()
-    first = gaussians.fit(pixels, start, width, _reach(start, width), steps=gaussians.STEPS[:1])
+    first = gaussians.fit(pixels, start, width, reach_of(start, width), steps=gaussians.STEPS[:1])
     heights = np.clip(first.heights, 0, None)
     if heights.any():
         width = float(np.average(first.widths, weights=heights**2))
-    fitted = gaussians.fit(pixels, start, width, _reach(start, width))
+    fitted = gaussians.fit(pixels, start, width, reach_of(start, width))
     volume = 2 * np.pi * fitted.heights * fitted.widths**2
     # the variance of log(A w^2), first order
     relative = np.zeros((len(start), 5))
@@ -154,7 +154,7 @@ def intensities(image: ArrayLike, at: Columns) -> Floats:
     pixels = _image(image)
     if not len(at):
         return np.empty(0)
-    reach = _reach(at.positions, float(np.median(at.width)))
+    reach = reach_of(at.positions, float(np.median(at.width)))
     known = gaussians.Fit.of(at.positions, at.width)
     known.measure(pixels - pixels.mean(), Windows.about(at.positions, reach, (pixels.shape[0], pixels.shape[1])))
     return np.asarray(2 * np.pi * known.heights * at.width**2, np.float64)
@@ -266,7 +266,7 @@ def _candidates(pixels: Floats, width: float, share: float) -> Floats:
     return candidates
 
 
-def _reach(places: Floats, width: float) -> int:
+def reach_of(places: Floats, width: float) -> int:
     """Return the radius of the windows: three widths, or 0.6 of what lies between neighbours."""
     apart = float(np.median(_nearest(places, places, itself=False)[1])) if len(places) > 1 else np.inf
     return max(2, round(min(3.0 * width, 0.6 * apart)))

@@ -5,8 +5,8 @@ python tests/bench/bench_inspect.py [--count 20] [--size 384] [-v]
 The truth of a microscope is what its drawn steps do to even areas, one exposure for each of several brightnesses, as a
 camera's photon transfer curve is measured; clusters and lines, which even areas do not show, are left out
 there and left in the image. Jitter, which moves structure from pixel to pixel so that it adds to the noise, is left out
-of both unless --jitter is given. Prints, for each family, the ratio of what the report says to the truth (median, and the 10 and
-90 percentiles), the share of images within 10%, and how many standard errors it is off.
+of both unless --jitter is given. Prints, for each family, the ratio of what the report says to the truth (median, and
+the 10 and 90 percentiles), the share of images within 10%, and how many standard errors it is off.
 """
 
 import argparse
