@@ -35,6 +35,13 @@ def started() -> Iterator[Any]:
         browser.quit()
 
 
+def forget(browser: Any) -> None:
+    """Leave the page, and forget what it has asked for and complained about."""
+    browser.get("about:blank")
+    requests(browser)
+    complaints(browser)
+
+
 def requests(browser: Any) -> list[str]:
     """Return the addresses that pages have asked for since this was last called, the page's own first."""
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
@@ -42,5 +49,5 @@ def requests(browser: Any) -> list[str]:
 
 
 def complaints(browser: Any) -> list[str]:
-    """Return what the browser's console holds since this was last called: errors of scripts, things refused."""
-    return [entry["message"] for entry in browser.get_log("browser")]
+    """Return the errors in the browser's console since this was last called: of scripts, and what was refused."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]

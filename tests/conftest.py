@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import started
+from browser import forget, started
 from hypothesis import settings
 
 from temclean import cli, io
@@ -60,7 +60,15 @@ def image_file() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Return a headless Chromium, one for all tests: see `browser.py`."""
+def chromium() -> Iterator[Any]:
+    """Return a headless Chromium, one for all tests."""
     with started() as driver:
         yield driver
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """Return that Chromium with an empty page, and nothing asked for or complained about: see `browser.py`."""
+    forget(chromium)
+    yield chromium
+    forget(chromium)

@@ -8,7 +8,6 @@ def test_a_page_is_shown_and_what_it_asks_for_is_told(browser: Any, tmp_path: Pa
     (tmp_path / "a.html").write_text(
         "<title>one</title><p id=here>two</p><img src='missing.png'><script>nowhere()</script>", encoding="utf-8"
     )
-    pages.requests(browser), pages.complaints(browser)
     browser.get((tmp_path / "a.html").as_uri())
     assert browser.title == "one"
     assert browser.find_element("id", "here").text == "two"

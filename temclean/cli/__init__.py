@@ -29,6 +29,7 @@ SUMMARIES = {
     "score": "Compare restored images with true ones.",
     "simulate": "Make pairs of clean and noisy images.",
     "train": "Train a network, or compute densities.",
+    "watch": "Denoise what the microscope writes, as it lands.",
 }
 """What `--help` says of each command, whose module need not be loaded for that."""
 

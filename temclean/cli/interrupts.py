@@ -1,9 +1,10 @@
 """What ends a command from outside: Ctrl-C and SIGTERM, which a queue sends before it kills, both in the same way."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from typing import Any, Self
 
 
 class Interrupts:
@@ -17,11 +18,11 @@ class Interrupts:
         self.came = False
         self._before: dict[int, Any] = {}
 
-    def _raise(self, number: int, frame: FrameType | None) -> NoReturn:
+    def _raise(self, number: int, frame: FrameType | None) -> None:
         self.came = True
         raise KeyboardInterrupt
 
-    def __enter__(self) -> "Interrupts":
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # no other may set them
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
@@ -33,3 +34,18 @@ class Interrupts:
     ) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
+
+
+class AskedToStop(Interrupts):
+    """Takes the first signal for a wish to stop when what is in hand is done; the next raises KeyboardInterrupt."""
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if self.came:
+            super()._raise(number, frame)
+        self.came = True
+        # Printing is not safe here: the signal may have come in the middle of a print.
+        os.write(2, b"temclean: stops when the file in hand is done; again gives it up\n")
+
+    def asked(self) -> bool:
+        """Return whether it is time to stop."""
+        return self.came

@@ -113,6 +113,7 @@ def run(
     resume: bool = False,
     tile: int | None = None,
     progress: Progress | None = None,
+    scaling: Scaling | None = None,
 ) -> Generator[Result]:
     """Denoise the jobs and yield a record of each, in their order; one that fails does not stop the others.
 
@@ -129,6 +130,8 @@ def run(
         Side of a tile in pixels; None lets the pipeline choose.
     progress
         Is told about every file and tile.
+    scaling
+        Of all of them, where it is known; else it is measured on each.
     """
     jobs = list(jobs)
     sessions = session if isinstance(session, Sessions) else OneSession(session)
@@ -143,7 +146,7 @@ def run(
 
     def open_next() -> None:
         for job in waiting:
-            opening.append(reader.submit(_open, job, sessions, overwrite, resume))
+            opening.append(reader.submit(_open, job, sessions, overwrite, resume, scaling))
             return
 
     def written(room: int) -> Iterator[Result]:
@@ -179,7 +182,7 @@ def run(
             opened.closing.close()
 
 
-def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool) -> _Opened | Result:
+def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scaling: Scaling | None) -> _Opened | Result:
     """Open the input of a job, and read it if it is small; fail now where its result could not be written."""
     began = time.perf_counter()
     closing = ExitStack()
@@ -198,7 +201,7 @@ def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool) -> _Opene
         source = closing.enter_context(Source(job.source))
         image = closing.enter_context(io.read(job.source, job.image))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
-        scaling = pipeline.scaling(pixels, model)
+        scaling = scaling or pipeline.scaling(pixels, model)
         source.check()
     except Exception as error:
         closing.close()

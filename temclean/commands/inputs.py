@@ -72,12 +72,20 @@ def _expand_one(name: str, recursive: bool) -> list[Found]:
     return [Found(path, "no such file")]
 
 
+def images_in(folder: Path, *, recursive: bool = False) -> list[Found]:
+    """Return the images directly in a folder, or all below it; OSError if it cannot be looked into."""
+    if not recursive:
+        return _images(folder.iterdir())
+    with os.scandir(folder):
+        return _below(folder, folder)
+
+
 def _in_folder(path: Path, recursive: bool) -> list[Found]:
     if path.suffix.lower() == ".zspy":
         return [Found(path, io.ZSPY)]
     if recursive:
         return _below(path, path) or [Found(path, "no image in this folder or below it")]
-    return _images(path.iterdir()) or [Found(path, _no_image_in(path))]
+    return images_in(path) or [Found(path, _no_image_in(path))]
 
 
 def _below(folder: Path, start: Path) -> list[Found]:

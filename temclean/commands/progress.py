@@ -43,9 +43,13 @@ class Reporter:
         Nothing is being done, so there is no bar.
     quiet
         Print errors only on stderr, and no bar.
+    bar
+        Show how many files are done, where it is known how many there are.
     """
 
-    def __init__(self, plan: Plan, *, as_json: bool, dry_run: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, *, as_json: bool, dry_run: bool = False, quiet: bool = False, bar: bool = True
+    ) -> None:
         self._plan = plan
         self._as_json = as_json
         self._dry_run = dry_run
@@ -53,7 +57,7 @@ class Reporter:
         self._files: Any = None
         self._tiles: Any = None
         self._lost = False
-        if not dry_run and not quiet and sys.stderr.isatty():
+        if bar and not dry_run and not quiet and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = partial(tqdm, file=sys.stderr, leave=False, dynamic_ncols=True)

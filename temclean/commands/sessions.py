@@ -1,6 +1,7 @@
 """The models of a run: one for all its files, or for each file the one that fits it."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from temclean import io
 from temclean.commands.jobs import Job
@@ -35,17 +36,20 @@ class Sessions:
         given: Model | None = None,
     ) -> None:
         self._given = given
-        self._device, self._threads, self._tell = device, threads, tell
+        self._device, self._threads, self.tell = device, threads, tell
         self._models: dict[str, Model] = {}
         self._open: dict[str, Session] = {}
         self._told: set[str] = set()
 
-    def settle(self, job: Job) -> tuple[Job, Model, str | None]:
-        """Return the job with the name of its result, its model, and why it was chosen; None where it was given."""
+    def settle(self, job: Job, image: io.Image | None = None) -> tuple[Job, Model, str | None]:
+        """Return the job with the name of its result, its model, and why it was chosen; None where it was given.
+
+        What is chosen by is the job's source, or an `image` of it that is open already.
+        """
         if self._given:
             return job, self._given, None
-        with io.read(job.source, job.image) as image:
-            chosen = choice.choose(image)
+        with nullcontext(image) if image else io.read(job.source, job.image) as opened:
+            chosen = choice.choose(opened)
         if chosen.name not in self._models:
             self._models[chosen.name] = models.load(chosen.name)
         model = self._models[chosen.name]
@@ -59,9 +63,9 @@ class Sessions:
                 del self._open[next(iter(self._open))]  # the one whose last use is longest ago
             session = models.open_session(model, self._device, self._threads)
         self._open[model.name] = session
-        if self._tell and model.name not in self._told:
+        if self.tell and model.name not in self._told:
             self._told.add(model.name)
-            self._tell(session, reason or "")
+            self.tell(session, reason or "")
         return session
 
 

@@ -7,7 +7,7 @@ names of what is known of the microscope, ``messages`` words what is wrong with 
 while they are being written.
 """
 
-from temclean.io.files import list_images, provenance, read, whole, write
+from temclean.io.files import list_images, provenance, read, read_unfinished, whole, write
 from temclean.io.formats import FORMATS, READERS, WRITERS, ZSPY, Format, identify, is_image_name, output_suffix
 from temclean.io.image import Array, Frames, Image, StackAxis
 from temclean.io.note import PIXELS, checksum
@@ -32,6 +32,7 @@ __all__ = [
     "output_suffix",
     "provenance",
     "read",
+    "read_unfinished",
     "select",
     "whole",
     "write",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from temclean.errors import FileError, ImageError, TemcleanError
-from temclean.io.formats import PNG, WRITERS, Format, identify
+from temclean.io.formats import MRC, NPY, PNG, TIFF, WRITERS, Format, identify
 from temclean.io.image import Array, Image
 from temclean.io.messages import first_line, reading, silence
 from temclean.io.note import Note
@@ -49,6 +49,29 @@ def read(path: str | os.PathLike[str], image: str | int | None = None) -> Image:
             select(path, [path.stem], image)
             found = module.read(path)
     return found
+
+
+def read_unfinished(path: str | os.PathLike[str]) -> Image | None:
+    """Open a stack that is still being written, with the frames that are there so far; None of a format without order.
+
+    MRC and NumPy say where each frame lies, and all that are whole are there. Of TIFF the last page is left out, which
+    may be there in part.
+
+    Raises
+    ------
+    FileError, ImageError : as :func:`read`; there may be no frame yet.
+    """
+    path = Path(path)
+    with reading(path):
+        form = identify(path)
+        if form is TIFF:
+            image = read(path)
+            image.pixels.shape = (len(image.pixels) - 1, *image.pixels.shape[-2:])
+            return image
+        if form is MRC or form is NPY:
+            found: Image = form.load().read(path, unfinished=True)
+            return found
+    return None
 
 
 def list_images(path: str | os.PathLike[str]) -> list[str]:

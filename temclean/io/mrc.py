@@ -45,8 +45,8 @@ class MrcContainer:
     order: ByteOrder
 
 
-def read(path: Path) -> Image:
-    """Open an MRC file."""
+def read(path: Path, *, unfinished: bool = False) -> Image:
+    """Open an MRC file; of one that is unfinished, the frames that are there, whatever its header says of them."""
     warnings: list[str] = []
     with path.open("rb") as file:
         block = file.read(HEADER_DTYPE.itemsize)
@@ -58,6 +58,10 @@ def read(path: Path) -> Image:
             raise damaged(path, f"its header claims an extended header of {extended_bytes} bytes")
         extended = file.read(extended_bytes)
     nx, ny, nz = (int(header[name]) for name in ("nx", "ny", "nz"))
+    if unfinished and min(nx, ny) > 0:
+        row = (nx + 1) // 2 if int(header["mode"]) == NIBBLES else nx * _dtype(path, header).itemsize
+        nz = (path.stat().st_size - HEADER_DTYPE.itemsize - extended_bytes) // (ny * row)
+        header["ispg"] = 0
     if min(nx, ny, nz) < 1:
         raise damaged(path, f"its header claims {nz} frames of {ny} x {nx} pixels")
     dtype = _dtype(path, header).newbyteorder(order)

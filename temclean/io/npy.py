@@ -35,11 +35,14 @@ class ColumnFrames(Frames):
         return np.array(array[np.unravel_index(index, self.shape[:-2])], self.dtype, order="C")
 
 
-def read(path: Path) -> Image:
-    """Open an .npy file; nothing in it is ever executed."""
+def read(path: Path, *, unfinished: bool = False) -> Image:
+    """Open an .npy file; nothing in it is ever executed. Of one that is unfinished, take the frames that are there."""
     with path.open("rb") as file:
         shape, fortran, dtype = _header(path, file)
         offset = file.tell()
+    if unfinished and len(shape) == 3 and not fortran:
+        there = (path.stat().st_size - offset) // (math.prod(shape[1:]) * dtype.itemsize or 1)
+        shape = (min(there, shape[0]), *shape[1:])
     if dtype.hasobject or dtype.kind not in "iuf":
         raise ImageError(f"{path}: holds {dtype.name} values, not an image; save integers or real numbers")
     warnings: list[str] = []
