@@ -8,9 +8,8 @@ import click
 
 from temclean.cli.completion import ModelName
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
+from temclean.cli.raw_frames import DTYPES, RANGE, SHAPE, PixelType, check_raw
 from temclean.restoration.shipped import AUTO, DEFAULT
-
-DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
 
 
 def shard_of(context: click.Context, option: click.Parameter, value: str) -> tuple[int, int]:
@@ -46,7 +45,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
 @click.option(
     "--dtype",
-    type=click.Choice(DTYPES),
+    type=PixelType(),
     metavar="TYPE",
     help=f"Type of the result's pixels: {', '.join(DTYPES)} [default: the input's own].",
 )
@@ -58,6 +57,8 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
     default=0.0,
     help="Mix this share of the raw image into the result, 0 to 1 [default: none].",
 )
+@SHAPE
+@RANGE
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
@@ -78,6 +79,8 @@ def command(
     tile: int | None,
     dtype: str | None,
     blend: float,
+    shape: tuple[int, int] | None,
+    range: tuple[float, float] | None,
     image: str | None,
     overwrite: bool,
     resume: bool,
@@ -95,19 +98,31 @@ def command(
     Each result goes beside its input as STEM_MODEL.EXT, or into OUT. It keeps the input's shape, type, intensity
     scale, pixel size and metadata. With --dtype, values that do not fit are clipped, with a warning. Files that
     temclean made are left out unless --include-results.
+
+    The input - takes raw frames from stdin, of --shape and --dtype (NumPy's >u2 too), and sends each to stdout when it
+    is done, in the same type. Model and scale of intensities are fixed by the first frame that is not all one value;
+    --range sets the scale, for a camera whose first frame is not like the others.
     """
     from temclean.commands import batch, jobs
+    from temclean.commands.jobs import Plan
     from temclean.commands.lines import say
+    from temclean.commands.live import raw
     from temclean.commands.progress import Reporter
     from temclean.commands.sessions import OneSession, Sessions
     from temclean.commands.views.report import Report
     from temclean.commands.views.seen import Viewer, seen
     from temclean.restoration import models, pipeline
 
+    raw_is_meant = check_raw(click.get_current_context(), inputs, out)
     chosen = None if model == AUTO else models.load(model)
     if tile is not None:
         for each in [chosen] if chosen else map(models.load, models.available()):
             pipeline.check_tile(each, tile)
+    if raw_is_meant:
+        layout = raw.Layout.of(shape, dtype)
+        with Reporter(Plan(()), as_json=False, quiet=quiet, bar=False) as reporter:
+            sessions = Sessions(device, threads, reporter.announce)
+            return raw.run(layout, chosen, sessions, limits=range, tile=tile, quiet=quiet)
     plan = jobs.plan(
         inputs,
         chosen.name if chosen else None,

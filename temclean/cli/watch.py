@@ -7,9 +7,9 @@ from typing import Literal
 import click
 
 from temclean.cli.completion import ModelName
-from temclean.cli.denoise import DTYPES
 from temclean.cli.interrupts import AskedToStop
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
+from temclean.cli.raw_frames import DTYPES
 from temclean.restoration.shipped import AUTO, DEFAULT
 
 

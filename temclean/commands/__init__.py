@@ -1,7 +1,7 @@
 """What the commands do with files: :mod:`temclean.cli` parses and calls, these modules do it.
 
 ``inputs`` finds files in ``folders``, ``jobs`` says where their results go, ``batch`` denoises them with the models
-of ``sessions`` and keeps ``records``, ``progress`` reports on it, and ``views`` makes pictures of it; ``manifest`` and
-``simulate`` make pairs, ``scoring`` compares them, ``doctor`` examines the installation, ``tables`` prints what the
+of ``sessions`` and keeps ``records``, ``progress`` reports on it, ``views`` makes pictures of it, and ``live`` does it
+while the microscope runs; ``manifest`` and ``simulate`` make pairs, ``scoring`` compares them, ``doctor`` examines the installation, ``tables`` prints what the
 last three find, and ``lines`` what is safe on a terminal.
 """

@@ -63,8 +63,8 @@ def main() -> None:
     peer = np.median([seconds(lambda: denoise_nl_means(frame(0) / 100, 7, 11, 0.1, fast_mode=True)) for _ in range(3)])
     median, late = np.median(lags), np.percentile(lags, 99)
     print(
-        f"{options.model}: median {median:.3f} s, 99th percentile {late:.3f} s over {len(lags)} files; the network alone "
-        f"{network:.3f} s; non-local means {peer:.3f} s, {peer / median:.1f} times the median"
+        f"{options.model}: median {median:.3f} s, 99th percentile {late:.3f} s over {len(lags)} files; "
+        f"the network alone {network:.3f} s; non-local means {peer:.3f} s, {peer / median:.1f} times the median"
     )
     if median > options.limit:
         sys.exit(f"the median is above {options.limit} s")

@@ -184,7 +184,7 @@ class _Answers(BaseHTTPRequestHandler):
         """Keep stderr for messages."""
 
 
-PAGE = (resources.files("temclean.data") / "watch.html").read_bytes()
+PAGE = (resources.files("temclean.commands.live") / "page.html").read_bytes()
 
 
 def _digest(element: bytes) -> str:

@@ -1,0 +1,189 @@
+"""Raw frames through a pipe, as camera programs give them: for each frame that comes in one goes out, at once."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import FileIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.commands import codes
+from temclean.commands.lines import say
+from temclean.commands.sessions import Sessions
+from temclean.errors import ImageError, ParameterError
+from temclean.restoration import choice, models, pipeline
+from temclean.restoration.frame_queue import FrameQueue
+from temclean.restoration.models import Model, Session
+from temclean.restoration.scaling import Scaling
+
+STEP = 4
+"""Of the pixels that tell whether a frame fits the scale, from one to the next, along rows and columns."""
+
+FAINT = 0.1
+"""Share of the scale that a frame spans at least, if the scale is to fit it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a frame lies in a stream: rows and columns, and NumPy's type of a pixel, byte order included."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, shape: tuple[int, int] | None, dtype: str | None) -> "Layout":
+        """Return the layout that the options say; ParameterError if one is missing."""
+        if shape is None or dtype is None:
+            raise ParameterError("raw frames say nothing of themselves: give --shape ROWS,COLUMNS and --dtype TYPE")
+        return cls(shape, np.dtype(dtype))
+
+    @property
+    def size(self) -> int:
+        """Bytes of a frame."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+
+class Stream:
+    """Frames that are denoised one by one, on one scale of intensities.
+
+    Parameters
+    ----------
+    model
+        None takes the one that fits the first frame.
+    sessions
+        Opens it.
+    scale
+        None measures it on the first frame. Frames before it of which all pixels are equal, as from a closed
+        shutter, are given back as they are.
+    tile
+        Side of a tile in pixels; None lets the pipeline choose.
+    tell
+        Called with a line where a frame does not fit the scale, once.
+    """
+
+    def __init__(
+        self,
+        model: Model | None,
+        sessions: Sessions,
+        scale: Scaling | None = None,
+        tile: int | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> None:
+        self._sessions, self._scale, self._tile, self._tell = sessions, scale, tile, tell
+        self._session: Session | None = sessions.session(model, None) if model else None
+        self.count = 0
+
+    def restore(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """Denoise a frame (rows, columns); ImageError if it holds what is no number."""
+        self.count += 1
+        if frame.dtype.kind == "f" and not np.isfinite(frame).all():
+            raise ImageError(f"frame {self.count} holds NaN or infinite values; is --dtype {frame.dtype} right?")
+        if self._scale is None and frame.min() == frame.max():
+            return frame
+        if self._session is None:
+            chosen = choice.choose(frame)
+            self._session = self._sessions.session(models.load(chosen.name), chosen.reason)
+        if self._scale is None:
+            self._scale = pipeline.scaling(frame[None], self._session.model)
+        self._compare(frame, self._scale)
+        return next(pipeline.denoise_frames(frame[None], self._session, tile=self._tile, scaling=self._scale))
+
+    def _compare(self, frame: NDArray[Any], scale: Scaling) -> None:
+        """Say once that a frame does not fit the scale: what lies far beyond stays, what is faint counts for noise."""
+        if self._tell is None:
+            return
+        width = scale.high - scale.low
+        low, high = np.percentile(frame[::STEP, ::STEP], (0.5, 99.5))
+        if low < scale.low - width or high > scale.high + width or high - low < FAINT * width:
+            self._tell(
+                f"frame {self.count} lies between {low:.6g} and {high:.6g}, which does not fit the scale, "
+                f"{scale.low:.6g} to {scale.high:.6g}, and is denoised badly; start again, or give a --range for all"
+            )
+            self._tell = None
+
+
+def run(
+    layout: Layout,
+    model: Model | None,
+    sessions: Sessions,
+    *,
+    limits: tuple[float, float] | None = None,
+    tile: int | None = None,
+    quiet: bool = False,
+) -> int:
+    """Denoise what comes in at stdin and send it out at stdout; return the exit code.
+
+    `limits` are the intensities that become 0 and 1. The code is 1 where the last frame is cut short, none came, or
+    nobody reads the results any more.
+    """
+    if sys.stdout.isatty():
+        raise ParameterError("raw frames are not for a terminal; send them on with | PROGRAM or > FILE")
+    scale = Scaling(*limits) if limits else None
+    stream = Stream(model, sessions, scale, tile, None if quiet else say)
+    reader = _Reader(layout)
+    # Unbuffered, so that nothing is held back, and nothing is left that Python would try to write at its end.
+    with FileIO(sys.stdout.fileno(), "wb", closefd=False) as out:
+        for frame in reader.frames():
+            restored = stream.restore(frame).astype(layout.dtype, copy=False)
+            try:
+                _write(out, restored)
+            except BrokenPipeError:
+                say(f"whoever read the frames has gone; {stream.count - 1} were done")
+                return codes.FAILED
+    if reader.left:
+        say(f"the last frame is cut short: {reader.left} of {layout.size} bytes came; {stream.count} were done")
+    elif not stream.count:
+        say("no frame came in")
+    return codes.FAILED if reader.left or not stream.count else codes.DONE
+
+
+class _Reader:
+    """Reads the next frame while one is worked on.
+
+    Attributes
+    ----------
+    left : bytes of a last frame that is not whole.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._queue = FrameQueue(room=1)
+        self.left = 0
+
+    def frames(self) -> Iterator[NDArray[Any]]:
+        # A daemon, as nothing ends a read of a camera that is silent.
+        threading.Thread(target=self._read, name="temclean-read", daemon=True).start()
+        return iter(self._queue)
+
+    def _read(self) -> None:
+        error: BaseException | None = None
+        try:
+            with FileIO(sys.stdin.fileno(), "rb", closefd=False) as source:
+                while (buffer := self._one(source)) is not None:
+                    frame = np.frombuffer(buffer, self._layout.dtype).reshape(self._layout.shape)
+                    self._queue.put(frame.astype(frame.dtype.newbyteorder("="), copy=False))
+        except Exception as caught:
+            error = caught
+        self._queue.close(error)
+
+    def _one(self, source: FileIO) -> bytearray | None:
+        """Return a frame's bytes, however small the pieces they come in; None when no whole frame comes any more."""
+        buffer = bytearray(self._layout.size)
+        view, got = memoryview(buffer), 0
+        while got < len(buffer):
+            count = source.readinto(view[got:])
+            if not count:
+                self.left = got
+                return None
+            got += count
+        return buffer
+
+
+def _write(out: FileIO, frame: NDArray[Any]) -> None:
+    """Write all of a frame: a pipe may take a part at a time."""
+    view = memoryview(frame.tobytes())
+    while view:
+        view = view[out.write(view) or 0 :]
