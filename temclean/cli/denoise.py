@@ -65,6 +65,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--residual", is_flag=True, help="Write what was taken away beside each result: raw minus restored.")
+@click.option("--interval", is_flag=True, help="Write how far the truth may be, 9 pixels of 10, beside each result.")
 @click.option("--support", is_flag=True, help="Write what the raw image says of each spot beside each result.")
 @click.option("--preview", is_flag=True, help="Write a PNG beside each result: raw and restored side by side.")
 @click.option("--report", metavar="FILE.html", type=Name(path_type=Path), help="Write a page about the whole batch.")
@@ -89,6 +90,7 @@ def command(
     shard: tuple[int, int],
     include_results: bool,
     residual: bool,
+    interval: bool,
     support: bool,
     preview: bool,
     report: Path | None,
@@ -153,8 +155,8 @@ def command(
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
-        if residual or support:
-            evidence = Evidence(residual, support, replace=overwrite)
+        if residual or support or interval:
+            evidence = Evidence(residual, support, interval, replace=overwrite)
             results = seen(results, evidence.look)
         if preview or page:
             if page:

@@ -11,6 +11,7 @@ regular pattern is, and ``agreement`` how much of an image a result explains tha
 
 ``support`` asks of every spot of a result whether the raw image has it too: ``likelihood`` compares it with and
 without, ``matched`` finds where the raw image has spots, and ``maxima`` tells how high those of noise are.
+``intervals`` tells how far the truth may be from each pixel.
 
 Modules are imported when they are asked for.
 """

@@ -2,8 +2,8 @@
 
 python tests/bench/show_evidence.py [--folder FOLDER]
 
-Writes the images and runs the command line on the first. That is a square lattice with vacancies under Gaussian noise at
-C = 0.4, in which `g` makes up atoms. Of the second, particles of low magnification at C = 0.3, the result of `g` is
+Writes the images and runs the command line on the first. That is a square lattice with vacancies under Gaussian noise
+at C = 0.4, in which `g` makes up atoms. Of the second, particles of low magnification at C = 0.3, the result of `g` is
 taken, and one particle is painted over in it, as a network may do.
 """
 

@@ -15,6 +15,7 @@ from temclean import io
 from temclean.commands.evidence.files import Evidence
 from temclean.commands.jobs import plan
 from temclean.commands.records import Result
+from temclean.evidence.intervals import factors
 
 Run = Callable[..., Any]
 Floats = NDArray[np.float64]
@@ -84,6 +85,19 @@ def test_support_is_a_table_and_a_map(pair: Result, tmp_path: Path) -> None:
     assert answers.shape == (2, SIDE, SIDE)
     assert answers[:, 64, 64].min() > 5 > answers[:, 16, 16].max()
     assert "of 48 bright spots of the result the raw image supports 46, 0 weakly, 2 not; 2" in found.notes[0]
+
+
+def test_intervals_are_of_models_that_were_calibrated(pair: Result, tmp_path: Path) -> None:
+    found = Evidence(interval=True).look(pair)
+    assert found.warnings == ()
+    raw, result = (tifffile.imread(tmp_path / name).astype(np.float64) for name in ("a.tif", "a_g.tif"))
+    widths = tifffile.imread(tmp_path / "a_g_interval.tif")
+    assert widths.shape == raw.shape
+    even = np.s_[:, 40:100, 100:]  # nothing is invented or lost there: the residual is the noise, of 40
+    assert widths[even].mean() == pytest.approx(factors()["g"] * (raw - result)[even].std(), rel=0.05)
+    assert "± " in found.notes[0]
+    (refused,) = Evidence(interval=True).look(replace(pair, model="bbg")).warnings
+    assert "the intervals of bbg were not calibrated" in refused
 
 
 def test_nothing_else_is_written_over(pair: Result, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from temclean import __version__, io
 from temclean.commands.evidence.residual import Residual
 from temclean.commands.evidence.spots import Spots
+from temclean.commands.evidence.widths import Widths
 from temclean.commands.jobs import EVIDENCE
 from temclean.commands.records import Result, describe
 from temclean.errors import FileError, ImageError
@@ -22,11 +23,13 @@ class Evidence:
     ----------
     residual : ``STEM_MODEL_residual.tif``, raw minus restored.
     support : ``STEM_MODEL_support.csv`` and ``STEM_MODEL_support.tif``, what the raw image says of each spot.
+    interval : ``STEM_MODEL_interval.tif``, how far the truth may be from it.
     replace : replace what is in the way.
     """
 
     residual: bool = False
     support: bool = False
+    interval: bool = False
     replace: bool = False
 
     def look(self, result: Result) -> Result:
@@ -63,6 +66,10 @@ class Evidence:
                 temporary.write_text(spots.table, encoding="utf-8")
             files.append(table)
             notes.append(spots.line)
+        if self.interval:
+            widths = Widths(raw.pixels, restored.pixels, str(result.model), blend=float(made.get("blend") or 0.0))
+            files.append(self._write(target, "interval", image, widths, note))
+            notes.append(widths.line)
         return replace(result, evidence=tuple(map(str, files)), structure=structure, notes=(*result.notes, *notes))
 
     def _write(
