@@ -4,9 +4,9 @@
 
 Noisy, restored by temclean and by r_em, and true, a scene a row: multislice by abTEM and shapes of low magnification,
 under a whole camera, a whole scan, and counted electrons. Each is brought to the truth by the line that fits best, is
-shown in the truth's greys, and has its PSNR beneath. r_em is the network of Lobato 2024 that is meant for such an image;
-what it made is kept beside the check set (see checkset_peers.py); where it is not, ``--r-em`` names the Python that has
-tk_r_em. ``bench_checkset.py`` scores all scenes and noises. Without a check set this says so and does nothing.
+shown in the greys of the truth, and has its PSNR beneath. r_em is the network of Lobato 2024 that is meant for such an
+image; what it made is kept beside the check set (see checkset_peers.py); where it is not, ``--r-em`` names the Python
+that has tk_r_em. ``bench_checkset.py`` scores all scenes and noises. Without a check set this says so and does nothing.
 """
 
 import argparse

@@ -149,7 +149,7 @@ class Report:
         kept = f" ({self._count['kept']} of them by an earlier run, whose warnings are not known)"
         yield (
             f"{done} of {self._total} images are denoised{kept if self._count['kept'] else ''}, "
-            f"{self._count['failed']} failed, {self._count['warned']} have warnings."
+            f"{self._count['failed']} failed; {self._count['warned']} with warnings."
         )
         if came < self._total:
             yield f"The run was interrupted: {self._total - came} images were not reached."

@@ -18,7 +18,7 @@ from temclean.commands.views.greys import Picture
 from temclean.errors import ParameterError
 from temclean.evidence import noise
 from temclean.evidence.findings import Findings
-from temclean.restoration import models, pipeline
+from temclean.restoration import inference, models, pipeline
 from temclean.restoration.models import Device, Model, Normalisation, Session
 from temclean.restoration.scaling import Scaling
 
@@ -103,7 +103,7 @@ def draw(found: Inspection, device: Device = "auto") -> Picture:
 
 def _why_not(model: Model, found: Inspection) -> str | None:
     """Return why a model does not fit an image, as far as that can be told without running it."""
-    if model.family in pipeline.WILD and found.noise and found.noise.impulses <= noise.IMPULSES:
+    if model.family in inference.WILD and found.noise and found.noise.impulses <= noise.IMPULSES:
         return "few pixels are wild"
     if model.family in pipeline.FLATTENING and found.period is None:
         return NO_ATOMS
