@@ -20,6 +20,13 @@ def shard_of(context: click.Context, option: click.Parameter, value: str) -> tup
     return int(index), int(count)
 
 
+def odd(context: click.Context, option: click.Parameter, value: int) -> int:
+    """Refuse a number of frames that has no middle."""
+    if value % 2 == 0:
+        raise click.BadParameter(f"{value} frames have none in the middle; give {value - 1} or {value + 1}")
+    return value
+
+
 def share_of(context: click.Context, option: click.Parameter, value: float) -> float:
     """Refuse what is no share of something, NaN among it."""
     if not 0 <= value <= 1:
@@ -57,6 +64,14 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
     default=0.0,
     help="Mix this share of the raw image into the result, 0 to 1 [default: none].",
 )
+@click.option(
+    "--frames",
+    type=click.IntRange(1, 15),
+    callback=odd,
+    default=1,
+    metavar="N",
+    help="Of a movie, take each frame together with its neighbours, N in all, where they agree with it [default: 1].",
+)
 @SHAPE
 @RANGE
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
@@ -82,6 +97,7 @@ def command(
     tile: int | None,
     dtype: str | None,
     blend: float,
+    frames: int,
     shape: tuple[int, int] | None,
     range: tuple[float, float] | None,
     image: str | None,
@@ -130,6 +146,10 @@ def command(
         with Reporter(Plan(()), as_json=False, quiet=quiet, bar=False) as reporter:
             sessions = Sessions(device, threads, reporter.announce)
             return raw.run(layout, chosen, sessions, limits=range, tile=tile, quiet=quiet)
+    if frames > 1 and blend:
+        raise click.UsageError("--frames and --blend do not go together: there is no one raw image to mix in")
+    if frames > 1 and chosen and chosen.frames > 1:
+        raise click.UsageError(f"{chosen.name} looks at {chosen.frames} frames itself; leave --frames out")
     plan = jobs.plan(
         inputs,
         chosen.name if chosen else None,
@@ -141,8 +161,10 @@ def command(
         tell=None if quiet else say,
         dtype=dtype,
         blend=blend,
+        joined=frames,
     )
     settings = {"model": model, "device": device, "tile": tile, "type": dtype, "blend": blend or None, "image": image}
+    settings["frames"] = frames if frames > 1 else None
     page = None
     if report and not dry_run:
         said = {name: str(value) for name, value in settings.items() if value is not None}

@@ -98,7 +98,8 @@ def command(
             say(f"the latest frame is shown at {viewer.address}")
         if not quiet:
             say(f"watching {folder}; Ctrl-C ends it")
-        wish = watch.Wish(chosen.name if chosen else None, out, dtype, image, tile, overwrite)
+        name, sha256 = (chosen.name, chosen.sha256) if chosen else (None, None)
+        wish = watch.Wish(name, out, dtype, image, tile, overwrite, sha256)
         stop = closing.enter_context(AskedToStop())
         loop = watch.Watch(
             Landing(folder, settle, recursive=recursive), wish, run, reporter, quiet=quiet, viewer=viewer

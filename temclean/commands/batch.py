@@ -26,6 +26,7 @@ from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadA
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Frames, Scaling
 from temclean.restoration.shipped import available
+from temclean.restoration.together import Together
 
 AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
@@ -240,8 +241,9 @@ def _denoise(
     job, frames = opened.job, session.model.frames
     wishes = {"choice": opened.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
     wishes["frames"] = frames if frames > 1 else None
+    wishes["joined"] = job.joined if job.joined > 1 else None
     provenance |= {name: value for name, value in wishes.items() if value is not None}
-    conversion = Conversion(pixels.dtype, opened.job.dtype, opened.job.blend)
+    conversion = Conversion(pixels.dtype, job.dtype, job.blend, job.joined > 1)
     if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
     levels: list[float] = []
@@ -253,7 +255,7 @@ def _denoise(
         if progress:
             progress.begin(opened.job, len(pixels) * len(cut))
         for frame in pipeline.denoise_frames(
-            conversion.before(pixels),
+            conversion.before(Together(pixels, job.joined) if job.joined > 1 else pixels),
             session,
             tile=tile,
             scaling=scaling,

@@ -21,13 +21,17 @@ class Conversion:
         Of the result; without it the result is of the input's own.
     blend : float
         Share of the raw image in the result, 0 to 1.
+    joined : bool
+        Whether frames are means of several, which are no whole numbers.
     """
 
-    def __init__(self, source: np.dtype[Any], wanted: str | None = None, blend: float = 0.0) -> None:
+    def __init__(
+        self, source: np.dtype[Any], wanted: str | None = None, blend: float = 0.0, joined: bool = False
+    ) -> None:
         self.dtype = np.dtype(wanted) if wanted else source
         self.blend = blend
         self.changed = self.dtype != source
-        self.needed = self.changed or blend > 0
+        self.needed = self.changed or blend > 0 or joined
         # Floats that hold each value of the input: nothing is rounded on the way, and all of it once at the end.
         self.between: np.dtype[Any] = np.result_type(source, self.dtype, np.float32) if self.needed else source
         whole = self.dtype.kind in "iu"

@@ -20,7 +20,8 @@ def is_result_of(job: Job, target: Path, model: Model) -> bool:
         made = io.provenance(target)
         if made is None:
             return _is_begun(job, target)
-        same = (made.get("dtype"), made.get("image"), made.get("blend", 0.0)) == (job.dtype, job.image, job.blend)
+        wishes = made.get("dtype"), made.get("image"), made.get("blend", 0.0), made.get("joined", 1)
+        same = wishes == (job.dtype, job.image, job.blend, job.joined)
         if made.get("model_sha256") != model.sha256 or not same:
             return False
         with job.source.open("rb") as file:

@@ -36,6 +36,8 @@ class Job:
     """Which of several images of the file; None the only one, or the first."""
     before: str | None = None
     """What comes before the model in the name of the result, where the model is yet to be chosen."""
+    joined: int = 1
+    """Frames of a movie that are taken together, for a model of single images."""
     blend: float = 0.0
     """Share of the raw image in the result, 0 to 1."""
     inputs: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ def plan(
     tell: Callable[[str], object] | None = None,
     dtype: str | None = None,
     blend: float = 0.0,
+    joined: int = 1,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -98,6 +101,8 @@ def plan(
         Type of the results' pixels, instead of the input's own.
     blend
         Share of the raw images in the results, 0 to 1.
+    joined
+        Frames of a movie that are taken together.
 
     Raises
     ------
@@ -125,9 +130,9 @@ def plan(
     if out is not None and _names_a_file(out) and len(images) > 1:
         what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
         raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
-    jobs = [
-        replace(_job(item, which, model, out, dtype, alone=len(images) == 1), blend=blend) for item, which in images
-    ]
+    alone = len(images) == 1
+    every = (_job(item, which, model, out, dtype, alone=alone) for item, which in images)
+    jobs = [replace(each, blend=blend, joined=joined) for each in every]
     return Plan(
         jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),

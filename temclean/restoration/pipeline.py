@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, overload
@@ -149,6 +149,7 @@ def denoise_frames(
     progress: Callable[[int], object] | None = None,
     noise: Callable[[float], object] | None = None,
     findings: Callable[[Findings], object] | None = None,
+    which: Iterable[int] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Denoise a stack frame by frame; in memory are the frames that the model looks at, one result and a few tiles.
 
@@ -168,6 +169,8 @@ def denoise_frames(
         Called with the `noise_level` of each frame that is not flat.
     findings : callable, optional
         Called with what `examine` finds of each frame that is not flat.
+    which : iterable of int, optional
+        The frames to denoise, where not all are wanted.
 
     Yields
     ------
@@ -177,7 +180,7 @@ def denoise_frames(
     cut = plan(_frame_shape(frames.shape), session.model, tile)
     scale = intensities.measure(frames, *_normalisation(session.model)) if scaling is None else scaling
     seen = windows.Windows(frames, session.model.frames)
-    for index in range(len(frames)):
+    for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame = window[len(window) // 2]
         _restore(window, out, session, cut, scale, progress)

@@ -1,6 +1,7 @@
 """Stacks that are still being written: each frame is denoised when it is there, not again when the file is whole."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -72,11 +73,15 @@ class Growing:
         with _opened(self._job.source) as image:
             if image.pixels.shape[-2:] != self._shape or len(image.pixels) < self.count:
                 raise ReplacedError(f"{self._job.source}: has become another stack")
-            while self.count < len(image.pixels):
-                frame = image.pixels[self.count]
-                frames = pipeline.denoise_frames(frame[None], self._session, tile=self._tile, scaling=self._scale)
+            # A model of movies looks at frames that come after the one that it restores.
+            looked_at = self._session.model.frames
+            there = len(image.pixels) - looked_at // 2 if len(image.pixels) >= looked_at else 0
+            while self.count < there:
+                (after,) = pipeline.denoise_frames(
+                    image.pixels, self._session, tile=self._tile, scaling=self._scale, which=[self.count]
+                )
                 self.count += 1
-                yield Pair(frame, next(frames))
+                yield Pair(image.pixels[self.count - 1], after)
 
     def finish(self, *, overwrite: bool) -> list[Result]:
         """Write the result of the whole file; frames that are as they were are not denoised again."""
@@ -105,21 +110,23 @@ class Remembering(Session):
         super().__init__(session.model, None, session.device, session.fallback)
         self._session = session
         self._file = TemporaryFile(dir=folder, prefix=".temclean-")  # noqa: SIM115
-        self._places: dict[bytes, int] = {}
+        self._places: dict[bytes, tuple[int, tuple[int, ...]]] = {}
         self._room = True
 
     def run(self, batch: Floats) -> Floats:
         """Restore a batch, or give again what was made of it."""
         key = hashlib.blake2b(repr(batch.shape).encode() + batch.tobytes(), digest_size=16).digest()
         if key in self._places:
-            self._file.seek(self._places[key])
-            return np.frombuffer(bytearray(self._file.read(batch.nbytes)), np.float32).reshape(batch.shape)
+            place, shape = self._places[key]
+            self._file.seek(place)
+            kept = bytearray(self._file.read(math.prod(shape) * batch.itemsize))
+            return np.frombuffer(kept, np.float32).reshape(shape)
         restored = self._session.run(batch)
         if self._room:
             try:
                 place = self._file.seek(0, 2)
                 self._file.write(restored.tobytes())
-                self._places[key] = place
+                self._places[key] = place, restored.shape
             except OSError:  # the disk is full: what is not kept is done again
                 self._room = False
         return restored

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import FileIO
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from temclean.commands import codes
 from temclean.commands.lines import say
 from temclean.commands.sessions import Sessions
 from temclean.errors import ImageError, ParameterError
-from temclean.restoration import choice, models, pipeline
+from temclean.restoration import choice, models, pipeline, windows
 from temclean.restoration.frame_queue import FrameQueue
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Scaling
@@ -74,22 +75,42 @@ class Stream:
     ) -> None:
         self._sessions, self._scale, self._tile, self._tell = sessions, scale, tile, tell
         self._session: Session | None = sessions.session(model, None) if model else None
+        self._held: list[NDArray[Any]] = []
         self.count = 0
 
-    def restore(self, frame: NDArray[Any]) -> NDArray[Any]:
-        """Denoise a frame (rows, columns); ImageError if it holds what is no number."""
+    def restore(self, frame: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """Take a frame (rows, columns), and yield it denoised; ImageError if it holds what is no number.
+
+        A model of movies gives it when those that it looks at beside it have come, or at the :meth:`end`.
+        """
         self.count += 1
         if frame.dtype.kind == "f" and not np.isfinite(frame).all():
             raise ImageError(f"frame {self.count} holds NaN or infinite values; is --dtype {frame.dtype} right?")
         if self._scale is None and frame.min() == frame.max():
-            return frame
+            yield frame
+            return
         if self._session is None:
             chosen = choice.choose(frame)
             self._session = self._sessions.session(models.load(chosen.name), chosen.reason)
         if self._scale is None:
             self._scale = pipeline.scaling(frame[None], self._session.model)
         self._compare(frame, self._scale)
-        return next(pipeline.denoise_frames(frame[None], self._session, tile=self._tile, scaling=self._scale))
+        looked_at, before = self._session.model.frames, len(self._held)
+        self._held = [*self._held[-looked_at + 1 :], frame] if looked_at > 1 else [frame]
+        if len(self._held) == looked_at:
+            middle = looked_at // 2
+            yield from self._denoised(self._session, range(middle if before == looked_at else 0, middle + 1))
+
+    def end(self) -> Iterator[NDArray[Any]]:
+        """Yield what is left when no frame comes any more; ImageError if there were fewer than the model looks at."""
+        if self._held and self._session:
+            windows.check((len(self._held), *self._held[0].shape), self._session.model)
+            yield from self._denoised(self._session, range(self._session.model.frames // 2 + 1, len(self._held)))
+
+    def _denoised(self, session: Session, which: range) -> Iterator[NDArray[Any]]:
+        """Denoise these of the frames that are held."""
+        frames = np.stack(self._held)
+        return pipeline.denoise_frames(frames, session, tile=self._tile, scaling=self._scale, which=which)
 
     def _compare(self, frame: NDArray[Any], scale: Scaling) -> None:
         """Say once that a frame does not fit the scale: what lies far beyond stays, what is faint counts for noise."""
@@ -126,15 +147,16 @@ def run(
     reader = _Reader(layout)
     # Unbuffered, so that nothing is held back, and nothing is left that Python would try to write at its end.
     with FileIO(sys.stdout.fileno(), "wb", closefd=False) as out:
-        for frame in reader.frames():
-            restored = stream.restore(frame).astype(layout.dtype, copy=False)
+        done = 0
+        for restored in chain(chain.from_iterable(map(stream.restore, reader.frames())), stream.end()):
             try:
-                _write(out, restored)
+                _write(out, restored.astype(layout.dtype, copy=False))
             except BrokenPipeError:
-                say(f"whoever read the frames has gone; {stream.count - 1} were done")
+                say(f"whoever read the frames has gone; {done} were done")
                 return codes.FAILED
+            done += 1
     if reader.left:
-        say(f"the last frame is cut short: {reader.left} of {layout.size} bytes came; {stream.count} were done")
+        say(f"the last frame is cut short: {reader.left} of {layout.size} bytes came; {done} were done")
     elif not stream.count:
         say("no frame came in")
     return codes.FAILED if reader.left or not stream.count else codes.DONE

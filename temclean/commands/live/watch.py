@@ -42,7 +42,10 @@ LIKELY = "general", "g"
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for: as for `temclean.commands.jobs.plan`, and for `temclean.commands.batch.run`."""
+    """What is asked for: as for `temclean.commands.jobs.plan`, and for `temclean.commands.batch.run`.
+
+    ``sha256`` is that of the model, where one is named: another of the same name does all again.
+    """
 
     model: str | None
     out: Path | None = None
@@ -50,6 +53,7 @@ class Wish:
     image: str | None = None
     tile: int | None = None
     overwrite: bool = False
+    sha256: str | None = None
 
 
 class Viewer(Protocol):
@@ -91,7 +95,7 @@ class Watch:
         self._landing, self._wish, self._sessions = landing, wish, sessions
         self._reporter, self._quiet, self._viewer = reporter, quiet, viewer
         self._home = wish.out or landing.folder
-        self._journal = Journal(self._home, f"{wish.model or 'auto'} {wish.dtype} {wish.image}")
+        self._journal = Journal(self._home, f"{wish.sha256 or wish.model or 'auto'} {wish.dtype} {wish.image}")
         self._handled: dict[Path, Stamp] = {}
         self._doubtful: dict[Path, Stamp] = {}
         self._growing: dict[Path, Growing] = {}

@@ -113,11 +113,11 @@ def test_the_first_frame_that_shows_anything_sets_the_scale_for_all(network: Ses
     told: list[str] = []
     stream = raw.Stream(network.model, OneSession(network), tell=told.append)
     dark, first, faint, bright = np.full(SHAPE, 7, "u2"), frames(1)[0], frames(1)[0] // 300, 5 * frames(1)[0]
-    assert np.array_equal(stream.restore(dark), dark)
+    assert np.array_equal(*stream.restore(dark), dark)
     scale = pipeline.scaling(first[None], network.model)
     for frame in (first, dark, faint, bright):
         (expected,) = pipeline.denoise_frames(frame[None], network, scaling=scale)
-        assert np.array_equal(stream.restore(frame), expected)
+        assert np.array_equal(*stream.restore(frame), expected)
     (line,) = told
     assert line.startswith("frame 3 lies between 7 and 7, which does not fit the scale, ")
     assert "--range" in line
@@ -127,14 +127,34 @@ def test_a_given_range_is_the_scale_from_the_first_frame_on(network: Session) ->
     stream = raw.Stream(network.model, OneSession(network), Scaling(100.0, 900.0))
     dark = np.full(SHAPE, 150, "u2")
     (expected,) = pipeline.denoise_frames(dark[None], network, scaling=Scaling(100.0, 900.0))
-    assert np.array_equal(stream.restore(dark), expected)
+    assert np.array_equal(*stream.restore(dark), expected)
 
 
 def test_what_is_no_number_is_named_with_its_frame(network: Session) -> None:
     stream = raw.Stream(network.model, OneSession(network))
-    stream.restore(frames(1, "f4")[0])
+    list(stream.restore(frames(1, "f4")[0]))
     with pytest.raises(ImageError, match="frame 2 holds NaN"):
-        stream.restore(np.full(SHAPE, np.nan, "f4"))
+        list(stream.restore(np.full(SHAPE, np.nan, "f4")))
+
+
+def test_a_model_of_movies_holds_back_only_the_frames_that_it_looks_at() -> None:
+    movie = models.open_session(models.load(DATA / "movie.onnx"), "cpu", 1)
+    looked_at = movie.model.frames
+    assert looked_at > 1
+    sent = np.random.default_rng(5).poisson(90, (looked_at + 4, 32, 32)).astype("u2")
+    scale = pipeline.scaling(sent[:1], movie.model)
+    stream = raw.Stream(movie.model, OneSession(movie), tell=None)
+    got = [list(stream.restore(frame)) for frame in sent]
+    got.append(list(stream.end()))
+    late = looked_at // 2
+    assert [len(each) for each in got] == [*[0] * (looked_at - 1), late + 1, 1, 1, 1, 1, late]
+    expected = list(pipeline.denoise_frames(sent, movie, scaling=scale))
+    assert np.array_equal([frame for each in got for frame in each], expected)
+
+    short = raw.Stream(movie.model, OneSession(movie))
+    assert not [frame for each in sent[: looked_at - 1] for frame in short.restore(each)]
+    with pytest.raises(ImageError, match="longer movie"):
+        list(short.end())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Frames of a movie, each taken together with its neighbours where they agree with it, for models of single images.
+
+Three frames that show the same have the noise of one over the square root of three. What has changed must not be
+smeared over time, nor what drifts over space: neighbours are laid over the frame by fractions of a pixel, and count for
+each pixel only as far as the difference is what noise would make it.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean import filters
+from temclean.evidence import drift
+from temclean.restoration.scaling import Frames
+
+Floats = NDArray[np.float32]
+
+SPOT = 1.8
+"""Standard deviation in pixels of the Gaussian under which differences are averaged: that of a blurred atom."""
+
+AROUND = 8.0
+"""The same of the surroundings that tell how strong the noise of a difference is."""
+
+ALIKE, FALL = 1.5, 0.7
+"""Standard deviations of the averaged noise up to which a neighbour counts in full, and over which it fades out."""
+
+
+class Together:
+    r"""A movie whose frames are means over their neighbours; no more than `count` frames are held.
+
+    .. math:: f_i + \frac{\sum_j w_j (g_j - f_i)}{1 + \sum_j w_j},\quad
+        w_j = \exp\left(-\frac{\max(0, |z_j| - 1.5)^2}{2 \cdot 0.7^2}\right)
+
+    with g the registered neighbours, and z their local mean difference over the standard deviation that white noise of
+    the strength around it would have.
+
+    Parameters
+    ----------
+    frames : Frames
+        Read on demand, once each where they are asked for in turn.
+    count : int
+        Frames taken together, the frame itself in the middle; odd. Fewer at the ends.
+
+    Attributes
+    ----------
+    dtype : float32, or what holds the frames' own numbers.
+    """
+
+    def __init__(self, frames: Frames, count: int) -> None:
+        self._frames, self._reach = frames, count // 2
+        self.shape = tuple(frames.shape)
+        self.dtype: np.dtype[Any] = np.result_type(frames.dtype, np.float32)
+        self._held: dict[int, NDArray[Any]] = {}
+        self._shifts: dict[tuple[int, int], drift.Shift] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        chosen = range(max(0, index - self._reach), min(len(self), index + self._reach + 1))
+        self._held = {each: self._held[each] if each in self._held else self._frames[each] for each in chosen}
+        self._shifts = {pair: off for pair, off in self._shifts.items() if min(pair) >= chosen.start}
+        # Numbers of electrons may be large, and are told apart by their last digits.
+        offset = float(np.median(self._held[index][::8, ::8]))
+        near = {each: (frame - offset).astype(np.float32) for each, frame in self._held.items()}
+        frame = near.pop(index)
+        total, weight = np.zeros_like(frame), np.ones_like(frame)
+        for other, neighbour in near.items():
+            down, right = self._off((index, other), (frame, neighbour))
+            laid = drift.moved(neighbour, (-down, -right))
+            inside = np.isfinite(laid)
+            difference = np.where(inside, laid - frame, np.float32(0))
+            share = agreement(difference) * inside
+            total += share * difference
+            weight += share
+        joined: NDArray[Any] = offset + (frame + total / weight).astype(self.dtype)
+        return joined.astype(self.dtype, copy=False)
+
+    def _off(self, pair: tuple[int, int], frames: tuple[Floats, Floats]) -> drift.Shift:
+        """Return by how much the second frame stands off the first; a pair is measured once."""
+        known = self._shifts.get((pair[1], pair[0]))
+        if known is None:
+            self._shifts[pair] = known = drift.shift(*frames)
+            return known
+        return -known[0], -known[1]
+
+
+def agreement(difference: Floats) -> Floats:
+    """Return for each pixel of a difference, (rows, columns), how far it is what noise would make it: 0 to 1."""
+    local = filters.gaussian(difference, SPOT)
+    power = filters.gaussian(difference * difference, AROUND) / np.float32(4 * math.pi * SPOT**2)
+    z = np.abs(local) / np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
+    beyond = np.maximum(0, z - np.float32(ALIKE)) / np.float32(FALL)
+    share: Floats = np.exp(-0.5 * beyond * beyond)
+    return share

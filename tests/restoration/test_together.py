@@ -1,0 +1,134 @@
+"""Frames taken together with their neighbours: less noise, and neither ghosts nor smears."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from temclean import io
+from temclean.restoration.together import Together
+
+Array = NDArray[Any]
+IDENTITY = Path(__file__).parents[1] / "data" / "identity.onnx"
+
+
+def noise(frames: int, size: int = 96, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).normal(0, 1, (frames, size, size)).astype(np.float32)
+
+
+def ground(size: int, fine: float = 3) -> Array:
+    """Return a smooth texture that does not repeat."""
+    return 8 * ndimage.gaussian_filter(np.random.default_rng(9).normal(0, 4, (size, size)), fine)
+
+
+def spot(size: int, y: float, x: float, height: float) -> Array:
+    rows, columns = np.mgrid[:size, :size]
+    return height * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 1.8**2))
+
+
+@pytest.mark.parametrize(
+    ("count", "index", "least", "most"), [(3, 2, 1 / 3, 0.45), (5, 2, 1 / 5, 1 / 3), (3, 0, 1 / 2, 0.7)]
+)
+def test_the_noise_of_what_stands_still_falls_nearly_as_that_of_a_mean(
+    count: int, index: int, least: float, most: float
+) -> None:
+    clean = ground(96)
+    joined = Together(clean + noise(5), count)[index]
+    variance = float(np.var(joined - clean))
+    assert 0.97 * least < variance < most  # no less than a mean has; here and there a neighbour is left out by chance
+
+
+def test_an_atom_that_hops_leaves_no_ghost() -> None:
+    size, height = 96, 4.0
+    here, there = spot(size, 40, 40, height), spot(size, 40, 60, height)
+    ghosts, kept = [], []
+    for seed in range(8):
+        movie = ground(size) + np.stack([here, here, there, there]) + noise(4, size, seed)
+        joined = Together(movie, 3)
+        before, after = (joined[index] - ground(size) for index in (1, 2))
+        weight = here / (here**2).sum(), there / (there**2).sum()
+        ghosts += [(after * weight[0]).sum(), (before * weight[1]).sum()]
+        kept += [(before * weight[0]).sum(), (after * weight[1]).sum()]
+    assert abs(np.mean(ghosts)) < 0.1
+    assert np.mean(kept) == pytest.approx(1, abs=0.1)
+
+
+def test_what_drifts_is_laid_over_by_fractions_of_a_pixel() -> None:
+    steps = [(0, 0), (1.3, -0.7), (2.6, -1.4)]
+    wide = ground(128, 2)
+    clean = np.stack([ndimage.shift(wide, step, order=5)[16:112, 16:112] for step in steps])
+    movie = clean + noise(3)
+
+    def error(frame: Array) -> float:
+        return float(np.mean((frame - clean[1])[8:-8, 8:-8] ** 2))
+
+    joined, mean = error(Together(movie, 3)[1]), error(movie.mean(axis=0))
+    assert joined < 0.55 * error(movie[1])
+    assert joined < 0.5 * mean
+
+
+def test_each_frame_is_read_once_and_few_are_held() -> None:
+    read: list[int] = []
+    movie = (ground(64) + noise(12, 64)).astype(np.float32)
+
+    class Reading:
+        shape, dtype = movie.shape, movie.dtype
+
+        def __len__(self) -> int:
+            return len(movie)
+
+        def __getitem__(self, index: int) -> Array:
+            read.append(index)
+            return movie[index]
+
+    joined = Together(Reading(), 3)
+    for index in range(12):
+        _ = joined[index]
+        assert len(joined._held) <= 3
+        assert len(joined._shifts) <= 3
+    assert read == list(range(12))
+
+
+def test_large_numbers_keep_their_digits() -> None:
+    movie = ground(64) + noise(3, 64)
+    low, high = Together(movie, 3)[1], Together(movie.astype(np.float64) + 1e9, 3)[1]
+    assert high.dtype == np.float64
+    assert np.allclose(high - 1e9, low, atol=1e-3)
+
+
+def test_denoise_joins_frames_where_it_is_asked_to(run: Callable[..., Any], tmp_path: Path) -> None:
+    movie = np.rint(100 + 4 * (ground(64) + 5 * noise(4, 64))).clip(0, None).astype(np.uint16)
+    path, out = tmp_path / "movie.tif", tmp_path / "out.tif"
+    io.write(path, io.Image.from_array(movie, 0.1, "nm"), list(movie))
+    done = run("denoise", path, "-m", IDENTITY, "--frames", 3, "-o", out, "-q")
+    assert done.code == 0, done.err
+    joined = Together(movie, 3)
+    with io.read(out) as result:
+        assert result.pixels.dtype == np.uint16
+        for index in range(4):
+            assert np.abs(result.pixels[index] - np.rint(joined[index])).max() <= 1  # of halves
+            assert np.mean(result.pixels[index] != np.rint(joined[index])) < 0.01
+    made = io.provenance(out)
+    assert made is not None
+    assert made["joined"] == 3
+    assert "(kept)" in run("denoise", path, "-m", IDENTITY, "--frames", 3, "-o", out, "-q", "--resume").out
+    assert run("denoise", path, "-m", IDENTITY, "-o", out, "-q", "--resume").code == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--frames 2", "give 1 or 3"),
+        ("--frames 3 --blend 0.5", "do not go together"),
+        (f"--frames 3 -m {IDENTITY.with_name('movie.onnx')}", "leave --frames out"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line_and_2(run: Callable[..., Any], line: str, said: str) -> None:
+    done = run("denoise", "a.tif", *line.split())
+    assert done.code == 2
+    (only,) = done.err.splitlines()
+    assert said in only
