@@ -60,7 +60,7 @@ def to_onnx(network: Network) -> onnx.ModelProto:
         warnings.simplefilter("ignore", FutureWarning)  # of torch against itself
         program = torch.onnx.export(
             network.eval(),
-            (torch.zeros(2, 1, side, 2 * side),),
+            (torch.zeros(2, network.frames, side, 2 * side),),
             dynamo=True,
             input_names=["image"],
             output_names=["restored"],
@@ -132,7 +132,9 @@ def verify(network: Network, runner: Runner) -> None:
     """Fail unless ONNX Runtime and torch agree on shapes other than the one exported with."""
     generator = torch.Generator().manual_seed(0)
     for batch, rows, columns in ((1, 1, 1), (1, 3, 8), (3, 5, 4)):
-        image = torch.rand(batch, 1, rows * network.multiple, columns * network.multiple, generator=generator)
+        image = torch.rand(
+            batch, network.frames, rows * network.multiple, columns * network.multiple, generator=generator
+        )
         with torch.no_grad():
             expected = network(image).numpy()
         error = float(np.abs(runner.raw(image.numpy()) - expected).max())

@@ -4,6 +4,10 @@ from torch import nn
 
 
 class Network(nn.Module):
-    """A network that maps images to images, whose sides are multiples of :attr:`multiple`."""
+    """A network that maps images to images, whose sides are multiples of :attr:`multiple`.
+
+    It takes (batch, :attr:`frames`, height, width) and gives (batch, 1, height, width).
+    """
 
     multiple: int
+    frames: int = 1

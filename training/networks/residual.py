@@ -112,9 +112,11 @@ class ResidualUNet(Network):
         convolutions += 0 if self.last is None else 1
         return convolutions + pitches[-1] - 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """Restore images; ``beside``, features of half the size that another network made, is added to the first."""
         planes = (x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)) if self.biases else (x,)
         features = self.stem(torch.cat([nn.functional.pixel_unshuffle(plane, 2) for plane in planes], dim=1))
+        features = features if beside is None else features + beside
         down, up = {1: self.further_down, 2: self.deeper_down}, {1: self.further_up, 2: self.deeper_up}
         skips = []
         for depth, block in enumerate(self.encoder):

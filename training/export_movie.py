@@ -1,0 +1,58 @@
+"""Turn a network that was trained on a movie into a model: all that is known about it goes into the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from temclean import io
+from temclean.commands.simulate import ANGSTROMS
+from temclean.restoration import models
+from temclean.restoration.modelfile import FORMAT_OF_MOVIES, METADATA_KEY
+from temclean.restoration.onnx_outline import Outline, digest
+from temclean.training.export import Runner, store_half, to_onnx, verify
+from temclean.training.footage import PERCENTILES, Measured
+from temclean.training.networks.blindspot import REACH, BlindSpot
+
+
+def export(
+    network: BlindSpot, state: dict[str, Any], out: Path, image: io.Image, measured: Measured
+) -> dict[str, object]:
+    """Export and verify a network that was trained on a movie; return the metadata of the model."""
+    whole = to_onnx(network)
+    verify(network, Runner(whole))
+    half = store_half(whole)
+    recipe, record = json.loads(state["recipe"]), state["record"]
+    prior = models.load(recipe["prior"])
+    runs = [*state["origin"], record]
+    pixel = image.pixel_size[1] * ANGSTROMS[image.unit] if image.pixel_size and image.unit in ANGSTROMS else None
+    metadata: dict[str, object] = {
+        "format": FORMAT_OF_MOVIES,
+        "frames": network.frames,
+        "name": out.stem,
+        "family": "movie",
+        "summary": f"the movie {Path(recipe['movie']).name} and movies like it",
+        "graph_sha256": digest(Outline(half.SerializeToString()).graph),
+        "levels": [round(measured.level, 4)] * 2,
+        "pixel_sizes": [pixel, pixel] if pixel else [0.0, 0.0],
+        "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1], "room": 0.0},
+        "multiple": network.multiple,
+        "halo": -(-(prior.halo + REACH) // network.multiple) * network.multiple,
+        "training": {
+            "runs": runs,
+            "hours": round(sum(run["hours"] for run in runs), 2),
+            "images": sum(run["images"] for run in runs),
+            "commit": record["commit"],
+            "command": record["command"],
+            "parameters": sum(weight.numel() for weight in network.parameters()),
+            "best_step": state["best"]["step"],
+        },
+        "data": f"the frames of {Path(recipe['movie']).name}, beginning with {prior.name}",
+        "scores": {},
+        "licence": prior.licence,
+    }
+    entry = half.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
+    part = out.with_suffix(".part")
+    part.write_bytes(half.SerializeToString())
+    part.replace(out)
+    return metadata

@@ -1,0 +1,164 @@
+"""A network of movies that never sees, of the frame that it restores, the pixel that it restores.
+
+After blind-spot video denoising (Sheth et al. 2021; Crozier et al. 2025, arXiv:2407.17669): five frames in, the middle
+one out. Theirs hides a pixel by the shape of its convolutions and starts from nothing. This one hides it by putting its
+neighbours' mean in its place (Batson and Royer 2019, arXiv:1901.11365), so that the network behind can be any that has
+learned to restore single images; in as many passes as it takes to hide each pixel once.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from temclean.training.networks.base import Network
+from temclean.training.networks.residual import ResidualUNet
+
+WINDOW = 5
+"""Frames that are looked at."""
+
+SCALES = 1.2, 2.4
+"""Standard deviations in pixels of the Gaussians under which frames are compared: those of small and of large atoms."""
+
+STRAYED = 6.0
+"""Squared difference from the middle frame, over the variance that noise gives it, at which a neighbour counts half."""
+
+GUESSED = 0.25
+"""Weight of a hidden pixel's guess beside a frame that has seen it."""
+
+REACH = 12
+"""Pixels from which an input changes what is handed to the network behind."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """What is hidden around each pixel: so many pixels up and down, and left and right."""
+
+    rows: int = 0
+    columns: int = 0
+
+    @property
+    def period(self) -> tuple[int, int]:
+        """Pixels after which the next one is hidden in the same pass, down and right; their product is the passes."""
+        return 2 * self.rows + 2, 2 * self.columns + 2
+
+
+class BlindSpot(Network):
+    r"""Restore the middle one of five frames (batch, 5, height, width).
+
+    Each neighbour k counts as far as it shows the same as the middle frame around a pixel,
+
+    .. math:: w_k = \sigma(z_0 - \max_s (G_s * (y_0 - y_k))^2 / v_s)
+
+    with Gaussians :math:`G_s` and the variance :math:`v_s` that noise gives their difference: an atom that has hopped
+    differs by more. The mean under these weights, with less noise the more frames agree, is what ``prior`` restores,
+    together with features of how many do and of the middle frame. At the start these are nothing, so the network begins
+    with what ``prior`` knows of images.
+
+    Parameters
+    ----------
+    prior : a network for single images, its weights are trained on.
+    spot : what is hidden.
+    noise : for each of :data:`SCALES` the variance of the difference of two frames: at intensity 0, and its growth.
+    span : intensities that become 0 and 1 for ``prior``.
+    """
+
+    frames = WINDOW
+    noise: Tensor
+    span: Tensor
+    guess: Tensor
+    gaussian0: Tensor
+    gaussian1: Tensor
+
+    def __init__(
+        self,
+        prior: ResidualUNet,
+        spot: Spot,
+        noise: tuple[tuple[float, float], ...] = ((0.02, 0.0), (0.005, 0.0)),
+        span: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        super().__init__()
+        self.prior, self.spot = prior, spot
+        self.multiple = math.lcm(prior.multiple, *spot.period)
+        self.beside = nn.Conv2d(8, prior.stem.out_channels, 3, padding=1, bias=False)
+        nn.init.zeros_(self.beside.weight)
+        self.strayed = nn.Parameter(torch.tensor(STRAYED))
+        self.register_buffer("noise", torch.tensor(noise))
+        self.register_buffer("span", torch.tensor(span))
+        for index, sigma in enumerate(SCALES):
+            self.register_buffer(f"gaussian{index}", gaussian(sigma))
+        rows, columns = (torch.arange(-reach - 1, reach + 2.0) / (reach + 1) for reach in (spot.rows, spot.columns))
+        self.register_buffer("guess", torch.exp(-1.5 * (rows[:, None] ** 2 + columns**2))[None, None])
+
+    @property
+    def passes(self) -> int:
+        """In how many passes each pixel is hidden once."""
+        return math.prod(self.spot.period)
+
+    def forward(self, x: Tensor) -> Tensor:
+        restored = torch.zeros_like(x[:, :1])
+        for number in range(self.passes):
+            restored = restored + self.hidden(x, number) * self.restored(x, number)
+        return restored
+
+    def hidden(self, x: Tensor, number: int) -> Tensor:
+        """Return a mask (1, 1, height, width) of the pixels that a pass restores."""
+        down, right = self.spot.period
+        rows = (torch.arange(x.shape[2], device=x.device) % down == number // right).to(x.dtype)
+        columns = (torch.arange(x.shape[3], device=x.device) % right == number % right).to(x.dtype)
+        return (rows[:, None] * columns)[None, None]
+
+    def restored(self, x: Tensor, number: int) -> Tensor:
+        """Return what one pass makes of all pixels; only those that it has hidden count."""
+        mean, middle, count = self.mean(x, number)
+        low, width = self.span[0], self.span[1] - self.span[0]
+        mean, middle = (mean - low) / width, (middle - low) / width
+        planes = [functional.pixel_unshuffle(plane, 2) for plane in (middle - mean, count / WINDOW - 1.0)]
+        restored: Tensor = low + width * self.prior(mean, self.beside(torch.cat(planes, dim=1)))
+        return restored
+
+    def mean(self, x: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean of the frames that agree, the middle one with guesses, and how many there are at a pixel."""
+        middle, shown = self.blind(x[:, WINDOW // 2 : WINDOW // 2 + 1], number)
+        others = torch.cat([x[:, : WINDOW // 2], x[:, WINDOW // 2 + 1 :]], dim=1)
+        weights = self.agreement(middle, others)
+        own = GUESSED + (1.0 - GUESSED) * shown
+        count = own + weights.sum(1, keepdim=True)
+        return (own * middle + (weights * others).sum(1, keepdim=True)) / count, middle, count
+
+    def blind(self, middle: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Put the mean of what is near in the place of all that a pass hides; return that and a mask of the rest."""
+        reach = self.spot.rows, self.spot.columns
+        sides = 2 * reach[0] + 1, 2 * reach[1] + 1
+        shown = 1.0 - functional.max_pool2d(self.hidden(middle, number), sides, stride=1, padding=reach)
+        padding = reach[0] + 1, reach[1] + 1
+        near = functional.conv2d(middle * shown, self.guess, padding=padding)
+        guess = near / functional.conv2d(shown, self.guess, padding=padding).clamp_min(1e-6)
+        return middle * shown + guess * (1.0 - shown), shown
+
+    def agreement(self, middle: Tensor, others: Tensor) -> Tensor:
+        """Return the weights of the neighbours, (batch, 4, height, width)."""
+        level = smoothed((middle + others.sum(1, keepdim=True)) / WINDOW, self.gaussian1)
+        strayed = torch.zeros_like(others)
+        for (start, slope), kernel in zip(self.noise, (self.gaussian0, self.gaussian1), strict=True):
+            variance = torch.maximum(start + slope * level, 0.1 * (start + slope.abs()) + 1e-9)
+            strayed = torch.maximum(strayed, smoothed(middle - others, kernel).square() / variance)
+        return torch.sigmoid(self.strayed - strayed)
+
+
+def gaussian(sigma: float) -> Tensor:
+    """Return a Gaussian of sum 1 along one axis, (1, 1, 1, length)."""
+    reach = math.ceil(3.0 * sigma)
+    values = torch.exp(-0.5 * (torch.arange(-reach, reach + 1.0) / sigma) ** 2)
+    return (values / values.sum())[None, None, None]
+
+
+def smoothed(planes: Tensor, kernel: Tensor) -> Tensor:
+    """Smooth planes (batch, channels, height, width) along both axes; beyond the border there is nothing."""
+    reach = kernel.shape[-1] // 2
+    batch, channels, height, width = planes.shape
+    flat = planes.reshape(batch * channels, 1, height, width)
+    flat = functional.conv2d(functional.conv2d(flat, kernel, padding=(0, reach)), kernel.mT, padding=(reach, 0))
+    return flat.reshape(batch, channels, height, width)
