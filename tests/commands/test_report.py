@@ -20,7 +20,7 @@ from PIL import Image
 from temclean import io
 from temclean.commands import batch
 from temclean.commands.records import Result
-from temclean.commands.views import curves, plates
+from temclean.commands.views import curves, plates, verdicts
 from temclean.commands.views.pair import Pair
 from temclean.commands.views.plates import Plate
 from temclean.commands.views.report import Report
@@ -105,8 +105,12 @@ def test_it_says_what_was_done(report: Path) -> None:
     assert len(middles) == 1  # only the one that had to be reduced
 
 
-def shown(browser: Any) -> str:
-    return str(browser.execute_script("return document.querySelector('article.shown')?.id || ''"))
+def shows(browser: Any, name: str) -> bool:
+    """Return whether a page comes to show this article, or none; it learns of its address a moment later."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    script = "return (document.querySelector('article.shown')?.id || '') === arguments[0]"
+    return bool(WebDriverWait(browser, 10, 0.02).until(lambda _: browser.execute_script(script, name)))
 
 
 def cut(browser: Any) -> float:
@@ -123,26 +127,27 @@ def test_in_a_browser_the_slider_moves_and_nothing_leaves_the_page(browser: Any,
     pages.requests(browser), pages.complaints(browser)
     browser.get(report.as_uri())
     assert browser.title == "temclean: page"
-    assert shown(browser) == ""
+    assert shows(browser, "")
     browser.find_elements("css selector", "#overview a")[1].click()
-    assert shown(browser) == "i2"
+    assert shows(browser, "i2")
     assert cut(browser) == 50
     slider = browser.find_element("css selector", "article.shown input")
     width = slider.size["width"]
     ActionChains(browser).move_to_element(slider).click_and_hold().move_by_offset(width // 4, 0).release().perform()
     assert cut(browser) == pytest.approx(75, abs=3)
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()  # it has the focus
-    assert shown(browser) == "i2"
+    assert shows(browser, "i2")
     ActionChains(browser).send_keys(Keys.ESCAPE, "b").perform()
     assert cut(browser) == 0
     ActionChains(browser).send_keys("b", ",", ",", ".", Keys.ARROW_RIGHT).perform()
-    assert (shown(browser), cut(browser)) == ("i3", 95)
+    assert shows(browser, "i3")
+    assert cut(browser) == 95
     ActionChains(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_LEFT).perform()
-    assert shown(browser) == "i1"
+    assert shows(browser, "i1")
     sizes = "return [...document.querySelectorAll('article.shown img')].map((each) => each.naturalWidth)"
     assert min(browser.execute_script(sizes)) > 0  # each picture is there
     ActionChains(browser).send_keys(Keys.ESCAPE).perform()
-    assert shown(browser) == ""
+    assert shows(browser, "")
     asked = [address for address in pages.requests(browser) if not address.startswith("data:")]
     assert {address.split("#")[0] for address in asked} == {report.as_uri()}
     assert pages.complaints(browser) == []
@@ -306,3 +311,22 @@ def test_histograms_hold_nearly_all_pixels() -> None:
     assert 0.995 < found.raw.sum() <= 1
     assert found.restored.sum() == pytest.approx(1)
     assert found.restored.max() == pytest.approx(2 * found.raw.max(), rel=0.2)  # half as wide is twice as high
+
+
+def test_doubtful_spots_are_counted_and_ringed(tmp_path: Path) -> None:
+    table = tmp_path / "a_g_support.csv"
+    rows = ["1,5,5,3,lost", "2,30,70,-4,unsupported", "2,60,20,9,supported", "2,80,80,8,lost", "2,10,10,1,weak"]
+    table.write_text("\n".join(["frame,x_px,y_px,support,verdict", *rows]), encoding="utf-8")
+    found = verdicts.of(["a_g_support.tif", str(table)], 2)
+    assert found is not None
+    assert found.counts == {"unsupported": 1, "supported": 1, "lost": 1, "weak": 1}
+    frame = np.zeros((100, 120))
+    drawn = plates.marked(Pair(frame, frame, 2, 3, None, None, {}), found.doubts)
+    colours = np.asarray(Image.open(BytesIO(drawn.content))).astype(int)
+    red = np.argwhere(colours[..., 0] - colours[..., 2] > 120)
+    assert red[red[:, 0] > 40].mean(axis=0) == pytest.approx([70, 30], abs=1)
+    assert np.argwhere(colours[..., 2] - colours[..., 0] > 60).mean(axis=0) == pytest.approx([80, 80], abs=1)
+    assert abs(np.diff(colours[10:30, 50:70], axis=2)).max() < 20  # none around what is supported
+    assert verdicts.of([], 1) is verdicts.of([str(tmp_path / "none_support.csv")], 1) is None
+    table.write_text("x_px,y_px,support,verdict\nmany,1,2,lost\n", encoding="utf-8")
+    assert verdicts.of([str(table)], 1) is None
