@@ -187,6 +187,9 @@ class TestDenoise:
             "model": "sp",
             "choice": None,
             "preview": None,
+            "evidence": [],
+            "structure": None,
+            "notes": [],
         }
         assert second["status"] == "failed"
         assert second["error"] == "no such file"

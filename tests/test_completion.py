@@ -41,7 +41,7 @@ def ask(line: str, shell: str = "bash") -> tuple[list[tuple[str, str]], set[str]
     [
         ("temclean ", {"denoise", "simulate", "score", "models", "inspect", "train", "watch", "doctor"}),
         ("temclean de", {"denoise"}),
-        ("temclean denoise --re", {"--recursive", "--report", "--resume"}),
+        ("temclean denoise --re", {"--recursive", "--report", "--residual", "--resume"}),
         ("temclean denoise a.tif -m ", {"auto", *models.available()}),
         ("temclean denoise a.tif --model gs", {"gsp"}),
         ("temclean models b", {"bbg", "bbg-keep"}),

@@ -64,6 +64,8 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
+@click.option("--residual", is_flag=True, help="Write what was taken away beside each result: raw minus restored.")
+@click.option("--support", is_flag=True, help="Write what the raw image says of each spot beside each result.")
 @click.option("--preview", is_flag=True, help="Write a PNG beside each result: raw and restored side by side.")
 @click.option("--report", metavar="FILE.html", type=Name(path_type=Path), help="Write a page about the whole batch.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -86,6 +88,8 @@ def command(
     resume: bool,
     shard: tuple[int, int],
     include_results: bool,
+    residual: bool,
+    support: bool,
     preview: bool,
     report: Path | None,
     dry_run: bool,
@@ -104,6 +108,7 @@ def command(
     --range sets the scale, for a camera whose first frame is not like the others.
     """
     from temclean.commands import batch, jobs
+    from temclean.commands.evidence.files import Evidence
     from temclean.commands.jobs import Plan
     from temclean.commands.lines import say
     from temclean.commands.live import raw
@@ -148,6 +153,9 @@ def command(
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        if residual or support:
+            evidence = Evidence(residual, support, replace=overwrite)
+            results = seen(results, evidence.look)
         if preview or page:
             if page:
                 open_pages.enter_context(page)

@@ -16,6 +16,9 @@ OPEN_NAME = "MODEL"
 PREVIEW = "preview_of"
 """What a picture of a result says of itself: the result's name."""
 
+EVIDENCE = "evidence_of"
+"""What a residual and the like say of themselves: the result's name."""
+
 MANY = 2000
 """Inputs that may take a second or more to look at."""
 
@@ -162,13 +165,13 @@ def _names_a_file(out: Path) -> bool:
 def is_left_out(path: Path, include_results: bool = False) -> bool:
     """Return whether temclean made this file; one that cannot be read is for its reader to complain about.
 
-    With ``include_results`` only pictures of results are left out.
+    With ``include_results`` only pictures and evidence of results are left out.
     """
     try:
         made = io.provenance(path)
     except (TemcleanError, OSError):
         return False
-    return made is not None and (PREVIEW in made or not include_results)
+    return made is not None and (PREVIEW in made or EVIDENCE in made or not include_results)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,8 @@ class Reporter:
             name = result.input if result.image is None else f'{result.input} "{result.image}"'
             for warning in () if self._quiet else result.warnings:
                 self._say(f"{name}: warning: {warning}")
+            for note in () if self._quiet else result.notes:
+                self._say(f"{name}: {note}")
             if self._dry_run and result.choice and result.model not in planned and not self._quiet:
                 planned.add(result.model)
                 self._say(f"temclean: {result.model}: {result.choice}; -m chooses another model")

@@ -22,6 +22,8 @@ class Result:
     model : the name of the model, and ``choice`` why it was taken, where nobody named it.
     warnings : what its reader, the network's result and its writer gave cause to say, a line each.
     preview : where the picture of it went, where one was asked for.
+    evidence : the files that were written to judge it by, where they were asked for, and ``notes`` what they say.
+    structure : how far the residual stands out of what noise leaves of it, where it was asked for.
     seconds : from opening the input to the finished result, waiting included.
     """
 
@@ -39,6 +41,9 @@ class Result:
     model: str | None = None
     choice: str | None = None
     preview: str | None = None
+    evidence: tuple[str, ...] = ()
+    structure: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def refused(job: Job) -> Result:

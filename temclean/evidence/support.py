@@ -101,8 +101,8 @@ def support(
     the report, and is more where the residual, raw minus result, scatters more over the image than the noise would have
     it. How often noise is as high is told by its maxima (`temclean.evidence.maxima.chance`).
 
-    Spots that are lost are sought in the residual: maxima of which noise alone has one in a hundred images, with a
-    fifth of the typical intensity at least.
+    Spots that are lost are sought in the residual, once each spot of the result is as high as the raw image has it:
+    maxima of which noise alone has one in a hundred images, with a fifth of the typical intensity at least.
 
     Parameters
     ----------
@@ -147,7 +147,9 @@ def support(
         places = np.asarray(at, dtype=np.float64).reshape(-1, 2)
     scene = _Scene.of(before, after, report, width, dark=dark)
     there = scene.compared(places, max(2, round(REACH * width)), scene.heights(places))
-    missing = scene.missing(there)
+    # What is too high or too low in the result would look like something missing beside it.
+    righted = _Scene.of(before, scene.righted(there), report, width, dark=dark)
+    missing = righted.missing(there)
     spots = [np.concatenate(pair) for pair in zip(there, missing, strict=True)]
     positions, intensity, error, restored, logarithm = spots
     height = np.sign(logarithm) * np.sqrt(2 * np.abs(logarithm))
@@ -223,6 +225,15 @@ class _Scene:
         volume = 2 * np.pi * self.width**2 * self.sign
         error = np.minimum(found.error * np.sqrt(count), np.finfo(np.float32).max) * abs(volume)
         return places, volume * found.height, error, volume * heights, found.logarithm / count
+
+    def righted(self, there: Spots) -> Doubles:
+        """Return the result with each spot as high as the raw image has it."""
+        shape = self.raw.shape[0], self.raw.shape[1]
+        windows = Windows.about(there[0], max(2, round(REACH * self.width)), shape)
+        bells = windows.inside * windows.shapes(there[0], np.full(len(there[0]), self.width))
+        change = (there[1] - there[3]) / (2 * np.pi * self.width**2)
+        drawn = (bells * change[:, None]).ravel()
+        return self.result + np.bincount(windows.index.ravel(), drawn, self.result.size).reshape(shape)
 
     def missing(self, there: Spots) -> Spots:
         """Return the spots that the residual has and the result has not."""
