@@ -327,6 +327,13 @@ def test_doubtful_spots_are_counted_and_ringed(tmp_path: Path) -> None:
     assert red[red[:, 0] > 40].mean(axis=0) == pytest.approx([70, 30], abs=1)
     assert np.argwhere(colours[..., 2] - colours[..., 0] > 60).mean(axis=0) == pytest.approx([80, 80], abs=1)
     assert abs(np.diff(colours[10:30, 50:70], axis=2)).max() < 20  # none around what is supported
+    path = tmp_path / "page.html"
+    with Report(path, {}, 1) as report:
+        result = Result("a.tif", "a_g.tif", "done", evidence=(str(table),), notes=("of 3 spots",))
+        report.add(result, Pair(frame, frame, 2, 3, None, None, {}))
+    page = Page(path)
+    assert [each["alt"] for each in page.all("img") if each["class"] == "support"] == ["support"]
+    assert all(each in page.texts["dd"] for each in ("of 3 spots", "row 70.0, column 30.0"))
     assert verdicts.of([], 1) is verdicts.of([str(tmp_path / "none_support.csv")], 1) is None
     table.write_text("x_px,y_px,support,verdict\nmany,1,2,lost\n", encoding="utf-8")
     assert verdicts.of([str(table)], 1) is None

@@ -54,7 +54,7 @@ def tables(result: Result, pair: Pair | None, found: Verdicts | None = None) -> 
         ("time", f"{result.seconds:.3g} s" if result.seconds is not None else ""),
     ]
     rest: Rows = [(name.replace("_", " "), str(value)) for name, value in made.items() if name not in TOLD]
-    about += [("", note) for note in getattr(result, "notes", ())]
+    about += [("", note) for note in result.notes]
     support = [("Support of its spots", _support(found))] if found else []
     return [("Raw image", _raw(result)), ("Result", about), *support, ("Provenance", rest)]
 

@@ -67,7 +67,7 @@ def marked(pair: Pair, doubts: Iterable[Doubt]) -> Plate:
     on = ImageDraw.Draw(image)
     for doubt in doubts:
         x, y = ((place + 0.5) / factor - 0.5 for place in (doubt.column, doubt.row))
-        on.ellipse((x - RING, y - RING, x + RING, y + RING), outline=RINGS.get(doubt.verdict, RINGS["weak"]), width=2)
+        on.ellipse((x - RING, y - RING, x + RING, y + RING), outline=RINGS.get(doubt.verdict, RINGS["weak"]), width=3)
     return _encoded("support", image)
 
 

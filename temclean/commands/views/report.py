@@ -90,7 +90,7 @@ class Report:
         self._devices |= {result.device} if result.device else set()
         number = self._count["done"] + self._count["kept"]
         pictures: dict[str, Plate] = {}
-        found = verdicts.of(getattr(result, "evidence", ()), pair.frame) if pair else None
+        found = verdicts.of(result.evidence, pair.frame) if pair else None
         drawn = plates.draw(pair) if pair else []
         if pair and found and found.doubts:
             drawn = [*drawn, plates.marked(pair, found.doubts)]
