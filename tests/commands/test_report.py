@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import shutil
 import sys
 import tracemalloc
 from collections.abc import Callable, Generator
@@ -228,6 +230,18 @@ def test_a_page_that_is_replaced_takes_its_pictures_along(tmp_path: Path, consta
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a_files", "in"]
 
 
+def test_what_a_killed_run_has_left_goes(tmp_path: Path, constant: Pair) -> None:
+    path = tmp_path / "a.html"
+    report = Report(path, {}, 1)
+    with report:
+        report.add(Result("0.tif", "0_g.tif", "done"), constant)
+        (left,) = tmp_path.glob(".a.html.*.part")
+        shutil.copytree(left, left.with_name(left.name.replace(f"-{os.getpid()}-", "-99999999-")))
+    assert len(list(tmp_path.glob(".a.html.*"))) == 1
+    many(path, constant, 1, replace=True)
+    assert not list(tmp_path.glob(".a.html.*"))
+
+
 def test_what_is_in_the_way_of_a_page_stays(run: Run, tmp_path: Path) -> None:
     source, path = save(tmp_path / "in" / "a.tif"), tmp_path / "a.html"
     path.write_text("mine")
@@ -281,7 +295,10 @@ def test_what_cannot_be_drawn_is_told(run: Run, tmp_path: Path, monkeypatch: pyt
     done = run("denoise", save(tmp_path / "in" / "a.tif"), *OPTIONS, "--json", "--report", tmp_path / "page.html")
     found = json.loads(done.out)
     assert (done.code, found["status"]) == (0, "done")
-    assert "not in the report: not enough memory" in found["warnings"][-1]
+    assert "no pictures of it: not enough memory" in found["warnings"][-1]
+    page = Page(tmp_path / "page.html")
+    assert (len(page.all("article")), len(page.all("img"))) == (1, 0)
+    assert "1 of 1 images are denoised" in page.texts["p"]
 
 
 def test_pictures_are_those_of_the_image() -> None:
