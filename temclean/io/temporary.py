@@ -1,8 +1,9 @@
-"""Files being written: what their names say, and which of them a run that was killed has left."""
+"""Files and folders being written: what their names say, and which of them a run that was killed has left."""
 
 import os
 import platform
 import re
+import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -41,7 +42,7 @@ def clear(targets: Iterable[Path]) -> None:
             here = made["host"] == HOST
             if not (here and _runs(made["process"])) and ((here and made["stem"] in stems) or _is_old(path)):
                 with suppress(OSError):  # on Windows, where it is in use
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_old(path: Path) -> bool:

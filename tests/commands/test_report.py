@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import os
 import re
+import shutil
 import sys
 import tracemalloc
 from collections.abc import Callable, Generator
@@ -20,7 +22,7 @@ from PIL import Image
 from temclean import io
 from temclean.commands import batch
 from temclean.commands.records import Result
-from temclean.commands.views import curves, plates
+from temclean.commands.views import curves, plates, verdicts
 from temclean.commands.views.pair import Pair
 from temclean.commands.views.plates import Plate
 from temclean.commands.views.report import Report
@@ -105,8 +107,12 @@ def test_it_says_what_was_done(report: Path) -> None:
     assert len(middles) == 1  # only the one that had to be reduced
 
 
-def shown(browser: Any) -> str:
-    return str(browser.execute_script("return document.querySelector('article.shown')?.id || ''"))
+def shows(browser: Any, name: str) -> bool:
+    """Return whether a page comes to show this article, or none; it learns of its address a moment later."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    script = "return (document.querySelector('article.shown')?.id || '') === arguments[0]"
+    return bool(WebDriverWait(browser, 10, 0.02).until(lambda _: browser.execute_script(script, name)))
 
 
 def cut(browser: Any) -> float:
@@ -123,26 +129,27 @@ def test_in_a_browser_the_slider_moves_and_nothing_leaves_the_page(browser: Any,
     pages.requests(browser), pages.complaints(browser)
     browser.get(report.as_uri())
     assert browser.title == "temclean: page"
-    assert shown(browser) == ""
+    assert shows(browser, "")
     browser.find_elements("css selector", "#overview a")[1].click()
-    assert shown(browser) == "i2"
+    assert shows(browser, "i2")
     assert cut(browser) == 50
     slider = browser.find_element("css selector", "article.shown input")
     width = slider.size["width"]
     ActionChains(browser).move_to_element(slider).click_and_hold().move_by_offset(width // 4, 0).release().perform()
     assert cut(browser) == pytest.approx(75, abs=3)
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()  # it has the focus
-    assert shown(browser) == "i2"
+    assert shows(browser, "i2")
     ActionChains(browser).send_keys(Keys.ESCAPE, "b").perform()
     assert cut(browser) == 0
     ActionChains(browser).send_keys("b", ",", ",", ".", Keys.ARROW_RIGHT).perform()
-    assert (shown(browser), cut(browser)) == ("i3", 95)
+    assert shows(browser, "i3")
+    assert cut(browser) == 95
     ActionChains(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_LEFT).perform()
-    assert shown(browser) == "i1"
+    assert shows(browser, "i1")
     sizes = "return [...document.querySelectorAll('article.shown img')].map((each) => each.naturalWidth)"
     assert min(browser.execute_script(sizes)) > 0  # each picture is there
     ActionChains(browser).send_keys(Keys.ESCAPE).perform()
-    assert shown(browser) == ""
+    assert shows(browser, "")
     asked = [address for address in pages.requests(browser) if not address.startswith("data:")]
     assert {address.split("#")[0] for address in asked} == {report.as_uri()}
     assert pages.complaints(browser) == []
@@ -223,6 +230,18 @@ def test_a_page_that_is_replaced_takes_its_pictures_along(tmp_path: Path, consta
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.html", "a_files", "in"]
 
 
+def test_what_a_killed_run_has_left_goes(tmp_path: Path, constant: Pair) -> None:
+    path = tmp_path / "a.html"
+    report = Report(path, {}, 1)
+    with report:
+        report.add(Result("0.tif", "0_g.tif", "done"), constant)
+        (left,) = tmp_path.glob(".a.html.*.part")
+        shutil.copytree(left, left.with_name(left.name.replace(f"-{os.getpid()}-", "-99999999-")))
+    assert len(list(tmp_path.glob(".a.html.*"))) == 1
+    many(path, constant, 1, replace=True)
+    assert not list(tmp_path.glob(".a.html.*"))
+
+
 def test_what_is_in_the_way_of_a_page_stays(run: Run, tmp_path: Path) -> None:
     source, path = save(tmp_path / "in" / "a.tif"), tmp_path / "a.html"
     path.write_text("mine")
@@ -276,7 +295,10 @@ def test_what_cannot_be_drawn_is_told(run: Run, tmp_path: Path, monkeypatch: pyt
     done = run("denoise", save(tmp_path / "in" / "a.tif"), *OPTIONS, "--json", "--report", tmp_path / "page.html")
     found = json.loads(done.out)
     assert (done.code, found["status"]) == (0, "done")
-    assert "not in the report: not enough memory" in found["warnings"][-1]
+    assert "no pictures of it: not enough memory" in found["warnings"][-1]
+    page = Page(tmp_path / "page.html")
+    assert (len(page.all("article")), len(page.all("img"))) == (1, 0)
+    assert "1 of 1 images are denoised" in page.texts["p"]
 
 
 def test_pictures_are_those_of_the_image() -> None:
@@ -306,3 +328,29 @@ def test_histograms_hold_nearly_all_pixels() -> None:
     assert 0.995 < found.raw.sum() <= 1
     assert found.restored.sum() == pytest.approx(1)
     assert found.restored.max() == pytest.approx(2 * found.raw.max(), rel=0.2)  # half as wide is twice as high
+
+
+def test_doubtful_spots_are_counted_and_ringed(tmp_path: Path) -> None:
+    table = tmp_path / "a_g_support.csv"
+    rows = ["1,5,5,3,lost", "2,30,70,-4,unsupported", "2,60,20,9,supported", "2,80,80,8,lost", "2,10,10,1,weak"]
+    table.write_text("\n".join(["frame,x_px,y_px,support,verdict", *rows]), encoding="utf-8")
+    found = verdicts.of(["a_g_support.tif", str(table)], 2)
+    assert found is not None
+    assert found.counts == {"unsupported": 1, "supported": 1, "lost": 1, "weak": 1}
+    frame = np.zeros((100, 120))
+    drawn = plates.marked(Pair(frame, frame, 2, 3, None, None, {}), found.doubts)
+    colours = np.asarray(Image.open(BytesIO(drawn.content))).astype(int)
+    red = np.argwhere(colours[..., 0] - colours[..., 2] > 120)
+    assert red[red[:, 0] > 40].mean(axis=0) == pytest.approx([70, 30], abs=1)
+    assert np.argwhere(colours[..., 2] - colours[..., 0] > 60).mean(axis=0) == pytest.approx([80, 80], abs=1)
+    assert abs(np.diff(colours[10:30, 50:70], axis=2)).max() < 20  # none around what is supported
+    path = tmp_path / "page.html"
+    with Report(path, {}, 1) as report:
+        result = Result("a.tif", "a_g.tif", "done", evidence=(str(table),), notes=("of 3 spots",))
+        report.add(result, Pair(frame, frame, 2, 3, None, None, {}))
+    page = Page(path)
+    assert [each["alt"] for each in page.all("img") if each["class"] == "support"] == ["support"]
+    assert all(each in page.texts["dd"] for each in ("of 3 spots", "row 70.0, column 30.0"))
+    assert verdicts.of([], 1) is verdicts.of([str(tmp_path / "none_support.csv")], 1) is None
+    table.write_text("x_px,y_px,support,verdict\nmany,1,2,lost\n", encoding="utf-8")
+    assert verdicts.of([str(table)], 1) is None

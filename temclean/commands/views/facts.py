@@ -7,6 +7,7 @@ from temclean.commands import account, inspection
 from temclean.commands.records import Result
 from temclean.commands.views import curves
 from temclean.commands.views.pair import Pair
+from temclean.commands.views.verdicts import SUPPORTED, Verdicts
 from temclean.errors import TemcleanError
 from temclean.io.units import METRES
 
@@ -15,6 +16,9 @@ LEAST = 16
 
 TOLD = {"model", "choice"}
 """Of what a result says of itself, what is told of the image first."""
+
+NAMED = 10
+"""Doubtful spots that are named at most."""
 
 Rows = list[tuple[str, str]]
 
@@ -39,8 +43,8 @@ def drawings(pair: Pair) -> list[tuple[str, str, str]]:
     ]
 
 
-def tables(result: Result, pair: Pair | None) -> list[tuple[str, Rows]]:
-    """Return titles, and rows of names and values."""
+def tables(result: Result, pair: Pair | None, found: Verdicts | None = None) -> list[tuple[str, Rows]]:
+    """Return titles, and rows of names and values; with verdicts, what became of the spots."""
     made = pair.made if pair else {}
     about: Rows = [
         ("model", str(made.get("model", result.model))),
@@ -50,7 +54,17 @@ def tables(result: Result, pair: Pair | None) -> list[tuple[str, Rows]]:
         ("time", f"{result.seconds:.3g} s" if result.seconds is not None else ""),
     ]
     rest: Rows = [(name.replace("_", " "), str(value)) for name, value in made.items() if name not in TOLD]
-    return [("Raw image", _raw(result)), ("Result", about), ("Provenance", rest)]
+    about += [("", note) for note in result.notes]
+    support = [("Support of its spots", _support(found))] if found else []
+    return [("Raw image", _raw(result)), ("Result", about), *support, ("Provenance", rest)]
+
+
+def _support(found: Verdicts) -> Rows:
+    rows: Rows = [(verdict, str(count)) for verdict, count in found.counts.items()]
+    for doubt in found.doubts[:NAMED]:
+        rows.append((doubt.verdict, f"row {doubt.row:.1f}, column {doubt.column:.1f}: log-likelihood {doubt.support}"))
+    left = sum(found.counts.values()) - found.counts.get(SUPPORTED, 0) - NAMED
+    return [*rows, ("", f"and {left} more, in the table beside the result")] if left > 0 else rows
 
 
 def _raw(result: Result) -> Rows:

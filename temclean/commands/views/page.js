@@ -32,11 +32,12 @@ addEventListener("DOMContentLoaded", () => {
     scrollTo(0, 0);
   };
   const go = (to) => {
-    if (to >= 0 && to < articles.length) { location.replace("#" + articles[to].id); }
+    if (to >= 0 && to < articles.length) { location.replace("#" + articles[to].id); follow(); }
   };
   const overview = () => {
     const from = at;
     location.replace("#");
+    follow();
     if (from >= 0) document.querySelector(`#overview a[href="#${articles[from].id}"]`)?.focus();
   };
 

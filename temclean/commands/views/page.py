@@ -122,6 +122,13 @@ def article(entry: Entry) -> str:
         note = "Raw minus restored; 0 is grey. Shapes in it were removed."
         residual = f'<figure class="residual">{shown["residual"]}<figcaption>{note}</figcaption></figure>'
         side.insert(0, f"<div><h3>Residual</h3>{residual}</div>")
+    if "support" in shown:
+        note = (
+            'Spots that the raw image <b class="unsupported">does not support</b>, supports '
+            '<b class="weak">weakly</b>, or shows and the result has <b class="lost">lost</b>.'
+        )
+        rings = f'<figure class="residual">{shown["support"]}<figcaption>{note}</figcaption></figure>'
+        side.insert(0, f"<div><h3>Support</h3>{rings}</div>")
     facts = "".join(f"<section><h3>{text(title)}</h3>{_rows(rows)}</section>" for title, rows in entry.facts)
     return (
         f'<article id="i{entry.number}"><h2>{text(name_of(result))}</h2>\n'

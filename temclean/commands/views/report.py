@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from temclean import __version__, io
 from temclean.commands.records import Result
-from temclean.commands.views import facts, page, plates
+from temclean.commands.views import facts, page, plates, verdicts
 from temclean.commands.views.pair import Pair
 from temclean.commands.views.plates import Plate
 from temclean.errors import FileError, ParameterError
@@ -82,21 +82,26 @@ class Report:
 
     def add(self, result: Result, pair: Pair | None = None) -> None:
         """Put a result on the page; without a pair there are no pictures of it."""
-        self._count[result.status] += 1
         if result.status == "failed":
+            self._count["failed"] += 1
             self._files["failures"].write(page.failure(result))
             return
+        found = verdicts.of(result.evidence, pair.frame) if pair else None
+        drawn = plates.draw(pair) if pair else []
+        if pair and found and found.doubts:
+            drawn = [*drawn, plates.marked(pair, found.doubts)]
+        drawings = facts.drawings(pair) if pair else []
+        self._count[result.status] += 1
         self._count["warned"] += bool(result.warnings)
         self._devices |= {result.device} if result.device else set()
         number = self._count["done"] + self._count["kept"]
         pictures: dict[str, Plate] = {}
-        for plate in plates.draw(pair) if pair else ():
+        for plate in drawn:
             name = f"{self._token}-{number:05}-{plate.kind}.jpg"
             (self._folder / name).write_bytes(plate.content)
             self._bytes += len(plate.content)
             pictures[name] = plate
-        drawings = facts.drawings(pair) if pair else []
-        entry = page.Entry(number, result, pictures, drawings, facts.tables(result, pair))
+        entry = page.Entry(number, result, pictures, drawings, facts.tables(result, pair, found))
         self._files["tiles"].write(page.tile(entry))
         self._files["articles"].write(page.article(entry))
 
@@ -130,7 +135,7 @@ class Report:
             for picture in beside.glob(f"{earlier}-*.jpg"):
                 with suppress(OSError):
                     picture.unlink()
-        if inside:
+        if inside and earlier:
             with suppress(OSError):
                 beside.rmdir()  # if it is empty
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,7 +45,9 @@ class Viewer:
             try:
                 self.report.add(result, found)
             except Exception as error:
-                result = _warned(result, f"it is not in the report: {describe(error, self.report.path)}")
+                result = _warned(result, f"the report has no pictures of it: {describe(error, self.report.path)}")
+                with suppress(Exception):
+                    self.report.add(result)
         return result
 
 
