@@ -178,20 +178,25 @@ def bound_of(known: Known, dose: float) -> dict[str, object]:
 
 
 HEADS = {
-    "pm": "pm", "px": "px", "intensity": "intensity %", "bias": "bias %", "found": "found %", "false": "false %",
-    "vacancy": "vacancy %", "core": "core pm", "kept": "core kept %", "counted": "counted %",
+    "pm": "position, pm", "px": "position, px", "intensity": "intensity, %", "bias": "bias, %", "found": "found, %",
+    "false": "false, %", "vacancy": "vacancies kept, %", "core": "core, pm", "kept": "core kept, %",
+    "counted": "counted right, %",
 }  # fmt: skip
 
 
 def report(rows: list[dict], name: str) -> None:
-    """Print the table of a specimen."""
+    """Print the table of a specimen in Markdown: measures by dose, all restorers in a cell."""
     own = [row for row in rows if row["specimen"] == name]
-    heads = {key: head for key, head in HEADS.items() if any(key in row for row in own)}
-    print(f"\n{name}\n{'e/Å²':>8}  {'':16}" + "".join(f"{head:>12}" for head in heads.values()))
-    for row in own:
-        cells = "".join(f"{row[key]:12.3f}" if key == "px" else f"{row[key]:12.2f}" if key in row else f"{'':12}"
-                        for key in heads)  # fmt: skip
-        print(f"{row['dose']:8.0f}  {row['name']:16}{cells}")
+    doses = list(dict.fromkeys(row["dose"] for row in own))
+    names = list(dict.fromkeys(row["name"] for row in own))
+    print(f"\n| {name}: {' / '.join(names)} | " + " | ".join(f"{dose:.0f} e/Å²" for dose in doses) + " |")
+    print("|---" * (1 + len(doses)) + "|")
+    for key, head in HEADS.items():
+        if any(key in row for row in own):
+            digits = 2 if key == "px" else 1
+            cells = [[row for row in own if row["dose"] == dose and key in row] for dose in doses]
+            print(f"| {head} | " + " | ".join(" / ".join(f"{row[key]:.{digits}f}" for row in cell) for cell in cells)
+                  + " |")  # fmt: skip
 
 
 def through_model(model: str) -> Restore:
