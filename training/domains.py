@@ -153,9 +153,9 @@ FRAMES = 4
 def simulated(seed: int, step: int, count: int, crop: int) -> tuple[Tensor, Tensor]:
     """Draw frames of platinum on carbon and their atoms alone, (count, 1, crop, crop) each, on the noisy frames' scale.
 
-    Atoms hop, appear and vanish between frames, which jitter; pixels are displaced along the scan in half of the movies;
-    light has a gradient in two of three, electrons are counted, a third is read out with noise; six in a hundred show
-    no atoms.
+    Atoms hop, appear and vanish between frames, which jitter; pixels are displaced along the scan in half of the
+    movies; light has a gradient in two of three, electrons are counted, a third is read out with noise; six in a
+    hundred show no atoms.
     """
     pairs = [_movie(np.random.default_rng([seed, NOISY, step, part]), crop) for part in range(-(-count // FRAMES))]
     noisy, clean = (torch.from_numpy(np.concatenate(side)[:count, None]) for side in zip(*pairs, strict=True))

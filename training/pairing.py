@@ -42,7 +42,7 @@ class Paired:
 
 
 def error(restored: Tensor, clean: Tensor) -> Tensor:
-    """Return the mean of 0.5 abs(d) + d^2, d over the standard deviation of each clean image, so that each counts alike.
+    """Return the mean of 0.5 abs(d) + d^2, d in standard deviations of each clean image, so that each counts alike.
 
     The square keeps faint atoms, of which the least absolute error is none; the other part keeps the ground dark.
     """
