@@ -7,7 +7,7 @@ from typing import Any
 from temclean.restoration.modelfile import METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
 from temclean.training.domains import PERCENTILES
-from temclean.training.export import Runner, halo, store_half, to_onnx, verify
+from temclean.training.export import Runner, store_half, to_onnx, verify
 from temclean.training.networks import CGRDN, ResidualUNet
 
 
@@ -37,7 +37,7 @@ def export(
         "pixel_sizes": list(pixels),
         "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1], "room": 0.0},
         "multiple": network.multiple,
-        "halo": halo(Runner(half), network, "g"),
+        "halo": -(-network.reach // network.multiple) * network.multiple,
         "training": {
             "runs": runs,
             "hours": round(sum(run["hours"] for run in runs), 2),

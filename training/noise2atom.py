@@ -160,7 +160,7 @@ def of_simulated(out: Path, recipe: pairing.Paired, run: dict[str, Any]) -> None
 @click.option("--steps", default=2000, show_default=True, type=click.IntRange(min=1), help="Updates, at most.")
 @click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch [default: 6].")
-@click.option("--crop", default=128, show_default=True, type=click.IntRange(min=32), help="Their side, 32 n pixels.")
+@click.option("--crop", default=128, show_default=True, type=click.IntRange(min=64), help="Their side, 32 n pixels.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the model, if it is there.")
 @click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
@@ -201,7 +201,7 @@ def main(
         if pair and not 0 < pair[0] <= pair[1]:
             raise ParameterError(f"{name} {pair[0]:g} {pair[1]:g}: give a least and a greatest number above 0")
     if crop % 32:
-        raise ParameterError(f"--crop {crop}: give a multiple of 32, such as {max(32, crop // 32 * 32)}")
+        raise ParameterError(f"--crop {crop}: give a multiple of 32, such as {crop // 32 * 32}")
     torch.set_num_threads(threads)
     run = {"resume": resume, "every": every}
     if movie is None:
