@@ -14,6 +14,9 @@ anything, and one bright particle or wild pixel would ring through its surroundi
 WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
 
+ATOMS_ALONE = {"n2a"}
+"""Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
+
 
 def run(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     """Restore a tile, (rows, columns), from itself and its neighbours in time, (frames, rows, columns)."""
@@ -28,7 +31,8 @@ def _alone(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     within = tile.clip(-REACH, 1.0 + REACH)
     outside = np.nonzero(within != tile)
-    beyond = tile - within if outside[0].size else None
+    put_back = outside[0].size and session.model.family not in ATOMS_ALONE
+    beyond = tile - within if put_back else None
     wild = session.model.family in WILD
     restored = _finite(session, session.run(within[None, None])[0, 0])
     if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide

@@ -23,7 +23,7 @@ SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
 
 
-FLATTENING = {"bbg"}
+FLATTENING = {"bbg", "n2a"}
 """Noise families whose models take the background away."""
 
 

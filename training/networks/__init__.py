@@ -12,6 +12,7 @@ from temclean.training.networks.base import Network
 from temclean.training.networks.branched import folded
 from temclean.training.networks.cgrdn import CGRDN
 from temclean.training.networks.chae import ChaeUNet
+from temclean.training.networks.critic import Critic, LowPass
 from temclean.training.networks.discriminator import PatchDiscriminator
 from temclean.training.networks.residual import WIDTHS, ResidualUNet
 
@@ -32,6 +33,8 @@ __all__ = [
     "NAMES",
     "WIDTHS",
     "ChaeUNet",
+    "Critic",
+    "LowPass",
     "Network",
     "PatchDiscriminator",
     "ResidualUNet",

@@ -1,0 +1,56 @@
+"""Turn a network of Noise2Atom into a model: all that is known about it goes into the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from temclean.restoration.modelfile import METADATA_KEY
+from temclean.restoration.onnx_outline import Outline, digest
+from temclean.training.domains import PERCENTILES
+from temclean.training.export import Runner, store_half, to_onnx, verify
+from temclean.training.networks import CGRDN, ResidualUNet
+
+
+def export(
+    network: ResidualUNet | CGRDN, state: dict[str, Any], out: Path, told: dict[str, Any], pixels: tuple[float, float]
+) -> dict[str, object]:
+    """Export and verify a network; return the metadata of the model.
+
+    Parameters
+    ----------
+    network : what to export.
+    state : its checkpoint.
+    out : the model's file, by whose stem it is called.
+    told : its "summary", "data", "scores" and "levels".
+    pixels : least and greatest pixel size in training, Å; 0 where it is not known.
+    """
+    whole = to_onnx(network)
+    verify(network, Runner(whole))
+    half = store_half(whole)
+    runs = [*state["origin"], state["record"]]
+    metadata: dict[str, object] = {
+        "format": 1,
+        "name": out.stem,
+        "family": "n2a",
+        **told,
+        "graph_sha256": digest(Outline(half.SerializeToString()).graph),
+        "pixel_sizes": list(pixels),
+        "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1], "room": 0.0},
+        "multiple": network.multiple,
+        "halo": -(-network.reach // network.multiple) * network.multiple,
+        "training": {
+            "runs": runs,
+            "hours": round(sum(run["hours"] for run in runs), 2),
+            "images": sum(run["images"] for run in runs),
+            "commit": runs[-1]["commit"],
+            "command": runs[-1]["command"],
+            "parameters": sum(weight.numel() for weight in network.parameters()),
+        },
+        "licence": "BSD-3-Clause",
+    }
+    entry = half.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
+    part = out.with_suffix(".part")
+    part.write_bytes(half.SerializeToString())
+    part.replace(out)
+    return metadata
