@@ -49,7 +49,7 @@ class DataOptions:
     specimens : the share of each specimen: keys of :data:`temclean.specimen.SPECIMENS`; ``dense``, lattices of 0.14 Å
         a pixel or more, whose columns are the first to be lost; ``empty``, nothing at all, so that noise alone does not
         become spots.
-    levels : lowest and highest noise level C, drawn evenly.
+    levels : lowest and highest noise level C, drawn evenly; of ``short`` users are only told.
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
     crop : side of a crop in pixels.
     batch : crops in a batch.

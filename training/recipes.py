@@ -117,7 +117,13 @@ RECIPES = {
     ),
     "bbg-keep": Recipe(replace(GAUSSIAN, noises={"bbg-keep": 1.0}, smooth=0.85)),
     "lde": Recipe(
-        replace(GAUSSIAN, noises={"short": 1.0}, specimens={"bright-field": 0.85, "lr": 0.1, "flat": 0.05}),
+        replace(
+            GAUSSIAN,
+            noises={"short": 1.0},
+            specimens={"bright-field": 0.85, "lr": 0.1, "flat": 0.05},
+            levels=(0.2, 1.2),
+            pixel_sizes=(25.0, 60.0),
+        ),
         (16, 32, 64, 96, 128),
         (),
         steps=3_000,

@@ -11,6 +11,7 @@ from temclean.errors import MissingExtraError
 METHODS = {
     "single-shot": ("single_shot", "A network on simulated images; the shipped models.", "torch", "train"),
     "chae": ("chae", "The paper's networks (Chae 2025), to compare with.", "torch", "train"),
+    "lowdose": ("lowdose", "On your own pairs of short and long exposures.", "torch", "train"),
     "dft": ("dft", "Densities of graphene to simulate with; no network.", "pyscf", "dft"),
 }
 """For each method its module, what it trains, the package that it needs, and the extra that brings it."""

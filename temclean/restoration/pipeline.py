@@ -30,6 +30,9 @@ anything, and one bright particle or wild pixel would ring through its surroundi
 WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
 
+FAINT = {"lde"}
+"""Noise families whose models have learned noise that is stronger than the contrast."""
+
 FLATTENING = {"bbg"}
 """Noise families whose models take the background away."""
 
@@ -126,7 +129,8 @@ def denoise(
         frame = frames[index]
         _restore(frame, out, session, cut, scale)
         if not scale.flat:
-            levels.append(noise_level(frame, out, wild=session.model.family in WILD))
+            if session.model.family not in FAINT:
+                levels.append(noise_level(frame, out, wild=session.model.family in WILD))
             found.append(examine(frame, out, session.model))
     lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
     for line in (*filter(None, lines), *cautions.of_findings(found)):
@@ -184,7 +188,7 @@ def denoise_frames(
     for index in range(len(frames)):
         frame, out = frames[index], np.empty(cut.shape, dtype=frames.dtype)
         _restore(frame, out, session, cut, scale, progress)
-        if noise and not scale.flat:
+        if noise and not scale.flat and session.model.family not in FAINT:
             noise(noise_level(frame, out, wild=session.model.family in WILD))
         if findings and not scale.flat:
             findings(examine(frame, out, session.model))

@@ -1,7 +1,7 @@
 """Images of low magnification: nanoparticles, polished grains, powders with bright edges, particles in bright field.
 
-All but the last as STEM and SEM show them. Each function takes a generator and a size and returns a float32 image (size, size), nowhere below 0. Lengths are in
-pixels, positions are rows of (y, x). All of it is ours, after real files.
+All but the last as STEM and SEM show them. Each function takes a generator and a size and returns a float32 image
+(size, size), nowhere below 0. Lengths are in pixels, positions are rows of (y, x). All of it is ours, after real files.
 """
 
 from dataclasses import dataclass

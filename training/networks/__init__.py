@@ -1,7 +1,8 @@
 """The networks: each maps images (batch, 1, height, width) to images of the same shape.
 
 ``residual`` is that of the shipped models, ``cgrdn`` that of Lobato et al. (2024), with ``discriminator`` as its
-opponent; ``chae`` is that of Chae et al. (2025). ``branched`` holds convolutions that are folded at export.
+opponent; ``chae`` is that of Chae et al. (2025). ``resnet`` is that of Katsuno et al. (2021).
+``branched`` holds convolutions that are folded at export.
 """
 
 from collections.abc import Mapping
@@ -13,16 +14,19 @@ from temclean.training.networks.cgrdn import CGRDN
 from temclean.training.networks.chae import ChaeUNet
 from temclean.training.networks.discriminator import PatchDiscriminator
 from temclean.training.networks.residual import WIDTHS, ResidualUNet
+from temclean.training.networks.resnet import ResNetUNet
 
 NAMES = ("residual", "cgrdn")
 """What a recipe can call for."""
 
 
-def build(recipe: Mapping[str, Any]) -> ResidualUNet | CGRDN:
+def build(recipe: Mapping[str, Any]) -> ResidualUNet | CGRDN | ResNetUNet:
     """Make the network of a recipe, as it stands in a checkpoint; older ones name none and are ``residual``."""
     shape = recipe.get("shape", {})
     if recipe.get("network", "residual") == "cgrdn":
         return CGRDN(**shape)
+    if recipe.get("network") == "resnet18":
+        return ResNetUNet(**shape)
     return ResidualUNet(tuple(recipe["widths"]), tuple(recipe.get("more", ())), **shape)
 
 
@@ -33,6 +37,7 @@ __all__ = [
     "ChaeUNet",
     "Network",
     "PatchDiscriminator",
+    "ResNetUNet",
     "ResidualUNet",
     "build",
     "folded",
