@@ -29,7 +29,7 @@ SURE = 5.0
 LOOKED_AT = 128
 """Pixels along the side at which long exposures are searched for the same field of view."""
 
-ALIKE = 0.65
+ALIKE = 0.7
 """Correlation over what they share from which on two long exposures show one field of view."""
 
 EMPTY = 0.3
@@ -240,7 +240,7 @@ def detail(view: Array) -> Array:
 def fields(views: list[Array]) -> list[int]:
     """Return a number for each long exposure (rows, columns), the same where two show one field of view.
 
-    These overlap by a quarter or more, and correlate there by more than :data:`ALIKE`, for one of all shifts. Images
+    These overlap by half or so, and correlate there by more than :data:`ALIKE`, for one of all shifts. Images
     of next to nothing, or of one particle each, may be taken for one field, which leaves the split an honest one.
     """
     numbers = list(range(len(views)))
@@ -253,7 +253,7 @@ def fields(views: list[Array]) -> list[int]:
         overlap = np.fft.irfft2(within * within.conj(), padded)
         power = np.fft.irfft2(np.fft.rfft2(each * each, padded) * within.conj(), padded)
         power = np.maximum(power, np.float32(EMPTY) * power.max())
-        shared.append(np.where(overlap > 0.25 * overlap.max(), power, np.inf).astype(np.float32))
+        shared.append(np.where(overlap > 0.45 * overlap.max(), power, np.inf).astype(np.float32))
     for here in range(len(views)):
         for there in range(here):
             if numbers[here] == numbers[there]:
