@@ -34,6 +34,9 @@ MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind,
 COUNTS = (0.3, 300.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
 
+SHORT = (0.7, 25.0)
+"""The same of ``short``, exposures of a few milliseconds."""
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -41,11 +44,12 @@ class DataOptions:
 
     Attributes
     ----------
-    noises : the share of each noise: ``bbg-keep`` and keys of :data:`temclean.noise.FAMILIES`.
+    noises : the share of each noise: ``bbg-keep``, ``short`` (:func:`expose`) and keys of
+        :data:`temclean.noise.FAMILIES`.
     specimens : the share of each specimen: keys of :data:`temclean.specimen.SPECIMENS`; ``dense``, lattices of 0.14 Å
         a pixel or more, whose columns are the first to be lost; ``empty``, nothing at all, so that noise alone does not
         become spots.
-    levels : lowest and highest noise level C, drawn evenly.
+    levels : lowest and highest noise level C, drawn evenly; of ``short`` users are only told.
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
     crop : side of a crop in pixels.
     batch : crops in a batch.
@@ -143,6 +147,21 @@ def count(image: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     return noise.apply(image, noise.Poisson(level), int(rng.integers(2**63))), image
 
 
+def expose(image: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Make a pair of a crop as a camera takes it in a few milliseconds, and in seconds: (noisy, clean).
+
+    Four in ten cameras count; the others spread each electron, which blurs both images, the noise of the short one too,
+    and add up to half an electron of noise.
+    """
+    level = float(np.exp(rng.uniform(*np.log(SHORT))))
+    noisy = noise.apply(image, noise.Poisson(level), int(rng.integers(2**63)))
+    if rng.random() < 0.4:
+        return noisy, image
+    transfer = mtf.draw(rng)
+    read = noise.Gaussian(rng.uniform(0.0, 0.5) / level, clip=False)
+    return noise.apply(mtf.blur(noisy, transfer), read, int(rng.integers(2**63))), mtf.blur(image, transfer)
+
+
 def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """Make a pair of a crop as a microscope and its user would: (noisy, clean), the clean one altered as users do."""
     if rng.random() < 0.3:
@@ -216,6 +235,8 @@ def distorted(
         return *record(clean, family, pixel_size, rng), False
     if family == "poisson":
         return *count(clean, rng), False
+    if family == "short":
+        return *expose(clean, rng), False
     level = hits = rng.uniform(*options.levels)
     if family == "gsp" and rng.random() < options.apart:
         hits = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.0, options.levels[1])

@@ -116,6 +116,23 @@ RECIPES = {
         similarity=1.0,
     ),
     "bbg-keep": Recipe(replace(GAUSSIAN, noises={"bbg-keep": 1.0}, smooth=0.85)),
+    "lde": Recipe(
+        replace(
+            GAUSSIAN,
+            noises={"short": 1.0},
+            specimens={"bright-field": 0.85, "lr": 0.1, "flat": 0.05},
+            levels=(0.2, 1.2),
+            pixel_sizes=(25.0, 60.0),
+        ),
+        (16, 32, 64, 96, 128),
+        (),
+        steps=3_000,
+        rate=2e-3,
+        warm_up=150,
+        relative=0.1,
+        similarity=0.0,
+        shape={"base": 8},
+    ),
     **{
         f"{kind}{microscope}": Recipe(
             replace(GAUSSIAN, noises={microscope: 0.75, "poisson": 0.25}, specimens=mixture(atomic))

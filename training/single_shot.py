@@ -35,7 +35,8 @@ def objective(recipe: Recipe, restored: Tensor, clean: Tensor) -> Tensor:
         loss = recipe.relative * losses.relative_error(restored, clean)
     else:
         loss = losses.weighted_error(restored, clean, recipe.heaviest)
-    loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
+    if recipe.similarity:
+        loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
     loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
     return loss + recipe.grid * losses.grid_error(restored, clean)
 

@@ -81,6 +81,7 @@ SPECIMENS = [
     "nanoparticles",
     "polycrystal",
     "powder",
+    "bright-field",
     "soot",
     "any-fringes",
     "lr",

@@ -13,6 +13,7 @@ METHODS = {
     "chae": ("chae", "The paper's networks (Chae 2025), to compare with.", "torch", "train"),
     "movie": ("movie", "On your own movie alone, without clean images.", "torch", "train"),
     "noise2atom": ("noise2atom", "Atoms from your own movie, without clean images.", "torch", "train"),
+    "lowdose": ("lowdose", "On your own pairs of short and long exposures.", "torch", "train"),
     "dft": ("dft", "Densities of graphene to simulate with; no network.", "pyscf", "dft"),
 }
 """For each method its module, what it trains, the package that it needs, and the extra that brings it."""

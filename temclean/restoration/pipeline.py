@@ -23,6 +23,9 @@ SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
 
 
+FAINT = {"lde"}
+"""Noise families whose models have learned noise that is stronger than the contrast."""
+
 FLATTENING = {"bbg", "n2a"}
 """Noise families whose models take the background away."""
 
@@ -121,7 +124,8 @@ def denoise(
         frame = window[len(window) // 2]
         _restore(window, out, session, cut, scale)
         if not scale.flat:
-            levels.append(noise_level(frame, out, wild=session.model.family in inference.WILD))
+            if session.model.family not in FAINT:
+                levels.append(noise_level(frame, out, wild=session.model.family in inference.WILD))
             found.append(examine(frame, out, session.model))
     lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
     for line in (*filter(None, lines), *cautions.of_findings(found)):
@@ -184,7 +188,7 @@ def denoise_frames(
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame = window[len(window) // 2]
         _restore(window, out, session, cut, scale, progress)
-        if noise and not scale.flat:
+        if noise and not scale.flat and session.model.family not in FAINT:
             noise(noise_level(frame, out, wild=session.model.family in inference.WILD))
         if findings and not scale.flat:
             findings(examine(frame, out, session.model))

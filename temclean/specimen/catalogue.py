@@ -145,6 +145,12 @@ def surveyed(rng: np.random.Generator, size: int, pixel_size: float, kind: str) 
     return Specimen(stretched(image), pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
 
 
+def bright_field(rng: np.random.Generator, size: int, pixel_size: float) -> Specimen:
+    """Draw nanoparticles of 30 to 200 nm as transmission shows them, dark on a ground that stays bright."""
+    image = survey.dispersed(rng, size).image
+    return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity=-1)
+
+
 LOW = {"mixture": 0.4, "faint": 0.22, "nanoparticles": 0.12, "polycrystal": 0.1, "powder": 0.09, "any-fringes": 0.07}
 """How often ``lr`` draws what: the paper's mixture of textures, and what those do not show."""
 
@@ -214,6 +220,7 @@ SPECIMENS: dict[str, Callable[[np.random.Generator, int, float], Specimen]] = {
     ),
     **{name.replace("_", "-"): partial(texture, kind=name) for name in textures.TEXTURES if name != "mixture"},
     **{kind: partial(surveyed, kind=kind) for kind in SURVEYS},
+    "bright-field": bright_field,
     "soot": partial(any_fringes, kind="soot"),
     "any-fringes": any_fringes,
     "lr": low_resolution,

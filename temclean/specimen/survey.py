@@ -1,8 +1,10 @@
-"""Images of low magnification as STEM and SEM show them: nanoparticles, polished grains, powders with bright edges.
+"""Images of low magnification: nanoparticles, polished grains, powders with bright edges, particles in bright field.
 
-Each function takes a generator and a size and returns a float32 image (size, size), nowhere below 0. Lengths are in
-pixels, positions are rows of (y, x). All of it is ours, after real files.
+All but the last as STEM and SEM show them. Each function takes a generator and a size and returns a float32 image
+(size, size), nowhere below 0. Lengths are in pixels, positions are rows of (y, x). All of it is ours, after real files.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,3 +145,82 @@ def powder(rng: np.random.Generator, size: int) -> Image:
         body = rng.uniform(0.2, 0.6) * (1.0 + np.float32(edge) * slope + np.float32(0.3) * side)
         image[place] += coverage(inside, 1.5) * (body.astype(np.float32) - image[place])
     return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), 0.0)
+
+
+@dataclass(frozen=True)
+class Dispersed:
+    """Particles in bright field, and the truth behind them.
+
+    Attributes
+    ----------
+    image : float32 (size, size), electrons relative to the brightest pixel.
+    centres : (N, 2), rows of (y, x) in pixels; they may lie outside the image.
+    diameters_px : (N,), of a ball as large as the particle is wide.
+    contrasts : (N,), the share of electrons that its middle takes away.
+    """
+
+    image: Image
+    centres: Floats
+    diameters_px: Floats
+    contrasts: Floats
+
+
+NANOMETRES = (30.0, 200.0)
+"""Diameters of particles in bright field (Katsuno 2021)."""
+
+CONTRASTS = (0.1, 0.6)
+"""Contrasts of their middles (Katsuno 2021), of the darkest of an image."""
+
+
+def dispersed(
+    rng: np.random.Generator,
+    size: int,
+    pixel_nm: float | None = None,
+    contrast: float | None = None,
+    round_share: float = 0.6,
+    crowded: bool | None = None,
+) -> Dispersed:
+    r"""Draw particles as a transmission microscope shows them in bright field: what is thick takes electrons away.
+
+    Of all particles at a pixel, :math:`I = I_0 \prod_i (1 - c_i)^{t_i}`, t being the thickness over the greatest: a
+    ball's :math:`\sqrt{1 - r^2 / R^2}`, or a plateau with slopes. On an even or a granular ground.
+
+    Parameters
+    ----------
+    pixel_nm : width of a pixel; 2.5 to 6 nm by default, as of a field of one to three micrometres.
+    contrast : of the darkest particle's middle, one of :data:`CONTRASTS` by default.
+    round_share : share of the images whose particles are balls.
+    crowded : whether half of the particles lie beside or over others; in four of ten images by default.
+    """
+    pixel_nm = log_uniform(rng, 2.5, 6.0) if pixel_nm is None else pixel_nm
+    contrast = log_uniform(rng, *CONTRASTS) if contrast is None else contrast
+    low, high = np.sort(rng.uniform(*np.log(NANOMETRES), 2))
+    count = int(log_uniform(rng, 3.0, 120.0))
+    radius = 0.5 * np.exp(rng.uniform(low, high, count)) / pixel_nm
+    radius = radius[: max(int((np.cumsum(np.pi * radius**2) < rng.uniform(0.02, 0.45) * size**2).sum()), 1)]
+    centres = points(rng, len(radius), size, 2.2 * float(radius.mean()))
+    if rng.random() < 0.4 if crowded is None else crowded:
+        centres = gather(rng, centres, radius)
+    spread = rng.choice([0.0, rng.uniform(0.0, 0.5)])
+    contrasts = contrast * (1.0 - spread * rng.random(len(radius)))
+    if rng.random() < 0.5:  # of one material, the thicker the darker
+        contrasts = 1.0 - (1.0 - contrasts) ** (radius / radius.max())
+    balls = rng.random() < round_share
+    taken = np.zeros((size, size), np.float32)
+    for centre, r, each in zip(centres, radius, contrasts, strict=True):
+        place, y, x = window(centre, 1.3 * r + 2.0, size)
+        if balls:
+            height = np.sqrt(np.maximum(1.0 - (y * y + x * x) / np.float32(r * r), 0.0))
+        elif rng.random() < 0.5:
+            u, v = turn(y, x, rng.uniform(0.0, np.pi))
+            ratio = np.float32(rng.uniform(0.8, 1.0))
+            height = np.sqrt(np.maximum(1.0 - (u * u * ratio + v * v / ratio) / np.float32(r * r), 0.0))
+        else:
+            inside = random_outline(rng, y, x, 1.2 * r) / np.float32(r)
+            height = np.clip(inside / np.float32(rng.uniform(0.1, 0.8)) + 0.02, 0.0, 1.0)
+        taken[place] -= np.float32(np.log1p(-each)) * height
+    taken = filters.gaussian(taken, log_uniform(rng, 0.4, 1.5))
+    if rng.random() < 0.6:
+        taken += np.float32(rng.uniform(0.3, 1.0)) * film(rng, size)
+    image = np.exp(taken.min() - taken)
+    return Dispersed(image, centres, 2.0 * radius, contrasts)

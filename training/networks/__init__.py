@@ -1,8 +1,8 @@
 """The networks: each maps images (batch, frames, height, width) to images (batch, 1, height, width).
 
 ``residual`` is that of the shipped models, ``cgrdn`` that of Lobato et al. (2024), with ``discriminator`` as its
-opponent; ``chae`` is that of Chae et al. (2025). ``blindspot`` puts one behind five frames of a movie. ``branched``
-holds convolutions that are folded at export.
+opponent; ``chae`` is that of Chae et al. (2025), ``resnet`` that of Katsuno et al. (2021). ``blindspot`` puts one behind
+five frames of a movie. ``branched`` holds convolutions that are folded at export.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,19 @@ from temclean.training.networks.chae import ChaeUNet
 from temclean.training.networks.critic import Critic, LowPass
 from temclean.training.networks.discriminator import PatchDiscriminator
 from temclean.training.networks.residual import WIDTHS, ResidualUNet
+from temclean.training.networks.resnet import ResNetUNet
 
 NAMES = ("residual", "cgrdn")
 """What a recipe can call for."""
 
 
-def build(recipe: Mapping[str, Any]) -> ResidualUNet | CGRDN:
+def build(recipe: Mapping[str, Any]) -> ResidualUNet | CGRDN | ResNetUNet:
     """Make the network of a recipe, as it stands in a checkpoint; older ones name none and are ``residual``."""
     shape = recipe.get("shape", {})
     if recipe.get("network", "residual") == "cgrdn":
         return CGRDN(**shape)
+    if recipe.get("network") == "resnet18":
+        return ResNetUNet(**shape)
     return ResidualUNet(tuple(recipe["widths"]), tuple(recipe.get("more", ())), **shape)
 
 
@@ -37,6 +40,7 @@ __all__ = [
     "LowPass",
     "Network",
     "PatchDiscriminator",
+    "ResNetUNet",
     "ResidualUNet",
     "build",
     "folded",

@@ -65,6 +65,8 @@ class ResidualUNet(Network):
     branches : whether blocks are trained as parallel branches that fold into 3x3 convolutions.
     full : channels at the full resolution, from which a 3x3 convolution makes the image; with none, the pixel shuffle
         makes it, and its four phases may differ.
+    base : side in pixels, a power of two, of the squares of the input whose means the result is added to. Where
+        electrons are few, means leave less noise to be taken away than the pixels themselves, 1, do.
     """
 
     def __init__(
@@ -75,9 +77,11 @@ class ResidualUNet(Network):
         biases: bool = True,
         branches: bool = False,
         full: int = 0,
+        base: int = 1,
     ) -> None:
         super().__init__()
         self.widths, self.more, self.deeper, self.biases = tuple(widths), tuple(more), tuple(deeper), biases
+        self.base = base
         self.multiple = 2 ** len(widths)
 
         def block(width: int, dilation: int = 1) -> ResidualBlock:
@@ -132,4 +136,7 @@ class ResidualUNet(Network):
             if depth in up:
                 features = up[depth](features)
         restored = nn.functional.pixel_shuffle(self.head(torch.relu(features)), 2)
+        if self.base > 1:
+            means = nn.functional.avg_pool2d(x, self.base)
+            x = nn.functional.interpolate(means, scale_factor=self.base, mode="nearest")
         return x + (restored if self.last is None else self.last(torch.relu(restored)))
