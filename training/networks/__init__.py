@@ -1,8 +1,8 @@
 """The networks: each maps images (batch, frames, height, width) to images (batch, 1, height, width).
 
 ``residual`` is that of the shipped models, ``cgrdn`` that of Lobato et al. (2024), with ``discriminator`` as its
-opponent; ``chae`` is that of Chae et al. (2025), ``resnet`` that of Katsuno et al. (2021). ``blindspot`` puts one behind
-five frames of a movie. ``branched`` holds convolutions that are folded at export.
+opponent; ``chae`` is that of Chae et al. (2025), ``resnet`` that of Katsuno et al. (2021). ``blindspot`` puts one
+behind five frames of a movie. ``branched`` holds convolutions that are folded at export.
 """
 
 from collections.abc import Mapping
