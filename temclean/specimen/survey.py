@@ -194,7 +194,7 @@ def dispersed(
     """
     pixel_nm = log_uniform(rng, 2.5, 6.0) if pixel_nm is None else pixel_nm
     contrast = log_uniform(rng, *CONTRASTS) if contrast is None else contrast
-    low, high = np.sort(rng.uniform(*np.log(NANOMETRES), 2))
+    low, high = np.sort(rng.uniform(np.log(NANOMETRES[0]), np.log(NANOMETRES[1]), 2))
     count = int(log_uniform(rng, 3.0, 120.0))
     radius = 0.5 * np.exp(rng.uniform(low, high, count)) / pixel_nm
     radius = radius[: max(int((np.cumsum(np.pi * radius**2) < rng.uniform(0.02, 0.45) * size**2).sum()), 1)]
