@@ -18,7 +18,7 @@ from torch import Tensor
 
 from temclean.errors import ParameterError
 from temclean.restoration import models, scaling
-from temclean.restoration.pipeline import REACH
+from temclean.restoration.inference import REACH
 from temclean.training import exposures, loop, lowdose_model, networks
 from temclean.training.data import PERCENTILES
 from temclean.training.exposures import Pair
