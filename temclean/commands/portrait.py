@@ -90,6 +90,7 @@ def _tables(scores: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
         title = "The same on graphene from first principles, of a structure that took no part in its training"
         yield title, _aligned([["noise level", *titles], *rows])
     yield from _of_microscopes(_two_deep(scores.get("validation")))
+    yield from _of_particles(_two_deep(scores.get("short_exposures")))
 
 
 def _of_microscopes(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
@@ -103,6 +104,23 @@ def _of_microscopes(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, lis
         "Mean PSNR (dB) and MS-SSIM with the truth, after the line that fits best, on simulated pairs that took no part"
         " in training (hr: atoms, lr: low magnification)"
     )
+    yield title, _aligned([heads, *rows])
+
+
+def _of_particles(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield title and table of what becomes of particles at five electrons a pixel."""
+    if not found:
+        return
+    heads = ["contrast", "MAE", "PSNR", "particles", "vanished", "imaginary", "diameter off by %"]
+    keys = ["mae_restored", "psnr_restored", "particles", "vanished", "imaginary", "diameter_error_percent"]
+    rows = [
+        [
+            contrast,
+            *(str(values[key]) if isinstance(values.get(key), int) else _number(values.get(key)) for key in keys),
+        ]
+        for contrast, values in found.items()
+    ]
+    title = "Particles of 30 to 200 nm at 5 electrons a pixel of 3 nm, simulated, that took no part in its training"
     yield title, _aligned([heads, *rows])
 
 
