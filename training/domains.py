@@ -138,7 +138,8 @@ def ramp(side: int, draw: np.random.Generator) -> Array:
     hill = np.exp(-((y - top) ** 2 + (x - left) ** 2) / (2.0 * draw.uniform(0.25, 0.6) ** 2))
     mixed = np.sin(angle) * y + np.cos(angle) * x + draw.uniform(-0.7, 0.7) * hill
     lifted = mixed - mixed.min()
-    return (lifted / lifted.max()).astype(np.float32)
+    light: Array = (lifted / lifted.max()).astype(np.float32)
+    return light
 
 
 PIXEL_SIZES = 0.15, 0.5

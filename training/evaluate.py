@@ -127,9 +127,9 @@ def microscope_scores(restore: Restore, model: str, count: int = 200) -> dict[st
 def distort(clean: Array, family: str, level: float, seed: int) -> Array:
     """Add one draw of a model's noise family as ``temclean simulate`` does.
 
-    That of ``bbg-keep`` is ``bbg``; for ``lde`` and models of whole microscopes electrons are counted.
+    That of ``bbg-keep`` is ``bbg``; for ``lde``, ``n2a`` and models of whole microscopes electrons are counted.
     """
-    if family in MICROSCOPES or family in ("general", "lde"):
+    if family in MICROSCOPES or family in ("general", "lde", "n2a"):
         family = "poisson"
         level = 1.0 / level**2  # electrons whose scatter at intensity 1 is the level
     noisy: Array = noise.apply(clean, noise.FAMILIES[family.removesuffix("-keep")](level), seed)

@@ -38,6 +38,7 @@ SUMMARIES = {
     "bbg": "bright atoms under uneven brightness and Gaussian noise, both removed; not for images without atoms",
     "bbg-keep": "uneven background brightness and Gaussian noise; keeps the brightness of regions",
     "lde": "dark particles in bright-field TEM at 1 to 20 electrons a pixel; quick enough for live views",
+    "n2a": "bright atoms on a thin support, as platinum on carbon in HAADF: the atoms alone, on black",
     "hrtem": "TEM at atomic resolution: atoms, lattices, phase contrast, under a camera's noise",
     "lrtem": "TEM at low magnification: particles, grains, edges, under a camera's noise",
     "hrstem": "STEM at atomic resolution: ADF, HAADF, BF, ABF columns, under a scanned beam's noise",

@@ -24,6 +24,7 @@ from temclean.errors import FileError, ImageError, ParameterError
 from temclean.restoration import models, scaling
 from temclean.training import cycle, domains, export_atoms, loop, networks, pairing, unpaired
 from temclean.training.domains import Clean, Sample
+from temclean.training.export import SUMMARIES
 from temclean.training.unpaired import Recipe
 
 ATOM_SIZE = 0.5, 0.8
@@ -117,14 +118,15 @@ def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, An
     seen_plain, seen_lit = under_gradients(network, sample.check(), chosen)
     told = f"atoms in {len(sample.check())} crops: {seen_plain}; under a gradient of the background {seen_lit}"
     click.echo(told + ("; beware of false ones" if seen_lit > 1.5 * seen_plain + 4 else ""), err=True)
+    noisy = round(float(np.median([np.diff(frame).std() for frame in sample.held])) / 2**0.5, 3)
     words = {
         "summary": f"atoms in the movie {movie.name} and movies like it, on black",
         "data": f"{len(sample.held)} frames of {movie.name}, and simulated atoms",
         "scores": {"atoms": {"plain": seen_plain, "under_gradients": seen_lit}},
-        "levels": [0.0, 1.0],
+        "levels": [noisy, noisy],
     }
     state = loop.load(checkpoint)
-    export_atoms.export(networks.folded(network), state, out, words, (pixels or 0.0, pixels or 0.0))
+    export_atoms.export(network, state, out, words, (pixels or 0.0, pixels or 0.0))
     click.echo(f"{movie} -> {out}")
 
 
@@ -136,10 +138,10 @@ def of_simulated(out: Path, recipe: pairing.Paired, run: dict[str, Any]) -> None
     network = networks.build(asdict(recipe))
     network.load_state_dict(state["average"])
     words = {
-        "summary": "bright atoms on a thin support, as platinum on carbon in HAADF: the atoms alone, on black",
+        "summary": SUMMARIES["n2a"],
         "data": "simulated movies of platinum on carbon: counted electrons, jitter, uneven light",
         "scores": {},
-        "levels": [0.0, 1.0],
+        "levels": [round(dose**-0.5, 2) for dose in reversed(domains.DOSES)],  # of counts, at intensity 1
     }
     export_atoms.export(network, state, out, words, domains.PIXEL_SIZES)
     click.echo(f"simulated movies -> {out}")
@@ -211,7 +213,14 @@ def main(
         return
     if start is None:
         start = next(name for name in STARTS if name in models.available())
-    how = {"image": image, "start": start, "steps": steps, "batch": batch or 6, "crop": crop, "seed": seed}
+    how: dict[str, Any] = {
+        "image": image,
+        "start": start,
+        "steps": steps,
+        "batch": batch or 6,
+        "crop": crop,
+        "seed": seed,
+    }
     if rate:
         how["rate"] = rate
     about = {"pixel_size": pixel_size, "size": atom_size, "density": density}

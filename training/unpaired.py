@@ -11,13 +11,14 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from temclean.errors import ModelError, ParameterError
 from temclean.restoration import models
 from temclean.training import cycle, domains, loop, networks
 from temclean.training.cycle import Partners
 from temclean.training.domains import Clean, Sample
+from temclean.training.networks import CGRDN, ResidualUNet
 
 LIMITS = 0.025, 0.05
 """Cycle and low-frequency loss below which training stops: the paper's 0.05 and 0.1, whose images lie in -1 to 1."""
@@ -143,7 +144,9 @@ class Training(loop.Run):
         return means
 
 
-def train(recipe: Recipe, sample: Sample, out: Path, resume: bool, every: int, minutes: float = 0.0) -> nn.Module:
+def train(
+    recipe: Recipe, sample: Sample, out: Path, resume: bool, every: int, minutes: float = 0.0
+) -> ResidualUNet | CGRDN:
     """Train on a movie, keep a checkpoint in ``out``, and return the last network whose contrast was right.
 
     Raises
@@ -197,8 +200,9 @@ def train(recipe: Recipe, sample: Sample, out: Path, resume: bool, every: int, m
             )
         if below:
             click.echo(f"cycle and low-frequency loss are below {LIMITS[0]} and {LIMITS[1]}: done", err=True)
-    run.trial.load_state_dict(run.right["network"])
-    return run.trial.cpu().eval()
+    finished = networks.build(asdict(recipe))
+    finished.load_state_dict(run.right["network"])
+    return finished.eval()
 
 
 def descend(error: Tensor, *optimizers: torch.optim.Optimizer) -> None:

@@ -23,7 +23,7 @@ SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
 
 
-FAINT = {"lde"}
+FAINT = {"lde", "n2a"}
 """Noise families whose models have learned noise that is stronger than the contrast."""
 
 FLATTENING = {"bbg", "n2a"}

@@ -335,6 +335,15 @@ def test_what_stands_out_is_not_shown_to_the_network_and_comes_back(family, kept
     assert kept or restored[20, 20] < 1300
 
 
+def test_single_counts_do_not_come_back_where_atoms_alone_are_shown():
+    """In a movie of few counts three of them on a pixel stand far out of the scale, and are noise."""
+    image = np.random.default_rng(4).poisson(0.02, (128, 128)).astype(np.float32)
+    image[40, 40] = 9.0
+    restored = next(pipeline.denoise_frames(image[None], Recorder("n2a")))
+    assert restored[40, 40] == pytest.approx(1.0 + inference.REACH)
+    assert next(pipeline.denoise_frames(image[None], Recorder("g")))[40, 40] == pytest.approx(9.0)
+
+
 def test_the_plan_of_the_pipeline_is_that_of_tiling(network):
     assert isinstance(pipeline.plan((100, 100), network.model, 20), tiling.Plan)
 
