@@ -13,7 +13,7 @@ TILE_AREA = 1280 * 1280
 bytes for each, so this sets memory (240 MB) against the share of the tiles that is halo."""
 
 ROOMY = 4096 * 4096
-ROOMY_TILE_AREA = 1408 * 1408
+ROOMY_TILE_AREA = 1536 * 1536
 """Frames of up to so many pixels are themselves so small that they leave room for larger tiles."""
 
 
