@@ -17,11 +17,10 @@ from temclean.restoration import scaling
 from temclean.restoration.scaling import Frames, Scaling
 from temclean.specimen.atoms import Atoms, gaussians
 from temclean.specimen.movies import clusters, scene
+from temclean.training import footage
+from temclean.training.footage import PERCENTILES
 
 Array = NDArray[np.float32]
-
-PERCENTILES = 0.5, 99.5
-"""What becomes 0 and 1, of all frames of a movie."""
 
 SAMPLED = 120
 """Frames that are taken of a movie, as many as the paper takes."""
@@ -79,9 +78,8 @@ class Clean:
 
 
 def unit(frame: NDArray[np.generic], scale: Scaling) -> Array:
-    """Bring a frame to the scale on which percentiles are 0 and 1, no further than the pipeline does."""
-    scaled = (frame.astype(np.float64) - scale.low) / (scale.high - scale.low)
-    return scaled.clip(-1.0, 2.0).astype(np.float32)
+    """Bring a frame to the scale on which percentiles are 0 and 1, no further beyond them than the pipeline does."""
+    return footage.unit(frame, scale).clip(-1.0, 2.0)
 
 
 class Sample:

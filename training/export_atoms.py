@@ -6,13 +6,17 @@ from typing import Any
 
 from temclean.restoration.modelfile import METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training.domains import PERCENTILES
 from temclean.training.export import Runner, store_half, to_onnx, verify
-from temclean.training.networks import CGRDN, ResidualUNet
+from temclean.training.footage import PERCENTILES
+from temclean.training.networks import CGRDN, ResidualUNet, ResNetUNet
 
 
 def export(
-    network: ResidualUNet | CGRDN, state: dict[str, Any], out: Path, told: dict[str, Any], pixels: tuple[float, float]
+    network: ResidualUNet | CGRDN | ResNetUNet,
+    state: dict[str, Any],
+    out: Path,
+    told: dict[str, Any],
+    pixels: tuple[float, float],
 ) -> dict[str, object]:
     """Export and verify a network; return the metadata of the model.
 

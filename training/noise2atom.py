@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from temclean import io
 from temclean.commands.simulate import ANGSTROMS
 from temclean.errors import FileError, ImageError, ParameterError
-from temclean.restoration import models, scaling
-from temclean.training import cycle, domains, export_atoms, loop, networks, pairing, unpaired
+from temclean.restoration import models
+from temclean.training import cycle, domains, export_atoms, footage, loop, networks, pairing, unpaired
 from temclean.training.domains import Clean, Sample
 from temclean.training.export import SUMMARIES
 from temclean.training.unpaired import Recipe
@@ -100,10 +100,7 @@ def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, An
         pixels = about["pixel_size"]
         if pixels is None and opened.pixel_size and opened.unit in ANGSTROMS:
             pixels = opened.pixel_size[1] * ANGSTROMS[opened.unit]
-        scale = scaling.measure(opened.pixels, *domains.PERCENTILES)
-        if scale.flat:
-            raise ImageError(f"{movie}: all pixels are alike: there is nothing to learn from; give another movie")
-        sample = Sample(opened.pixels, scale, recipe["crop"], recipe["seed"])
+        sample = Sample(opened.pixels, footage.scaled(opened.pixels), recipe["crop"], recipe["seed"])
     clean = clean_domain(sample, pixels, about["size"], about["density"])
     chosen = Recipe(str(movie), clean=clean, **shape(recipe["start"]), **recipe)
     low, high = clean.width

@@ -18,7 +18,7 @@ from temclean.restoration import models
 from temclean.training import cycle, domains, loop, networks
 from temclean.training.cycle import Partners
 from temclean.training.domains import Clean, Sample
-from temclean.training.networks import CGRDN, ResidualUNet
+from temclean.training.networks import CGRDN, ResidualUNet, ResNetUNet
 
 LIMITS = 0.025, 0.05
 """Cycle and low-frequency loss below which training stops: the paper's 0.05 and 0.1, whose images lie in -1 to 1."""
@@ -146,7 +146,7 @@ class Training(loop.Run):
 
 def train(
     recipe: Recipe, sample: Sample, out: Path, resume: bool, every: int, minutes: float = 0.0
-) -> ResidualUNet | CGRDN:
+) -> ResidualUNet | CGRDN | ResNetUNet:
     """Train on a movie, keep a checkpoint in ``out``, and return the last network whose contrast was right.
 
     Raises
