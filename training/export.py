@@ -206,10 +206,8 @@ def score(path: Path, family: str, count: int) -> dict[str, object]:
     """
     runner = partial(pipeline.denoise, model=path, device="cpu")
     if family == "lde":
-        table = {
-            f"{each:.2f}": evaluate.low_dose_scores(runner, each, count=3 * count) for each in evaluate.SHORT_CONTRASTS
-        }
-        return {"short_exposures": {contrast: rounded(row) for contrast, row in table.items()}}
+        rows = {each: evaluate.low_dose_scores(runner, each, count=3 * count) for each in evaluate.SHORT_CONTRASTS}
+        return {"short_exposures": {f"{contrast:.2f}": rounded(row) for contrast, row in rows.items()}}
     microscopes = list(evaluate.MICROSCOPES) if family == "general" else [family]
     if family in (*evaluate.MICROSCOPES, "general"):
         each = 25 * count // len(microscopes)

@@ -83,7 +83,7 @@ def partners(shorts: Path, longs: Path) -> list[tuple[Path, Path]]:
         if not named:
             raise FileError(f"{folder}: holds no images; give one folder of short and one of long exposures")
         found.append(named)
-    for mine, other, folder in ((*found, longs), (*reversed(found), shorts)):
+    for mine, other, folder in ((found[0], found[1], longs), (found[1], found[0], shorts)):
         if alone := [path for name, path in mine.items() if name not in other]:
             more = f" (nor have {len(alone) - 1} others)" if len(alone) > 1 else ""
             raise ParameterError(f"{alone[0]}: has no partner in {folder}{more}; give both of a pair the same name")

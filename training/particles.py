@@ -139,7 +139,8 @@ def nearest(centres: Floats) -> NDArray[np.intp]:
     """Return for each of two or more centres (N, 2) the number of the nearest other one."""
     gaps = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
     np.fill_diagonal(gaps, np.inf)
-    return gaps.argmin(axis=1)
+    closest: NDArray[np.intp] = gaps.argmin(axis=1)
+    return closest
 
 
 def compare(truth: Array, restored: Array, least: float | None = None) -> Comparison:

@@ -99,3 +99,24 @@ def test_low_magnification_has_no_atoms_and_some_contrast(name: str) -> None:
         truth = specimen.draw(name, 96, 1.0, seed)
         assert not len(truth.positions)
         assert np.ptp(truth.image) > 0.01
+
+
+def test_balls_in_bright_field_take_what_their_thickness_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I = I0 (1 - c)^t, t being the chord over the diameter: at 0.6 of the radius 0.8 of it."""
+    monkeypatch.setattr(survey, "film", lambda rng, size: np.zeros((size, size), np.float32))
+    seen = 0
+    for seed in range(60):
+        drawn = survey.dispersed(np.random.default_rng(seed), 256, 2.5, 0.5, round_share=1.0, crowded=False)
+        gaps = np.linalg.norm(drawn.centres[:, None] - drawn.centres, axis=-1) - drawn.diameters_px / 2
+        np.fill_diagonal(gaps, np.inf)
+        for k in np.flatnonzero(drawn.diameters_px > 50):
+            y, x = drawn.centres[k]
+            r = drawn.diameters_px[k] / 2
+            if not (r + 2 < y < 253 - r and r + 2 < x < 253 - r) or gaps[k].min() < r + 2:
+                continue
+            seen += 1
+            rows, columns = np.rint([[y, y], [x, x + 0.6 * r]]).astype(int)
+            away = np.hypot(rows - y, columns - x) / r
+            wanted = (1.0 - drawn.contrasts[k]) ** np.sqrt(1.0 - away**2)
+            np.testing.assert_allclose(drawn.image[rows, columns], wanted, atol=0.02)
+    assert seen > 10

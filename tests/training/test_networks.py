@@ -121,3 +121,19 @@ def test_cgrdn_is_exported() -> None:
     export.verify(network, export.Runner(model))
     image = np.random.default_rng(1).random((1, 1, 26, 34), np.float32)
     assert np.abs(export.Runner(model).raw(image) - image).max() > 0.01
+
+
+def test_the_papers_encoder_is_a_resnet_18() -> None:
+    """He 2016's has 11,689,512 parameters with its 1000 classes (513,000) and three channels; the way up 3,151,697."""
+    count = sum(weight.numel() for weight in networks.ResNetUNet().parameters())
+    assert count == 11_689_512 - 513_000 - 2 * 64 * 7 * 7 + 3_151_697
+    network = networks.ResNetUNet(4).eval()
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.uniform_(part.weight, 0.0, 0.1)
+    image = torch.zeros(1, 1, 768, 768)
+    with torch.no_grad():
+        plain = network(image)
+        image[..., 383, 383] = 1e4
+        rows = (network(image) != plain)[0, 0].any(dim=1).nonzero()[:, 0]
+    assert 100 < int((rows - 383).abs().max()) <= network.reach

@@ -70,7 +70,7 @@ def test_networks_never_see_the_structure_that_is_kept_for_tests(recipe: str, mo
     only = {name: share for name, share in options.specimens.items() if name in {"graphene", "graphene-defects"}}
     rng = np.random.default_rng(1)
     for _ in range(12):
-        data.draw_scene(replace(options, specimens=only or {"scene": 1.0}, scene=96), rng)
+        data.draw_scene(replace(options, specimens=only or options.specimens, scene=96), rng)
     assert seen == ({0, 1, 2, 3, 4} if only else set())
 
 
