@@ -31,8 +31,8 @@ FLOORS = [
 PUBLIC = {
     "temclean": "TemcleanWarning __version__ choose denoise errors io metrics models noise read specimen tiling",
     "temclean.io": "FORMATS READERS WRITERS Format Frames Image list_images output_suffix provenance read write",
-    "temclean.metrics": "Columns columns css intensities mae match movie_css ms_ssim psnr score ssim to_json "
-    "unseen_error",
+    "temclean.metrics": "Columns columns css find_particles fit_lattice intensities intensity_groups local_strain mae "
+    "match movie_css ms_ssim psnr ring_correlation score spectra ssim to_json unseen_error",
     "temclean.models": "available find load open_session",
     "temclean.noise": "FAMILIES Noise apply background",
     "temclean.specimen": "SPECIMENS Specimen draw draw_file",
@@ -144,7 +144,8 @@ HEAVY = {"numpy", "onnxruntime", "tifffile", "torch", "tqdm", "h5py", "PIL", "te
 
 
 @pytest.mark.parametrize(
-    "line", ["--help", "--version", "denoise --help", "inspect -h", "simulate --help", "nonsense", "denoise"]
+    "line",
+    ["--help", "--version", "denoise --help", "inspect -h", "measure -h", "simulate --help", "nonsense", "denoise"],
 )
 def test_help_loads_nothing_heavy(line: str) -> None:
     loaded = loaded_by(*line.split())

@@ -25,6 +25,7 @@ SUMMARIES = {
     "denoise": "Denoise files, folders or globs.",
     "doctor": "Say what works here and what does not, and why.",
     "inspect": "Say what files hold, their noise, and which model fits.",
+    "measure": "Measure columns of atoms or particles.",
     "models": "List the models, or say what one is for.",
     "score": "Compare restored images with true ones.",
     "simulate": "Make pairs of clean and noisy images.",

@@ -13,6 +13,8 @@ from temclean.cli.options import AS_JSON, Name
 @click.option("--css", type=Name(path_type=Path), metavar="MOVIE", help="Score a movie against itself.")
 @click.option("--movie", type=Name(path_type=Path), metavar="MOVIE", help="Score RESULT against its noisy MOVIE.")
 @click.option("--apart", type=click.IntRange(min=1), metavar="N", help="With --movie: frames RESULT has not seen.")
+@click.option("--frc", is_flag=True, help="Fourier ring correlation of a MOVIE's odd and even frames, or of two files.")
+@click.option("--spectrum", is_flag=True, help="Power of RESULT over that of RAW, beyond what RAW shows.")
 @click.option("--data-range", type=click.FloatRange(min=0, min_open=True), help="Range of the intensities.")
 @AS_JSON
 def command(
@@ -21,6 +23,8 @@ def command(
     css: Path | None,
     movie: Path | None,
     apart: int | None,
+    frc: bool,
+    spectrum: bool,
     data_range: float | None,
     as_json: bool,
 ) -> int:
@@ -30,7 +34,12 @@ def command(
     MOVIE with the next. With --movie MOVIE RESULT, where there is no truth: the uPSNR and uMSE of a denoised movie
     against the noisy frames N before and N after each, drift taken out, and its CSS, with standard errors. RESULT must
     not have seen these: N is 1 by default, or what the window of its model needs.
+
+    With --frc, down to which period raw images of the same agree: MOVIE, or two files. With --spectrum RAW RESULT, how
+    much power a result has where its raw image shows noise alone.
     """
+    if frc or spectrum:
+        return _fourier(truth, test, frc, spectrum, others=(css, movie, apart, data_range), as_json=as_json)
     if css is not None and (truth is not None or movie is not None):
         raise click.UsageError("--css takes one movie; give no TRUTH and TEST with it, and no --movie")
     if apart is not None and movie is None:
@@ -48,3 +57,17 @@ def command(
             scoring.score_movie(movie, Path(str(truth)), apart, data_range), as_json=as_json
         )
     return tables.print_scores(scoring.score_all(str(truth), str(test), data_range), as_json=as_json)
+
+
+def _fourier(
+    first: str | None, second: str | None, frc: bool, spectrum: bool, others: tuple[object, ...], *, as_json: bool
+) -> int:
+    if (frc and spectrum) or any(other is not None for other in others):
+        raise click.UsageError("--frc and --spectrum each stand alone; leave the other options out")
+    if first is None or (spectrum and second is None):
+        raise click.UsageError("give --frc MOVIE, --frc FILE FILE, or --spectrum RAW RESULT")
+    from temclean.commands.measuring import fourier
+
+    if frc:
+        return fourier.print_frc(fourier.frc(Path(first), Path(second) if second else None), as_json=as_json)
+    return fourier.print_spectrum(fourier.compare(Path(first), Path(str(second))), as_json=as_json)

@@ -35,8 +35,8 @@ class Columns:
         columns are dark.
     width : (N,) w, standard deviation of the Gaussian, pixels.
     background : (N,) what lies below it, the image's unit.
-    errors : (N, 3) standard errors of row, column and intensity, as far as noise is independent from pixel to pixel,
-        which that of a denoised image is not.
+    errors : (N, 4) standard errors of row, column, intensity and width, as far as noise is independent from pixel to
+        pixel, which that of a denoised image is not.
     """
 
     positions: Floats
@@ -126,7 +126,9 @@ def columns(
     relative = np.zeros((len(start), 5))
     relative[:, 0], relative[:, 4] = 2 * np.pi * fitted.widths**2, 2 * volume
     variance = np.einsum("ni,nij,nj->n", relative, fitted.covariance, relative)
-    errors = np.sqrt(np.maximum(np.stack([*np.einsum("nii->in", fitted.covariance)[2:4], variance], axis=1), 0))
+    diagonal = np.einsum("nii->in", fitted.covariance)
+    squares = [*diagonal[2:4], variance, diagonal[4] * fitted.widths**2]
+    errors = np.sqrt(np.maximum(np.stack(squares, axis=1), 0))
     contrast = np.sqrt(np.maximum(fitted.covariance[:, 0, 0], 0))
     limit = np.array(pixels.shape) - 0.5
     good = (fitted.heights > significance * contrast) & ((fitted.places > -0.5) & (fitted.places < limit)).all(axis=1)
@@ -231,7 +233,7 @@ def _width(width: float) -> float:
 
 def _none() -> Columns:
     empty = np.empty(0)
-    return Columns(np.empty((0, 2)), empty, empty, empty, np.empty((0, 3)))
+    return Columns(np.empty((0, 2)), empty, empty, empty, np.empty((0, 4)))
 
 
 def _places(columns: Columns | ArrayLike) -> Floats:

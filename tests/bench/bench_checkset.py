@@ -89,7 +89,7 @@ def truth_of(scene: Scene) -> Truth | None:
 def defects(truth: Truth, scene: Scene, image: np.ndarray) -> np.ndarray:
     """Return the intensity at each defect less the mean of the nearest columns of the kind it should be."""
     width = np.full(len(truth.marks), truth.width)
-    none = np.zeros((len(truth.marks), 3))
+    none = np.zeros((len(truth.marks), 4))
     there = Columns(scene.marks[[number for number, _ in truth.marks]], width, width, width, none)
     known = metrics.intensities(image, replace(truth.seen, width=np.full(len(truth.seen), truth.width)))
     return metrics.intensities(image, there) - np.array([known[alike].mean() for _, alike in truth.marks])

@@ -133,7 +133,7 @@ def empty(image: np.ndarray, found: np.ndarray, gaps: np.ndarray, true: Measured
     """
     places = np.concatenate([gaps, true.places])
     ones = np.ones(len(places))
-    known = Columns(places, ones, true.width * ones, ones, np.zeros((len(places), 3)))
+    known = Columns(places, ones, true.width * ones, ones, np.zeros((len(places), 4)))
     there = metrics.intensities(image, known)
     dim = there[: len(gaps)] < 0.5 * np.median(there[len(gaps) :])
     if not len(found):

@@ -29,7 +29,7 @@ def lattice(spacing: float, seed: int = 0, size: int = SIZE) -> np.ndarray:
 
 
 def bound(width: float, noise: float) -> np.ndarray:
-    """Return the least standard errors of row, column and volume of a Gaussian of height 1 (Cramér-Rao).
+    """Return the least standard errors of row, column, volume and width of a Gaussian of height 1 (Cramér-Rao).
 
     From the Fisher information of height, background, place and width, on the pixels within three widths and a half.
     """
@@ -40,7 +40,7 @@ def bound(width: float, noise: float) -> np.ndarray:
     jacobian = np.stack([slope[near] for slope in slopes])
     covariance = noise**2 * np.linalg.inv(jacobian @ jacobian.T)
     volume = 2 * np.pi * width**2 * np.array([1, 0, 0, 0, 2])
-    return np.sqrt([covariance[2, 2], covariance[3, 3], volume @ covariance @ volume])
+    return np.sqrt([covariance[2, 2], covariance[3, 3], volume @ covariance @ volume, width**2 * covariance[4, 4]])
 
 
 @pytest.mark.parametrize("width", [None, 1.8])
@@ -52,7 +52,8 @@ def test_errors_are_near_the_cramer_rao_bound_and_said_rightly(width: float | No
     same = metrics.match(found, places, 2.0)
     assert same.precision == same.recall == 1
     volume = 2 * np.pi * 2.0**2
-    off = np.column_stack([found.positions[same.found] - places[same.true], found.intensity[same.found] - volume])
+    away = found.positions[same.found] - places[same.true]
+    off = np.column_stack([away, found.intensity[same.found] - volume, found.width[same.found] - 2.0])
     scatter, least = np.sqrt((off**2).mean(axis=0)), bound(2.0, noise)
     assert (scatter < 1.3 * least).all()
     assert (scatter > 0.85 * least).all()

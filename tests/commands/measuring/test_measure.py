@@ -1,0 +1,135 @@
+"""``temclean measure``: files in, figures out that are known beforehand; read as others read them."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from temclean import io
+
+Run = Callable[..., Any]
+PIXEL = 0.02
+SPACING = 11.7
+
+
+@pytest.fixture
+def strained(tmp_path: Path) -> Path:
+    """Write a square lattice whose right half is 2% wider, of two kinds of columns, 0.02 nm a pixel, an origin."""
+    line = np.arange(16.0, 240.0, SPACING)
+    x = np.where(line > 128, 128 + (line - 128) * 1.02, line)
+    y, x = (each.ravel() for each in np.meshgrid(line, x, indexing="ij"))
+    height = np.where(np.arange(len(x)) % 2, 60.0, 100.0)
+    pixel = np.arange(256)
+    across, down = (np.exp(-((pixel - each[:, None]) ** 2) / (2 * 2.2**2)) for each in (x, y))
+    image = np.einsum("n,ny,nx->yx", height, down, across) + np.random.default_rng(1).normal(20, 2, (256, 256))
+    return save(tmp_path / "strained.tif", image.astype(np.float32))
+
+
+def save(path: Path, image: np.ndarray, provenance: dict[str, Any] | None = None, pixel: float = PIXEL) -> Path:
+    from dataclasses import replace
+
+    made = replace(io.Image.from_array(image, pixel, "nm"), origin=(0.0, 5.0))
+    return io.write(path, made, list(image) if image.ndim == 3 else [image], provenance)
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_columns_in_pixels_and_nanometres(run: Run, strained: Path, tmp_path: Path) -> None:
+    done = run("measure", strained, "-o", tmp_path / "out.csv")
+    assert (done.code, done.err) == (0, "")
+    said = " ".join(done.out.split())
+    assert "columns 400" in said
+    assert "2 groups (ICL)" in said
+    rows = table(tmp_path / "out.csv")
+    assert len(rows) == 400
+    assert {row["kind"] for row in rows} == {"columns"}
+    first = rows[0]
+    assert float(first["x_nm"]) == pytest.approx(5.0 + PIXEL * float(first["x_px"]), rel=1e-6)
+    assert float(first["y_nm"]) == pytest.approx(PIXEL * float(first["y_px"]), rel=1e-6)
+    assert np.median([float(row["width_nm"]) for row in rows]) == pytest.approx(2.2 * PIXEL, rel=0.02)
+    left = [row for row in rows if 30 < float(row["x_px"]) < 110 and row["exx"]]
+    right = [row for row in rows if 150 < float(row["x_px"]) < 220 and row["exx"]]
+    exx = [float(np.median([float(row["exx"]) for row in side])) for side in (left, right)]
+    assert exx[1] - exx[0] == pytest.approx(0.02, abs=0.002)
+    assert np.median([float(row["along_a_nm"]) for row in left]) == pytest.approx(SPACING * PIXEL, rel=0.003)
+    assert np.median([float(row["nearest_px"]) for row in rows]) == pytest.approx(SPACING, rel=0.01)
+    bright = [float(row["intensity"]) > 80 * 2 * np.pi * 2.2**2 for row in rows]
+    assert [row["group"] == "2" for row in rows] == bright
+
+
+def test_pandas_reads_the_table(run: Run, strained: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    run("measure", strained, "-o", tmp_path / "out.csv")
+    frame = pandas.read_csv(tmp_path / "out.csv")
+    numbers = frame.drop(columns=["file", "image", "frame", "kind"])
+    assert all(pandas.api.types.is_numeric_dtype(kind) for kind in numbers.dtypes)
+    record = json.loads(run("measure", strained, "--json").out)
+    same = pandas.DataFrame(record["table"])
+    assert list(same) == list(numbers)
+    np.testing.assert_allclose(same["exx"], numbers["exx"], rtol=1e-6)
+    assert record["summary"]["lattice"]["a_nm"] == pytest.approx(1.01 * SPACING * PIXEL, rel=0.01)
+
+
+def test_particles_are_chosen_where_there_are_no_columns(run: Run, tmp_path: Path) -> None:
+    y, x = np.mgrid[:200, :200]
+    discs = sum(1.0 * (np.hypot(y - a, x - b) < 15) for a, b in ((50, 50), (140, 60), (100, 150)))
+    image = (100 - 60 * discs + np.random.default_rng(2).normal(0, 4, (200, 200))).astype(np.float32)
+    path = save(tmp_path / "dark.tif", image, pixel=0.5)
+    found = json.loads(run("measure", path, "--json").out)
+    assert found["kind"] == "particles"
+    assert found["summary"]["particles"] == 3
+    assert found["summary"]["dark"] is True
+    assert found["summary"]["diameter_mean_nm"] == pytest.approx(15.0, rel=0.01)
+    assert found["table"]["diameter_px"] == pytest.approx([30.0] * 3, rel=0.01)
+    forced = json.loads(run("measure", path, "--columns", "--json").out)
+    assert forced["kind"] == "columns"
+
+
+def test_restored_intensities_are_warned_of(run: Run, strained: Path, tmp_path: Path) -> None:
+    with io.read(strained) as image:
+        path = save(tmp_path / "restored.tif", image.pixels[0], {"model": "general"})
+    done = run("measure", path)
+    assert done.code == 0
+    assert done.err.count("\n") == 1
+    assert "restored by general" in done.err
+    assert str(path) in done.err
+    assert "restored" not in run("measure", strained).err
+
+
+def test_bad_files_get_a_line_and_others_go_on(run: Run, strained: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.tif").write_bytes(b"II*\0 nothing")
+    np.save(tmp_path / "holes.npy", np.full((64, 64), np.nan))
+    np.save(tmp_path / "even.npy", np.full((64, 64), 3.0))
+    names = [tmp_path / name for name in ("bad.tif", "none.tif", "holes.npy", "even.npy")]
+    done = run("measure", *names, strained, "-o", tmp_path / "out.csv")
+    assert done.code == 1
+    assert [line.split(": ")[0] for line in done.err.splitlines()] == list(map(str, names[:3]))
+    assert str(strained) in done.out
+    assert {row["file"] for row in table(tmp_path / "out.csv")} == {str(strained)}
+
+
+def test_frames_of_a_stack(run: Run, strained: Path, tmp_path: Path) -> None:
+    with io.read(strained) as image:
+        frame = image.pixels[0]
+    path = save(tmp_path / "stack.tif", np.stack([frame, frame[::-1]]))
+    records = [json.loads(line) for line in run("measure", path, "--json").out.splitlines()]
+    assert [record["frame"] for record in records] == [0, 1]
+    assert [record["summary"]["columns"] for record in records] == [400, 400]
+
+
+def test_the_table_is_not_written_over(run: Run, strained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("mine")
+    refused = run("measure", strained, "-o", out)
+    assert refused.code == 2
+    assert out.read_text() == "mine"
+    assert run("measure", strained, "-o", out, "--overwrite").code == 0
+    assert run("measure", strained, "-o", tmp_path / "out.tif").code == 2
+    assert not list(tmp_path.glob(".*.part"))
