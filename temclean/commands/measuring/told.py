@@ -123,7 +123,7 @@ def _particles(found: Measured) -> Iterator[tuple[str, str]]:
         mean, spread, median = (factor * summary[f"diameter_{name}_{unit}"] for name in ("mean", "std", "median"))
         yield (
             "diameter",
-            f"{mean:.4g} ± {spread:.2g} {unit_shown} (mean and standard deviation), median {median:.4g} {unit_shown}, each "
+            f"{mean:.4g} ± {spread:.2g} {unit_shown} (mean and deviation), median {median:.4g} {unit_shown}, each "
             f"known to {factor * error:.1g} {unit_shown} as far as noise goes",
         )
         longest, shortest = (factor * _middle(table[f"feret_{which}_{unit}"][whole]) for which in ("max", "min"))
