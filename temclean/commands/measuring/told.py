@@ -111,21 +111,23 @@ def _particles(found: Measured) -> Iterator[tuple[str, str]]:
     summary, table = found.summary, found.table
     unit = "nm" if found.pixel_nm else "px"
     if not summary["particles"]:
-        yield "particles", "none that stand out of an even background"
+        yield "particles", "none that stand out of an even background; --columns looks for atoms, --dark for dark ones"
         return
     cut = summary["on_border"]
     dark = "dark" if summary["dark"] else "bright"
     yield "particles", f"{summary['particles']}, {dark}" + (f"; {cut} cut by the border" if cut else "")
     if summary[f"diameter_mean_{unit}"] is not None:
         whole = table["on_border"] == 0
-        error = _middle(table[f"diameter_error_{unit}"][whole])
+        size, error = (_middle(table[f"{name}_{unit}"][whole]) for name in ("diameter", "diameter_error"))
+        factor, unit_shown = (1e-3, "µm") if unit == "nm" and size >= 1000 else (1.0, unit)
+        mean, spread, median = (factor * summary[f"diameter_{name}_{unit}"] for name in ("mean", "std", "median"))
         yield (
             "diameter",
-            f"{summary[f'diameter_mean_{unit}']:.4g} ± {summary[f'diameter_std_{unit}']:.2g} {unit} (mean and standard "
-            f"deviation), median {summary[f'diameter_median_{unit}']:.4g} {unit}, each known to {error:.1g} {unit}",
+            f"{mean:.4g} ± {spread:.2g} {unit_shown} (mean and deviation), median {median:.4g} {unit_shown}, each "
+            f"known to {factor * error:.1g} {unit_shown} as far as noise goes",
         )
-        longest, shortest = (_middle(table[f"feret_{which}_{unit}"][whole]) for which in ("max", "min"))
-        yield "Feret", f"longest {longest:.4g} {unit}, shortest {shortest:.4g} {unit} (medians)"
+        longest, shortest = (factor * _middle(table[f"feret_{which}_{unit}"][whole]) for which in ("max", "min"))
+        yield "Feret", f"longest {longest:.4g} {unit_shown}, shortest {shortest:.4g} {unit_shown} (medians)"
 
 
 def _middle(values: "np.ndarray[Any, Any]") -> float:
