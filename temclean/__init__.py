@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from temclean import errors, io, metrics, noise, specimen
+    from temclean import errors, hyperspy, io, metrics, noise, specimen
     from temclean.errors import TemcleanWarning
     from temclean.io import read
     from temclean.restoration import choose, denoise, models, tiling
@@ -21,6 +21,7 @@ __all__ = [
     "choose",
     "denoise",
     "errors",
+    "hyperspy",
     "io",
     "metrics",
     "models",

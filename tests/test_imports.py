@@ -19,7 +19,7 @@ PACKAGE = Path(temclean.__file__).parent
 FLOORS = [
     ["__main__"],
     ["cli"],
-    ["commands"],
+    ["commands", "hyperspy"],
     ["restoration"],
     ["evidence"],
     ["metrics", "noise", "specimen", "io"],
@@ -29,7 +29,9 @@ FLOORS = [
 """The shelves, and the few modules beside them: each imports from lower floors only, never from its neighbours."""
 
 PUBLIC = {
-    "temclean": "TemcleanWarning __version__ choose denoise errors io metrics models noise read specimen tiling",
+    "temclean": "TemcleanWarning __version__ choose denoise errors hyperspy io metrics models noise read specimen "
+    "tiling",
+    "temclean.hyperspy": "denoise",
     "temclean.io": "FORMATS READERS WRITERS Format Frames Image list_images output_suffix provenance read write",
     "temclean.metrics": "Columns columns css find_particles fit_lattice intensities intensity_groups local_strain mae "
     "match movie_css ms_ssim psnr ring_correlation score spectra ssim to_json unseen_error",

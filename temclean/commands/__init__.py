@@ -3,6 +3,6 @@
 ``inputs`` finds files in ``folders``, ``jobs`` says where their results go, ``batch`` denoises them with the models
 of ``sessions`` and keeps ``records``, ``progress`` reports on it, ``views`` makes pictures of it, and ``live`` does it
 while the microscope runs; ``manifest`` and ``simulate`` make pairs, ``scoring`` compares them, ``inspection`` looks
-into files, ``measuring`` takes figures off images, ``doctor`` examines the installation, ``tables`` prints what these
-find, and ``lines`` what is safe on a terminal.
+into files, ``measuring`` takes figures off images, ``doctor`` examines the installation, ``exports`` has what other
+programs take, ``tables`` prints what these find, and ``lines`` what is safe on a terminal.
 """

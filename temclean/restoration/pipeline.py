@@ -111,9 +111,7 @@ def denoise(
     pixels = image.pixels if calibrated else _array(image)
     if model == AUTO:
         model = choice.choose(image if calibrated else pixels).name
-    path = model.path if isinstance(model, Model) else models.find(model)
-    status = path.stat()
-    session = _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+    session = session_of(model.path if isinstance(model, Model) else models.find(model), device, threads)
     windows.check(pixels.shape, session.model)
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
@@ -304,6 +302,12 @@ def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _normalisation(model: Model) -> tuple[float, float, float]:
     return model.normalisation.low, model.normalisation.high, model.normalisation.room
+
+
+def session_of(path: Path, device: Device = "auto", threads: int | None = None) -> Session:
+    """Return a session on a model's file, the same as the last time if neither the file nor the wishes have changed."""
+    status = path.stat()
+    return _session(path, (status.st_mtime_ns, status.st_size), device, threads)
 
 
 @lru_cache(maxsize=2)
