@@ -26,6 +26,7 @@ SUMMARIES = {
     "doctor": "Say what works here and what does not, and why.",
     "inspect": "Say what files hold, their noise, and which model fits.",
     "models": "List the models, or say what one is for.",
+    "relion": "Denoise micrographs as a job of RELION.",
     "score": "Compare restored images with true ones.",
     "simulate": "Make pairs of clean and noisy images.",
     "train": "Train a network, or compute densities.",

@@ -12,8 +12,8 @@ EXAMPLE = "sbatch --array=0-15"
 class Shard(NamedTuple):
     """One part of several, counted from 1, and how that was told where it was not simply given."""
 
-    index: int
-    count: int
+    part: int
+    parts: int
     note: str = ""
 
 
@@ -43,7 +43,7 @@ def parse(value: str, environment: Mapping[str, str]) -> Shard:
     >>> names = ("ID", "COUNT", "MIN", "MAX", "STEP")
     >>> array = {f"SLURM_ARRAY_TASK_{name}": number for name, number in zip(names, ("0", "4", "0", "3", "1"))}
     >>> parse("0/4", array)
-    Shard(index=1, count=4, note='part 1 of 4: task 0 of an array that counts from 0')
+    Shard(part=1, parts=4, note='part 1 of 4: task 0 of an array that counts from 0')
     """
     index, _, count = value.partition("/")
     if value == "/":
@@ -67,8 +67,8 @@ def _place(array: Mapping[str, int]) -> Shard:
     place, rest = divmod(array["ID"] - first, step)
     if rest or last - first != step * (array["COUNT"] - 1) or not 0 <= place < array["COUNT"]:
         raise ValueError(
-            f"the array's {array['COUNT']} tasks, {first} to {last}, are not numbered in equal steps, so no parts can be "
-            f"dealt out to them; submit the script by {EXAMPLE}, with --resume, which keeps what is done"
+            f"the array's {array['COUNT']} tasks, {first} to {last}, are not numbered in equal steps, so no parts can "
+            f"be dealt out to them; submit the script by {EXAMPLE}, with --resume, which keeps what is done"
         )
     note = f"part {place + 1} of {array['COUNT']}: task {array['ID']} of an array that counts from {first}"
     return Shard(place + 1, array["COUNT"], note if step == 1 else f"{note} in steps of {step}")
