@@ -39,7 +39,10 @@ def ask(line: str, shell: str = "bash") -> tuple[list[tuple[str, str]], set[str]
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("temclean ", {"denoise", "simulate", "score", "models", "inspect", "measure", "train", "watch", "doctor"}),
+        (
+            "temclean ",
+            {"denoise", "simulate", "score", "models", "inspect", "measure", "relion", "train", "watch", "doctor"},
+        ),
         ("temclean de", {"denoise"}),
         ("temclean denoise --re", {"--recursive", "--report", "--residual", "--resume"}),
         ("temclean denoise a.tif -m ", {"auto", *models.available()}),

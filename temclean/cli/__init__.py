@@ -27,6 +27,7 @@ SUMMARIES = {
     "inspect": "Say what files hold, their noise, and which model fits.",
     "measure": "Measure columns of atoms or particles.",
     "models": "List the models, or say what one is for.",
+    "relion": "Denoise micrographs as a job of RELION.",
     "score": "Compare restored images with true ones.",
     "simulate": "Make pairs of clean and noisy images.",
     "train": "Train a network, or compute densities.",

@@ -9,15 +9,8 @@ import click
 from temclean.cli.completion import ModelName
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES, RANGE, SHAPE, PixelType, check_raw
+from temclean.cli.shards import Shard, shard_of
 from temclean.restoration.shipped import AUTO, DEFAULT
-
-
-def shard_of(context: click.Context, option: click.Parameter, value: str) -> tuple[int, int]:
-    """Read ``I/N``."""
-    index, _, count = value.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/4")
-    return int(index), int(count)
 
 
 def odd(context: click.Context, option: click.Parameter, value: int) -> int:
@@ -77,7 +70,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
-@click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts.")
+@click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts, from 1.")
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--residual", is_flag=True, help="Write what was taken away beside each result: raw minus restored.")
 @click.option("--interval", is_flag=True, help="Write how far the truth may be, 9 pixels of 10, beside each result.")
@@ -103,7 +96,7 @@ def command(
     image: str | None,
     overwrite: bool,
     resume: bool,
-    shard: tuple[int, int],
+    shard: Shard,
     include_results: bool,
     residual: bool,
     interval: bool,
@@ -150,13 +143,15 @@ def command(
         raise click.UsageError("--frames and --blend do not go together: there is no one raw image to mix in")
     if frames > 1 and chosen and chosen.frames > 1:
         raise click.UsageError(f"{chosen.name} looks at {chosen.frames} frames itself; leave --frames out")
+    if shard.note and not quiet:
+        say(shard.note)
     plan = jobs.plan(
         inputs,
         chosen.name if chosen else None,
         out,
         recursive=recursive,
         include_results=include_results,
-        shard=shard,
+        shard=shard[:2],
         image=image,
         tell=None if quiet else say,
         dtype=dtype,

@@ -134,7 +134,7 @@ def plan(
     every = (_job(item, which, model, out, dtype, alone=alone) for item, which in images)
     jobs = [replace(each, blend=blend, joined=joined) for each in every]
     return Plan(
-        jobs=tuple(_refuse_clashes(jobs))[index - 1 :: count],
+        jobs=tuple(refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),
     )
 
@@ -212,7 +212,7 @@ def _job(item: Found, which: _Which, model: str | None, out: Path | None, dtype:
     return Job(item.path, place, dtype=dtype, image=which.image, before=before)
 
 
-def _refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
+def refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
     """Keep one input from being written over, and two results from landing on one name: the first input has it."""
     key_of = _Keys()
     sources = {key_of(job.source): job.source for job in jobs if job.target}
