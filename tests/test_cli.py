@@ -291,23 +291,8 @@ class TestDenoise:
         assert "temclean[cpu]" in done.err
 
 
-# Denoises slowly, so that there is time to be interrupted.
-SLOW = """
-import sys, time
-from types import SimpleNamespace
-from temclean import cli
-from temclean.restoration import models, pipeline, tiling
-models.load = lambda name: SimpleNamespace(name=name, sha256="5e55", frames=1)
-models.open_session = lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None)
-pipeline.scaling = lambda *_: SimpleNamespace(low=0.0, high=100.0, room=0.0)
-pipeline.plan = lambda shape, *_: tiling.plan(shape, 1)
-def frames(pixels, session, **_):
-    for index in range(len(pixels)):
-        time.sleep(0.01)
-        yield pixels[index] + 1
-pipeline.denoise_frames = frames
-cli.main(sys.argv[1:])
-"""
+SLOW = Path(__file__).with_name("stand_in.py").read_text(encoding="utf-8")
+"""Denoises slowly, so that there is time to be interrupted."""
 
 
 def start(*arguments: object, **options: Any) -> "subprocess.Popen[str]":

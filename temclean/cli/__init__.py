@@ -82,7 +82,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         except (click.Abort, KeyboardInterrupt):
             return _interrupted()
         except Exception as error:
-            return _interrupted() if interrupts.came else _told(error)
+            return _interrupted() if interrupts.came else _told(error, sys.argv[1:] if arguments is None else arguments)
 
 
 def _interrupted() -> int:
@@ -90,13 +90,17 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, arguments: Sequence[str]) -> int:
     """Say what ended a command, and return its exit code; an error that is none of ours is a bug, and raised."""
     if isinstance(error, HELP_ASKED_FOR):
         click.echo(error.format_message(), err=True)
         return USAGE
     if isinstance(error, click.ClickException):
-        say(" ".join(error.format_message().split()))
+        message = " ".join(error.format_message().split())
+        files = [word for word in arguments if word.startswith("-") and os.path.lexists(word)]
+        if files and isinstance(error, click.NoSuchOption):
+            message += f" If the file is meant, write ./{files[0]}"
+        say(message)
         return USAGE
     if isinstance(error, TemcleanError):
         say(str(error))

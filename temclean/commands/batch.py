@@ -197,7 +197,12 @@ def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scaling: 
             return foreseen
         replacing = overwrite or os.path.lexists(job.target)
         folder = job.target.parent
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(
+                f"the folder {folder} cannot be made ({error.strerror}); give another one with -o"
+            ) from error
         if not os.access(folder, os.W_OK):
             raise FileError(f"the folder {folder} is read-only; give another one with -o")
         source = closing.enter_context(Source(job.source))
