@@ -28,9 +28,9 @@ close();
 setBatchMode(wasBatch);
 
 // exec() returns what is printed on stdout only, so errors go there too.
-call = "import sys; sys.stderr = sys.stdout; from temclean.cli import main; main()";
+code = "import sys; sys.stderr = sys.stdout; from temclean.cli import main; main()";
 showStatus("temclean: denoising...");
-said = exec(program, "-c", call, "denoise", before, "-m", model, "-o", after, "-q");
+said = exec(program, "-c", code, "denoise", before, "-m", model, "-o", after, "-q");
 deleted = File.delete(before);
 if (!File.exists(after)) exit("temclean made no result.\n" + said);
 open(after);

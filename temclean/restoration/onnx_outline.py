@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Iterator
 
 # Field numbers of the messages in onnx.proto, and protocol buffers' wire types.
-GRAPH, METADATA, FUNCTION = 7, 14, 25  # ModelProto
+GRAPH, OPSET, METADATA, FUNCTION = 7, 8, 14, 25  # ModelProto
+OPSET_DOMAIN, OPSET_VERSION = 1, 2  # OperatorSetIdProto
 KEY, VALUE = 1, 2  # StringStringEntryProto
 NODE, INITIALIZER, SPARSE_INITIALIZER = 1, 5, 15  # GraphProto
 OPERATOR, ATTRIBUTE, DOMAIN = 4, 5, 7  # NodeProto
@@ -44,6 +45,8 @@ class Outline:
     ----------
     graph : memoryview
         The graph, undecoded.
+    opset : int or None
+        Version of ONNX's own operators that the graph is written in.
     entries : dict
         The entries of ``metadata_props``; of two of one name the last.
     objection : str or None
@@ -62,12 +65,15 @@ class Outline:
         self._left = MOST_FIELDS
         self.entries: dict[str, bytes] = {}
         self.objection: str | None = None
+        self.opset: int | None = None
         graphs = []
         for number, value in self._fields(memoryview(content)):
             if isinstance(value, int):
                 continue
             if number == GRAPH and len(value) > 0:
                 graphs.append(value)
+            elif number == OPSET:
+                self._look_at_opset(dict(self._fields(value)))
             elif number == METADATA:
                 entry = {name: bytes(part) for name, part in self._fields(value) if not isinstance(part, int)}
                 self.entries[entry.get(KEY, b"").decode()] = entry.get(VALUE, b"")
@@ -83,6 +89,11 @@ class Outline:
                 self._look_at_tensor(value)
             elif number == SPARSE_INITIALIZER:
                 self._object("sparse weights")
+
+    def _look_at_opset(self, opset: dict[int, Value]) -> None:
+        domain, version = opset.get(OPSET_DOMAIN, b""), opset.get(OPSET_VERSION)
+        if not isinstance(domain, int) and bytes(domain) in STANDARD and isinstance(version, int):
+            self.opset = version
 
     def _look_at_node(self, node: memoryview) -> None:
         for number, value in self._messages(node):

@@ -1,1 +1,1 @@
-"""What other programs take from temclean: ``scripts`` that call it."""
+"""What other programs take from temclean: ``scripts`` that call it, and its models as packages of ``bioimageio``."""
