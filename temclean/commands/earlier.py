@@ -1,12 +1,12 @@
 """Results that are there already: whose they are, and whether they are whole."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from temclean import io
 from temclean.commands.jobs import Job
+from temclean.commands.sources import digest
 from temclean.errors import TemcleanError
 from temclean.io import npy
 from temclean.restoration.models import Model
@@ -24,8 +24,7 @@ def is_result_of(job: Job, target: Path, model: Model) -> bool:
         same = wishes == (job.dtype, job.image, job.blend, job.joined)
         if made.get("model_sha256") != model.sha256 or not same:
             return False
-        with job.source.open("rb") as file:
-            return bool(made.get("input_sha256") == hashlib.file_digest(file, "sha256").hexdigest())
+        return bool(made.get("input_sha256") == digest(job.source))
     except (TemcleanError, OSError):
         return False
 

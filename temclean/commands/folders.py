@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from temclean.io import is_folder_format
+
 _SEPARATOR = "[" + re.escape(os.sep + (os.altsep or "")) + "]"
 _ANY_DEPTH = re.compile(rf"(?:^|(?<={_SEPARATOR}))(?:\*\*{_SEPARATOR}+)*\*\*(?:{_SEPARATOR}+|$)")
 
 
 def walk(folder: str | Path, note: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Yield a folder and all below it with the names of their files, but nothing hidden.
+    """Yield a folder and all below it with the names of their files, but nothing hidden; a Zarr folder is a file here.
 
     Links are followed, after the folders beside them; a folder that is met again, by whatever name, is passed over.
     ``note`` is told of folders that cannot be looked into.
@@ -25,8 +27,10 @@ def walk(folder: str | Path, note: Callable[[OSError], None] | None = None) -> I
             continue
         seen.add((status.st_dev, status.st_ino))
         shown = [name for name in folders if not name.startswith(".")]
+        whole = [name for name in shown if is_folder_format(here / name)]
+        shown = [name for name in shown if name not in whole]
         folders[:] = sorted(shown, key=lambda name, here=here: ((here / name).is_symlink(), name))  # type: ignore[misc]
-        yield here, [name for name in names if not name.startswith(".")]
+        yield here, [name for name in (*names, *whole) if not name.startswith(".")]
 
 
 def matches(pattern: str) -> Iterator[Path]:

@@ -83,6 +83,8 @@ def images_in(folder: Path, *, recursive: bool = False) -> list[Found]:
 def _in_folder(path: Path, recursive: bool) -> list[Found]:
     if path.suffix.lower() == ".zspy":
         return [Found(path, io.ZSPY)]
+    if io.is_folder_format(path):
+        return [Found(path)]
     if recursive:
         return _below(path, path) or [Found(path, "no image in this folder or below it")]
     return images_in(path) or [Found(path, _no_image_in(path))]
@@ -113,7 +115,8 @@ def _without_wildcards(pattern: Path) -> Path:
 
 
 def _images(paths: Iterable[Path], start: Path | None = None) -> list[Found]:
-    images = [path for path in paths if io.is_image_name(path) and not path.name.startswith(".") and path.is_file()]
+    shown = (path for path in paths if io.is_image_name(path) and not path.name.startswith("."))
+    images = [path for path in shown if path.is_file() or io.is_folder_format(path)]
     series = {(path.parent, _object(path)) for path in images if path.suffix.lower() == ".ser"}
     # An .emi lies beside its .ser files, which bring it along.
     alone = [path for path in images if path.suffix.lower() != ".emi" or (path.parent, path.stem.lower()) not in series]

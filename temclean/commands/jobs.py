@@ -158,9 +158,15 @@ def target(
     if out is not None and alone and _names_a_file(out):
         return out
     folder = source.parent if out is None else out / under
-    stem = Path(source.stem).stem if source.suffix.lower() == ".gz" else source.stem
-    parts = [stem, image, model] if image else [stem, model]
+    parts = [_stem(source), image, model] if image else [_stem(source), model]
     return folder / f"{'_'.join(parts)}{io.output_suffix(source, dtype)}"
+
+
+def _stem(source: Path) -> str:
+    """Return the name of a file without its suffixes: ``a`` of ``a.tif.gz`` and of ``a.ome.zarr``."""
+    inner = Path(source.stem)
+    packed = source.suffix.lower() == ".gz" or (source.suffix.lower(), inner.suffix.lower()) == (".zarr", ".ome")
+    return inner.stem if packed else source.stem
 
 
 def _names_a_file(out: Path) -> bool:
@@ -208,7 +214,7 @@ def _job(item: Found, which: _Which, model: str | None, out: Path | None, dtype:
     name = OPEN_NAME if model is None else model
     place = target(item.path, name, out, alone=alone, under=item.under, dtype=dtype, image=which.in_names)
     fixed = model is not None or (out is not None and alone and _names_a_file(out))
-    before = None if fixed else "_".join(filter(None, (item.path.stem, which.in_names)))
+    before = None if fixed else "_".join(filter(None, (_stem(item.path), which.in_names)))
     return Job(item.path, place, dtype=dtype, image=which.image, before=before)
 
 

@@ -58,8 +58,9 @@ SER = Format("TIA", (".ser", ".emi"), "ser")
 PICTURE = Format("JPEG and BMP", (".jpg", ".jpeg", ".bmp"), "pictures.jpeg_bmp")
 GZIP = Format("gzip", (".gz",), "gzipped")
 HDF5 = Format("EMD (Velox, NCEM) and HyperSpy", (".emd", ".hspy"), "hdf5.reader", needs="h5py", extra="em")
+OME_ZARR = Format("OME-Zarr", (".zarr",), "omezarr.reader", needs="zarr", extra="zarr")
 
-FORMATS: tuple[Format, ...] = (TIFF, PNG, MRC, NPY, DM, SER, HDF5, PICTURE, GZIP)
+FORMATS: tuple[Format, ...] = (TIFF, PNG, MRC, NPY, DM, SER, HDF5, OME_ZARR, PICTURE, GZIP)
 READERS: dict[str, Format] = {suffix: one for one in FORMATS for suffix in one.suffixes}
 WRITERS: dict[str, Format] = {suffix: one for suffix, one in READERS.items() if one.writes}
 
@@ -98,17 +99,16 @@ def is_image_name(path: Path) -> bool:
     return READERS.get(Path(path.stem).suffix.lower() if suffix == ".gz" else suffix, GZIP) is not GZIP
 
 
+def is_folder_format(path: Path) -> bool:
+    """Return whether a path is a folder that is one image, not one with images in it."""
+    return path.suffix.lower() in OME_ZARR.suffixes and path.is_dir()
+
+
 def identify(path: Path) -> Format:
     """Return the format of a file by its content, and by its name where the content does not tell."""
-    if path.suffix.lower() == ".zspy":
-        raise FileError(f"{path}: {ZSPY}")
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading it could take forever
-        raise FileError(f"{path}: is a pipe or a device, not a file; save what comes out of it, and name that")
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if not head:
-        raise FileError(f"{path}: is empty; copy it again from its source")
+    if is_folder_format(path):
+        return OME_ZARR
+    head = _head(path)
     named = READERS.get(path.suffix.lower())
     for magic, one in _MAGIC:
         # Short magics could begin any old MRC file: there the name decides.
@@ -127,6 +127,20 @@ def identify(path: Path) -> Format:
     if named is not None:
         raise FileError(f"{path}: is not the {named.name} file that its name says, or is damaged; copy it again")
     raise FileError(f"{path}: is no image that temclean reads; name one of {', '.join(sorted(READERS))}")
+
+
+def _head(path: Path) -> bytes:
+    """Return how a file begins."""
+    if path.suffix.lower() == ".zspy":
+        raise FileError(f"{path}: {ZSPY}")
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading it could take forever
+        raise FileError(f"{path}: is a pipe or a device, not a file; save what comes out of it, and name that")
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise FileError(f"{path}: is empty; copy it again from its source")
+    return head
 
 
 def output_suffix(path: str | os.PathLike[str], dtype: str | None = None) -> str:

@@ -1,5 +1,6 @@
 """Models that are chosen file by file: names of results, what is said, what is kept, and how many are open."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,12 @@ def test_each_file_has_a_model_of_its_own(run: Run, tmp_path: Path, opened: list
     made = io.provenance(tmp_path / "out" / "1_sp.tif")
     assert made is not None
     assert (made["model"], made["choice"]) == ("sp", "it looks like sp")
+
+
+def test_the_result_of_a_packed_file_is_called_as_any_other(run: Run, tmp_path: Path, opened: list[str]) -> None:
+    (tmp_path / "a.tif.gz").write_bytes(gzip.compress(write(tmp_path / "plain.tif", 1).read_bytes()))
+    done = run("denoise", tmp_path / "a.tif.gz")
+    assert done.out == f"{tmp_path / 'a.tif.gz'} -> {tmp_path / 'a_sp.tif'}\n"
 
 
 def test_only_two_models_are_held(opened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

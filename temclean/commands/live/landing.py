@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temclean.commands.inputs import images_in
+from temclean.io import is_folder_format
 
 LONGEST = 10.0
 """Seconds that a file has to stand still at most, however slowly it was written."""
@@ -81,7 +82,7 @@ class Landing:
         now = self._clock()
         seen: dict[Path, Seen] = {}
         for each in found:
-            if each.problem:  # a folder below that cannot be looked into
+            if each.problem or is_folder_format(each.path):  # a folder that cannot be looked into, or told to be whole
                 continue
             try:
                 status = each.path.stat()

@@ -1,0 +1,143 @@
+"""OME-Zarr, written by ``zarr`` and held to the specification by ``ome_zarr_models``."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from temclean import io
+from temclean.commands.sources import Source, digest
+from temclean.errors import FileError, ImageError
+
+zarr = pytest.importorskip("zarr")
+models = pytest.importorskip("ome_zarr_models")
+
+Run = Callable[..., Any]
+AMPLIFIER = Path(__file__).resolve().parents[1] / "data" / "identity.onnx"
+PIXELS = np.random.default_rng(5).integers(0, 4000, (3, 48, 70), dtype=np.uint16)
+AXES = [
+    {"name": "t", "type": "time", "unit": "millisecond"},
+    {"name": "y", "type": "space", "unit": "angstrom"},
+    {"name": "x", "type": "space", "unit": "angstrom"},
+]
+SCALE = {"type": "scale", "scale": [20.0, 0.25, 0.25]}
+SHIFT = {"type": "translation", "translation": [100.0, -2.0, 3.0]}
+
+
+def multiscales(name: str = "movie", version: str | None = None) -> list[dict[str, Any]]:
+    datasets = [{"path": "s0", "coordinateTransformations": [SCALE, SHIFT]}]
+    return [{"name": name, "axes": AXES, "datasets": datasets} | ({"version": version} if version else {})]
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Path:
+    """Write a movie of 0.25 Å and 20 ms in sharded chunks, as OME-Zarr 0.5."""
+    path = tmp_path / "movie.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group.create_array("s0", data=PIXELS, chunks=(1, 24, 35), shards=(1, 48, 70), dimension_names=("t", "y", "x"))
+    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales()}
+    assert models.open_ome_zarr(group).ome_attributes.multiscales
+    return path
+
+
+def test_a_movie_has_its_pixels_and_the_calibration_of_its_axes(movie: Path) -> None:
+    with io.read(movie) as image:
+        assert np.array_equal(np.stack(list(image.pixels)), PIXELS)
+        assert (image.pixel_size, image.unit, image.axes) == ((0.25, 0.25), "Å", "TYX")
+        assert image.origin == (-2.0, 3.0)
+        assert image.stack == (io.StackAxis(20.0, "ms", 100.0),)
+        assert not image.warnings
+
+
+def test_version_0_4_is_read_the_same(tmp_path: Path, movie: Path) -> None:
+    path = tmp_path / "old.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("s0", data=PIXELS, chunks=(1, 48, 70))
+    group.attrs["multiscales"] = multiscales(version="0.4")
+    assert models.open_ome_zarr(group).attributes.multiscales
+    with io.read(path) as old, io.read(movie) as new:
+        assert np.array_equal(old.pixels[2], PIXELS[2])
+        assert (old.pixel_size, old.unit, old.axes, old.stack) == (new.pixel_size, new.unit, new.axes, new.stack)
+
+
+def test_a_plain_array_and_several_images(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "plain.zarr", data=PIXELS[0])
+    with io.read(tmp_path / "plain.zarr") as image:
+        assert np.array_equal(image.pixels[0], PIXELS[0])
+        assert image.pixel_size is None
+    group = zarr.open_group(tmp_path / "two.zarr", mode="w")
+    for name in ("bf", "haadf"):
+        group.create_group(name).create_array("s0", data=PIXELS + (name == "bf"))
+        group[name].attrs["ome"] = {"version": "0.5", "multiscales": multiscales(name)}
+    assert io.list_images(tmp_path / "two.zarr") == ["bf", "haadf"]
+    with io.read(tmp_path / "two.zarr", "haadf") as image:
+        assert np.array_equal(image.pixels[1], PIXELS[1])
+    with io.read(tmp_path / "two.zarr") as image:
+        assert '"haadf" (3x48x70)' in image.warnings[0]
+
+
+def test_denoise_takes_it_for_one_file(run: Run, movie: Path) -> None:
+    done = run("denoise", movie.parent, "-r", "-m", AMPLIFIER, "--device", "cpu", "--threads", 1)
+    assert done.code == 0, done.err
+    target = movie.with_name("movie_identity.tif")
+    assert done.out == f"{movie} -> {target}\n"
+    with tifffile.TiffFile(target) as file:
+        assert np.abs(file.asarray().astype(int) - PIXELS).max() <= 1
+        assert (file.imagej_metadata["finterval"], file.imagej_metadata["tunit"]) == (20.0, "ms")
+    again = run("denoise", movie, "-m", AMPLIFIER, "--device", "cpu", "--resume")
+    assert again.out.endswith("(kept)\n")
+
+
+def test_a_change_on_the_way_is_noticed_and_told_by_the_sum(movie: Path) -> None:
+    before = digest(movie)
+    with Source(movie) as source:
+        source.check()
+        zarr.open_array(movie / "s0", mode="r+")[1, 0, 0] = 9
+        source._next = 0.0
+        with pytest.raises(FileError, match="has changed"):
+            source.check()
+    assert digest(movie) != before
+
+
+class Trap:
+    """What runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path("trapped").touch, ())
+
+
+def test_what_is_crafted_neither_runs_nor_leaves_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trap = tmp_path / "trap.zarr"
+    zarr.create_array(trap, data=np.zeros((8, 8), "i4"), zarr_format=2)
+    facts = json.loads((trap / ".zarray").read_text())
+    (trap / "0.0").write_bytes(pickle.dumps(Trap()))
+    pickled: dict[str, Any] = {"id": "pickle", "protocol": 5}
+    for change in (
+        {"compressor": pickled},
+        {"compressor": None, "filters": [pickled]},
+        {"compressor": None, "filters": [pickled], "dtype": "|O"},
+        {"compressor": {"id": "packbits"}},
+    ):
+        (trap / ".zarray").write_text(json.dumps(facts | change))
+        with pytest.raises(ImageError, match=r"pickle|object|packed by packbits"), io.read(trap) as image:
+            image.pixels[0]
+    assert not (tmp_path / "trapped").exists()
+    zarr.create_array(tmp_path / "secret", data=PIXELS)
+    group = zarr.open_group(tmp_path / "out.zarr", mode="w")
+    entry = multiscales()
+    entry[0]["datasets"][0]["path"] = "../secret"
+    group.attrs["ome"] = {"version": "0.5", "multiscales": entry}
+    with pytest.raises(ImageError, match="outside"):
+        io.read(tmp_path / "out.zarr")
+    zarr.create_array(tmp_path / "large.zarr", shape=(4, 10**6, 10**6), chunks=(1, 1000, 1000), dtype="f4")
+    with pytest.raises(ImageError, match="claims"):
+        io.read(tmp_path / "large.zarr")
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises((ImageError, FileError)):
+        io.read(tmp_path / "empty.zarr")
