@@ -1,9 +1,9 @@
 PYTHON ?= python3
 
-.PHONY: help build test test-debug check bench fuzz
+.PHONY: help build test test-debug check bench sums fuzz reproducible
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build:  ## install in place, with everything that working on it takes
 	$(PYTHON) -m pip install -e ".[cpu,em,crystal,test,dev]"
@@ -23,6 +23,12 @@ check:  ## lint, check the format and the types
 
 bench:  ## measure against the peers (needs the extra `bench`)
 	for script in tests/bench/bench_*.py; do $(PYTHON) $$script || exit 1; done
+
+sums:  ## note the SHA-256 of the models, after one was added or replaced
+	cd weights && LC_ALL=C sha256sum *.onnx > SHA256SUMS
+
+reproducible:  ## build the sdist and the wheel twice, and show that they are the same byte for byte
+	PYTHON=$(PYTHON) .ci/reproducible
 
 fuzz:  ## open 10,000 damaged files of all formats, each bounded in time and memory
 	$(PYTHON) tests/fuzz.py

@@ -3,19 +3,25 @@
 Set ``TEMCLEAN_DEBUG=1`` to build with bounds checks and without optimisation.
 """
 
+import gzip
 import os
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 from setuptools.errors import CompileError, LinkError
 
 DEBUG = os.environ.get("TEMCLEAN_DEBUG") == "1"
 KERNELS = sorted(path.stem for path in Path("ext").glob("*.pyx"))
 SHARED = sorted(path.as_posix() for pattern in ("*.pxd", "*.h") for path in Path("ext").glob(pattern))
+
+if "SOURCE_DATE_EPOCH" in os.environ:
+    os.umask(0o022)  # the modes of files that are made stand in the wheel
 
 DIRECTIVES = {
     "language_level": 3,
@@ -67,6 +73,31 @@ class BuildKernels(build_ext):
         return True
 
 
+class SourceArchive(sdist):
+    """With ``SOURCE_DATE_EPOCH`` set, write the same bytes whoever packs the same sources, wherever and whenever."""
+
+    def make_archive(self, base_name, format, root_dir=None, base_dir=None, owner=None, group=None):  # type: ignore
+        """Write ``base_dir`` in the order of the names, without owners, all of one time; return the archive's name."""
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is None or format != "gztar":
+            return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
+
+        def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+            member.mtime, member.uid, member.gid, member.uname, member.gname = int(epoch), 0, 0, "", ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            return member
+
+        name = f"{base_name}.tar.gz"
+        with (
+            open(name, "wb") as file,  # noqa: PTH123
+            gzip.GzipFile("", "wb", fileobj=file, mtime=int(epoch)) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            for path in sorted([Path(base_dir), *Path(base_dir).rglob("*")]):
+                archive.add(path, recursive=False, filter=plain)
+        return name
+
+
 setup(
     ext_modules=cythonize(
         [Extension(f"temclean.{name}", [f"ext/{name}.pyx"], include_dirs=["ext"], depends=SHARED) for name in KERNELS],
@@ -74,5 +105,5 @@ setup(
         include_path=["ext"],
         force="--force" in sys.argv,  # or C made without the checks of indices would do for a build with them
     ),
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "sdist": SourceArchive},
 )

@@ -500,7 +500,8 @@ class TestRealModel:
         assert record["levels"] == [0.05, 0.4]
         assert record["normalisation"]["method"] == "percentile"
 
-    def test_doctor_tries_the_devices(self, run: Run) -> None:
+    def test_doctor_tries_the_devices(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor, "_models", lambda: doctor.Finding("models", "ok", "a shelf without sums"))
         done = run("doctor", "--json")
         found = json.loads(done.out)
         assert done.code == 0
@@ -564,3 +565,45 @@ def test_doctor_says_what_is_there(run: Run) -> None:
     assert compiled == set(doctor.KERNELS)
     assert {"ok", "off", "broken"} >= {each["verdict"] for each in found.values()}
     assert len(run("doctor").out.splitlines()) == len(found)
+
+
+class TestSums:
+    """`doctor` holds the models against the SHA-256 that they were released with."""
+
+    def test_they_are_those_of_the_files(self) -> None:
+        """``make sums`` writes them anew."""
+        folder = models.find("gsp").parent
+        sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.onnx")}
+        text = "".join(f"{number}  {name}\n" for name, number in sorted(sums.items()))
+        assert (folder / doctor.SUMS).read_text() == text, "make sums"
+
+    @pytest.mark.parametrize(
+        ("change", "verdict", "said"),
+        [
+            ("none", "ok", "a, b: SHA-256 as released"),
+            ("a bit", "broken", "b.onnx: not as released; install temclean again"),
+            ("gone", "broken", "b.onnx: not as released; install temclean again"),
+            ("own", "ok", "a, b, c: SHA-256 as released, but for c.onnx, of another origin"),
+            ("no sums", "broken", "SHA256SUMS cannot be read"),
+        ],
+    )
+    def test_what_was_changed_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, verdict: str, said: str
+    ) -> None:
+        for name in ("a", "b"):
+            (tmp_path / f"{name}.onnx").write_bytes(b"abc")
+        known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+        (tmp_path / doctor.SUMS).write_text(f"{known}  a.onnx\n{known}  b.onnx\n")
+        if change == "a bit":
+            (tmp_path / "b.onnx").write_bytes(b"abb")
+        elif change == "gone":
+            (tmp_path / "b.onnx").unlink()
+        elif change == "own":
+            (tmp_path / "c.onnx").touch()
+        elif change == "no sums":
+            (tmp_path / doctor.SUMS).unlink()
+        shelf = {path.stem: path for path in sorted(tmp_path.glob("*.onnx"))}
+        monkeypatch.setattr(models, "available", lambda: shelf)
+        found = doctor._models()
+        assert found.verdict == verdict
+        assert said in found.detail

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,9 @@ from temclean.errors import DeviceError, TemcleanError
 from temclean.restoration import models
 
 KERNELS = sorted(path.stem for path in Path(temclean.__file__).parent.glob("_[a-z]*.pyi"))
+
+SUMS = "SHA256SUMS"
+"""Beside the models: a line for each, as ``sha256sum`` writes and checks it."""
 
 # What compilers call the entry to a parallel region, as it stands among the symbols of a compiled module.
 OPENMP = (b"GOMP_parallel", b"__kmpc_fork_call", b"_vcomp_fork")
@@ -37,7 +41,7 @@ def examine() -> Iterator[Finding]:
     runtime = _runtime()
     yield runtime
     names = sorted(models.available())
-    yield Finding("models", "ok", ", ".join(names)) if names else Finding("models", "broken", "none came with it")
+    yield _models()
     if names and runtime.verdict == "ok":
         yield _device("cpu", names[0])
         yield _device("cuda", names[0])
@@ -74,6 +78,25 @@ def _runtime() -> Finding:
     except (ImportError, AttributeError) as error:
         return Finding("onnxruntime", "broken", f"{installed[0]} does not load ({error}); install it again")
     return Finding("onnxruntime", "ok", f"{installed[0]} with {', '.join(providers)}")
+
+
+def _models() -> Finding:
+    """Compare the models' files with those that were released, by SHA-256."""
+    shipped = models.available()
+    if not shipped:
+        return Finding("models", "broken", "none came with it")
+    folder = next(iter(shipped.values())).parent
+    try:
+        released = dict(line.split()[::-1] for line in (folder / SUMS).read_text("ascii").splitlines())
+    except (OSError, ValueError) as error:
+        return Finding("models", "broken", f"{folder / SUMS} cannot be read ({error}); install temclean again")
+    found = {path.name: sha256(path.read_bytes()).hexdigest() for path in shipped.values()}
+    wrong = [name for name, sum_ in released.items() if found.get(name) != sum_]
+    if wrong:
+        return Finding("models", "broken", f"{', '.join(wrong)}: not as released; install temclean again")
+    detail = f"{', '.join(shipped)}: SHA-256 as released"
+    own = sorted(found.keys() - released.keys())
+    return Finding("models", "ok", f"{detail}, but for {', '.join(own)}, of another origin" if own else detail)
 
 
 def _device(device: Literal["cpu", "cuda"], name: str) -> Finding:
