@@ -53,8 +53,15 @@ class Commands(click.Group):
             formatter.write_dl(list(SUMMARIES.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, message="temclean %(version)s")
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": "TEMCLEAN"}
+
+
+@click.group(cls=Commands, context_settings=SETTINGS)
+@click.version_option(
+    __version__,
+    message="temclean %(version)s",
+    allow_from_autoenv=False,  # environment modules set TEMCLEAN_VERSION
+)
 def cli() -> None:
     """Denoise and restore TEM, STEM and SEM images, offline, on the GPU or the CPU.
 
