@@ -20,7 +20,8 @@ def test_the_page_has_each_option_and_no_other(name: str) -> None:
     """What is around the names differs between versions of Click."""
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    options = {name for each in command.params if isinstance(each, click.Option) for name in each.opts}
+    shown_ones = (each for each in command.params if isinstance(each, click.Option) and not each.hidden)
+    options = {name for each in shown_ones for name in each.opts}
     section = PAGE.read_text(encoding="utf-8").partition(f".SS temclean {name} ")[2].partition("\n.S")[0]
     shown = [line.replace("\\-", "-") for line in section.splitlines() if line.startswith("\\fB")]
     found = {name for line in shown for name in re.findall(r"(?:fB|, )(-[\w-]+)", line)}
