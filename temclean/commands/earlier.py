@@ -15,7 +15,7 @@ from temclean.restoration.models import Model
 def is_result_of(job: Job, target: Path, model: Model) -> bool:
     """Return whether the target was made by this model of this input, or is empty; whole or damaged."""
     try:
-        if target.stat().st_size == 0:
+        if target.is_file() and target.stat().st_size == 0:
             return True
         made = io.provenance(target)
         if made is None:

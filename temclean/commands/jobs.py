@@ -170,7 +170,7 @@ def _stem(source: Path) -> str:
 
 
 def _names_a_file(out: Path) -> bool:
-    return out.suffix.lower() in io.WRITERS and not out.is_dir()
+    return out.suffix.lower() in io.WRITERS and (not out.is_dir() or io.is_folder_format(out))
 
 
 def is_left_out(path: Path, include_results: bool = False) -> bool:

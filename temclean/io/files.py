@@ -21,7 +21,7 @@ from temclean.io.image import Array, Image
 from temclean.io.messages import first_line, reading, silence
 from temclean.io.note import Note
 from temclean.io.selection import select
-from temclean.io.temporary import stem, writer
+from temclean.io.temporary import remove, stem, writer
 
 
 def read(path: str | os.PathLike[str], image: str | int | None = None) -> Image:
@@ -138,19 +138,44 @@ def whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
     temporary = path.with_name(f".{stem(path)}.{writer()}-{secrets.token_hex(4)}.part")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # or a power cut could leave the name without all of the content
-        if replace or not _claim(temporary, path):
+        for each in [temporary] if temporary.is_file() else (one for one in temporary.rglob("*") if one.is_file()):
+            with each.open("rb+") as file:
+                os.fsync(file.fileno())  # or a power cut could leave the name without all of the content
+        if temporary.is_dir():
+            _move(temporary, path, replace=replace)
+        elif replace or not _claim(temporary, path):
             temporary.replace(path)
     except FileExistsError as error:
-        temporary.unlink()
+        remove(temporary)
         raise FileError(f"{path}: another program has written it meanwhile; --overwrite replaces it") from error
     except BaseException as error:
         with suppress(OSError):
-            temporary.unlink()
+            remove(temporary)
         if isinstance(error, OSError) and not isinstance(error, TemcleanError):
             raise FileError(f"{path}: cannot be written ({first_line(error)}); {remedy(error, path)}") from error
         raise
+
+
+def _move(temporary: Path, path: Path, *, replace: bool) -> None:
+    """Give a folder its name; what had it before is put aside first, as a folder cannot take another's place.
+
+    A folder that is no result of temclean's may hold much else, and is never replaced.
+    """
+    if not os.path.lexists(path):
+        temporary.rename(path)
+        return
+    if not replace:
+        raise FileExistsError(path)
+    if path.is_dir() and provenance(path) is None:
+        raise FileError(f"{path}: is a folder that temclean has not made, which it never replaces; give another -o")
+    before = temporary.with_name(temporary.name.removesuffix(".part") + "-0.part")
+    path.rename(before)
+    try:
+        temporary.rename(path)
+    except OSError:
+        before.rename(path)
+        raise
+    remove(before)
 
 
 def _claim(temporary: Path, path: Path) -> bool:

@@ -58,7 +58,7 @@ SER = Format("TIA", (".ser", ".emi"), "ser")
 PICTURE = Format("JPEG and BMP", (".jpg", ".jpeg", ".bmp"), "pictures.jpeg_bmp")
 GZIP = Format("gzip", (".gz",), "gzipped")
 HDF5 = Format("EMD (Velox, NCEM) and HyperSpy", (".emd", ".hspy"), "hdf5.reader", needs="h5py", extra="em")
-OME_ZARR = Format("OME-Zarr", (".zarr",), "omezarr.reader", needs="zarr", extra="zarr")
+OME_ZARR = Format("OME-Zarr", (".zarr",), "omezarr.writer", "omezarr.reader", writes=True, needs="zarr", extra="zarr")
 
 FORMATS: tuple[Format, ...] = (TIFF, PNG, MRC, NPY, DM, SER, HDF5, OME_ZARR, PICTURE, GZIP)
 READERS: dict[str, Format] = {suffix: one for one in FORMATS for suffix in one.suffixes}

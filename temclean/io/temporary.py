@@ -25,6 +25,11 @@ def writer() -> str:
     return f"{HOST}-{os.getpid()}"
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 def clear(targets: Iterable[Path]) -> None:
     """Remove the unfinished files of these results, but for those that another run is still writing.
 
@@ -42,7 +47,7 @@ def clear(targets: Iterable[Path]) -> None:
             here = made["host"] == HOST
             if not (here and _runs(made["process"])) and ((here and made["stem"] in stems) or _is_old(path)):
                 with suppress(OSError):  # on Windows, where it is in use
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    remove(path)
 
 
 def _is_old(path: Path) -> bool:

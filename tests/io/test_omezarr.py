@@ -1,8 +1,9 @@
 """OME-Zarr, written by ``zarr`` and held to the specification by ``ome_zarr_models``."""
 
+import importlib
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ zarr = pytest.importorskip("zarr")
 models = pytest.importorskip("ome_zarr_models")
 
 Run = Callable[..., Any]
-AMPLIFIER = Path(__file__).resolve().parents[1] / "data" / "identity.onnx"
+IDENTITY = Path(__file__).resolve().parents[1] / "data" / "identity.onnx"
 PIXELS = np.random.default_rng(5).integers(0, 4000, (3, 48, 70), dtype=np.uint16)
 AXES = [
     {"name": "t", "type": "time", "unit": "millisecond"},
@@ -32,6 +33,13 @@ SHIFT = {"type": "translation", "translation": [100.0, -2.0, 3.0]}
 def multiscales(name: str = "movie", version: str | None = None) -> list[dict[str, Any]]:
     datasets = [{"path": "s0", "coordinateTransformations": [SCALE, SHIFT]}]
     return [{"name": name, "axes": AXES, "datasets": datasets} | ({"version": version} if version else {})]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads() -> Iterator[None]:
+    """End the threads that the library keeps ready, as other tests count them."""
+    yield
+    importlib.import_module("zarr.core.sync").cleanup_resources()
 
 
 @pytest.fixture
@@ -82,15 +90,35 @@ def test_a_plain_array_and_several_images(tmp_path: Path) -> None:
 
 
 def test_denoise_takes_it_for_one_file(run: Run, movie: Path) -> None:
-    done = run("denoise", movie.parent, "-r", "-m", AMPLIFIER, "--device", "cpu", "--threads", 1)
+    done = run("denoise", movie.parent, "-r", "-m", IDENTITY, "--device", "cpu", "--threads", 1)
     assert done.code == 0, done.err
-    target = movie.with_name("movie_identity.tif")
+    target = movie.with_name("movie_identity.zarr")
     assert done.out == f"{movie} -> {target}\n"
-    with tifffile.TiffFile(target) as file:
-        assert np.abs(file.asarray().astype(int) - PIXELS).max() <= 1
+    written = models.v05.Image.from_zarr(zarr.open_group(target, mode="r"))
+    described = written.ome_attributes.multiscales[0]
+    assert [dict(axis) for axis in described.axes] == [dict(models.v05.axes.Axis(**axis)) for axis in AXES]
+    assert [dict(each) for each in described.datasets[0].coordinateTransformations] == [SCALE, SHIFT]
+    assert np.abs(zarr.open_array(target / "s0", mode="r")[:].astype(int) - PIXELS).max() <= 1
+    assert not list(movie.parent.glob(".*"))
+
+
+def test_a_result_is_kept_or_replaced_as_a_file_is(run: Run, movie: Path) -> None:
+    out = movie.with_name("out.ome.zarr")
+    line = ["denoise", movie, "-m", IDENTITY, "--device", "cpu", "--threads", 1, "-o", out]
+    assert run(*line).code == 0
+    assert run(*line).code == 1
+    assert run(*line, "--resume").out.endswith("(kept)\n")
+    zarr.open_array(out / "s0", mode="r+")[1] = 7
+    again = run(*line, "--resume")
+    assert (again.code, "(kept)" in again.out) == (0, False)
+    assert zarr.open_array(out / "s0", mode="r")[1].max() > 7
+    assert run(*line, "--overwrite").code == 0
+    assert sorted(path.name for path in movie.parent.iterdir()) == [movie.name, out.name]
+    assert "left out what temclean made" in run("denoise", movie.parent, "-m", IDENTITY, "--dry-run").err
+    tiff = run("denoise", movie, "-m", IDENTITY, "--device", "cpu", "-o", movie.with_name("a.tif"))
+    assert tiff.code == 0
+    with tifffile.TiffFile(movie.with_name("a.tif")) as file:
         assert (file.imagej_metadata["finterval"], file.imagej_metadata["tunit"]) == (20.0, "ms")
-    again = run("denoise", movie, "-m", AMPLIFIER, "--device", "cpu", "--resume")
-    assert again.out.endswith("(kept)\n")
 
 
 def test_a_change_on_the_way_is_noticed_and_told_by_the_sum(movie: Path) -> None:
@@ -141,3 +169,19 @@ def test_what_is_crafted_neither_runs_nor_leaves_the_folder(tmp_path: Path, monk
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises((ImageError, FileError)):
         io.read(tmp_path / "empty.zarr")
+
+
+def test_what_cannot_be_written_leaves_what_was_there(movie: Path) -> None:
+    before = digest(movie)
+    with io.read(movie) as image:
+        with pytest.raises(ImageError, match="2 frames, 3 are needed"):
+            io.write(movie, image, [image.pixels[0], image.pixels[1]])
+        with pytest.raises(FileError, match="--overwrite"):
+            io.write(movie, image, list(image.pixels), replace=False)
+        with pytest.raises(FileError, match="has not made"):
+            io.write(movie, image, list(image.pixels))
+    cube = io.Image.from_array(np.zeros((2, 2, 2, 8, 8), "f4"), axes="TZCYX")
+    with pytest.raises(ImageError, match=r"'TZCYX'; write \.tif"):
+        io.write(movie, cube, list(cube.pixels))
+    assert digest(movie) == before
+    assert [path.name for path in movie.parent.iterdir()] == [movie.name]

@@ -1,1 +1,1 @@
-"""OME-Zarr, a folder of chunks: ``reader`` finds the arrays in it that are images, with their axes."""
+"""OME-Zarr, a folder of chunks: ``reader`` finds the images in it, with their axes, and ``writer`` writes one."""
