@@ -1,11 +1,13 @@
 """What `denoise --support` says of spots that are there, that were made up, and that are noise.
 
-python tests/bench/bench_support.py [--count 4] [--size 512] [--skip-noise]
+python tests/bench/bench_support.py [--count 4] [--size 512] [--skip-noise] [--checkset FOLDER]
 
 First planted spots: crystals of two kinds of column, with vacancies and dopants, under noise, restored by `general`;
 into the result spots are planted where vacancies are, and some columns are cut out of it. Prints how well support tells
 planted from true ones (area under the ROC), beside the residual over a column; how many of both it judges rightly; and
-how many of those cut out are named as lost. Then the same of spots that networks make up by themselves.
+how many of those cut out are named as lost. Then the same of spots that networks make up by themselves. With the folder
+of the check set (see checkset.py), the same of its multislice images alone: their vacancies, into which spots are
+planted, and what networks make up where no column is.
 
 Last noise alone, of each kind: the "result" is the noise under a Gaussian, so that each of its maxima is a spot, and
 all of them are false. Prints how many there are, and the share that are said to be less likely than 10%, 1% and 0.1%.
@@ -14,8 +16,11 @@ all of them are false. Prints how many there are, and the share that are said to
 import argparse
 import collections
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from bench_checkset import middle, truth_of
+from checkset_views import load
 
 from temclean import filters, noise
 from temclean.evidence import matched, maxima
@@ -198,12 +203,59 @@ def made_up(count: int, size: int, width: float = 2.2) -> None:
             )
 
 
+def multislice(folder: Path) -> None:
+    """Print the same of the multislice images of the check set whose columns are known."""
+    print(f"{'noise':12}{'model':9}{'true':>9}{'planted':>9}{'made up':>9}{'support':>17}{'residual':>17}")
+    scenes = [middle(load(path)) for path in sorted(folder.glob("*.npz"))]
+    known = [(scene, truth) for scene in scenes if (truth := truth_of(scene)) is not None]
+    for counts in (1.0, 3.0, 10.0):
+        for model in ("general", "g"):
+            session = models.open_session(models.load(model))
+            found = collections.defaultdict(list)
+            for seed, (scene, truth) in enumerate(known):
+                raw = noise.apply(scene.clean, noise.Poisson(counts), seed)
+                result = next(pipeline.denoise_frames(raw[None], session))
+                shown = columns(result, truth.width, dark=scene.sign < 0)
+                vacant = scene.marks[scene.mark_kinds == "vacancy"].reshape(-1, 2)
+                height = np.median(shown.intensity) if len(shown) else 0.0
+                spots = image_of(vacant, np.full(len(vacant), 1.0), len(raw), truth.width) - 0.05
+                result = result + np.float32(scene.sign * height / 0.9) * spots
+                far = match(shown, truth.seen, 0.6 * truth.apart)
+                real, nowhere = np.zeros(len(shown), bool), np.ones(len(shown), bool)
+                real[match(shown, truth.only(), 0.4 * truth.apart).found] = True
+                nowhere[far.found] = False
+                if len(vacant):
+                    nowhere &= np.hypot(*(shown.positions[:, None] - vacant).T).min(axis=0) > 0.6 * truth.apart
+                at = np.concatenate([shown.positions[real], vacant, shown.positions[nowhere]])
+                kind = np.repeat(["true", "planted", "made up"], [real.sum(), len(vacant), nowhere.sum()])
+                seen = support(raw, result, at=at, width=truth.width, dark=scene.sign < 0)
+                left = scene.sign * filters.gaussian((raw - result).astype(np.float32), 0.7 * truth.width)
+                rows, across = np.rint(at).astype(int).clip(0, len(raw) - 1).T
+                for each in ("true", "planted", "made up"):
+                    found[each, "support"].append(seen.height[~seen.lost][kind == each])
+                    found[each, "residual"].append(left[rows, across][kind == each])
+            both = {each: np.concatenate(parts) for each, parts in found.items()}
+            numbers = [len(both[each, "support"]) for each in ("true", "planted", "made up")]
+            areas = [
+                "".join(
+                    f"{area(both[each, by], both['true', by]) if len(both[each, by]) else np.nan:8.3f}"
+                    for each in ("planted", "made up")
+                )
+                for by in ("support", "residual")
+            ]
+            print(f"{counts:<12g}{model:9}{numbers[0]:9}{numbers[1]:9}{numbers[2]:9} {areas[0]} {areas[1]}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=4)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--skip-noise", action="store_true")
+    parser.add_argument("--checkset", type=Path)
     options = parser.parse_args()
+    if options.checkset:
+        multislice(options.checkset)
+        return
     planted(options.count, options.size)
     made_up(options.count, options.size)
     if not options.skip_noise:
