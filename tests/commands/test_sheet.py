@@ -41,6 +41,18 @@ def save(path: Path, wild: float = 0.0) -> Path:
     return io.write(path, io.Image.from_array(frame.astype("u2"), 0.2, "nm"), [frame.astype("u2")])
 
 
+def test_a_model_of_particles_is_not_shown_a_lattice(
+    run: Run, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = models.available()
+    monkeypatch.setattr(models, "available", lambda: {name: shipped[name] for name in ("lde", "g")})
+    y, x = np.mgrid[:256, :256] * 2 * np.pi / 16
+    frame = 900 + 300 * np.cos(x) * np.cos(y) + np.random.default_rng(0).normal(0, 60, (256, 256))
+    source = io.write(tmp_path / "a.tif", io.Image.from_array(frame.astype("u2"), 0.02, "nm"), [frame.astype("u2")])
+    assert run("inspect", source, "--sheet", tmp_path / "sheet.png").code == 0
+    assert any(line.startswith("left out: lde") for line in said)
+
+
 @pytest.mark.usefixtures("few")
 def test_models_that_fit_are_shown_and_others_named(run: Run, tmp_path: Path, said: list[str]) -> None:
     source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"

@@ -28,6 +28,9 @@ SIDE, MARGIN = 256, 64
 TIMES, ACROSS, GAP, SIZE = 2, 3, 12, 18
 """How much it is enlarged, pictures in a row, pixels between them, and height of the letters."""
 
+PARTICLES = {"lde"}
+"""Noise families whose models have seen no atoms."""
+
 NO_ATOMS = "this is not an image of bright atoms on an even ground"
 
 CELL = 16
@@ -107,6 +110,8 @@ def _why_not(model: Model, found: Inspection) -> str | None:
         return "few pixels are wild"
     if model.family in pipeline.FLATTENING and found.period is None:
         return NO_ATOMS
+    if model.family in PARTICLES and found.period is not None:
+        return "it knows particles alone, and this is a lattice"
     return None
 
 
