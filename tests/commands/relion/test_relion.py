@@ -6,12 +6,13 @@ from typing import Any
 
 import mrcfile
 import numpy as np
-import pandas as pd
 import pytest
-import starfile
 
 from temclean.commands.relion import markers, star
 from temclean.errors import FileError
+
+pd: Any = pytest.importorskip("pandas", reason="pandas is not installed")
+starfile: Any = pytest.importorskip("starfile", reason="starfile is not installed")
 
 Run = Callable[..., Any]
 IDENTITY = Path(__file__).resolve().parents[2] / "data" / "identity.onnx"
