@@ -56,7 +56,8 @@ class Pairs:
         self.coming: dict[int, Future[Specimen]] = {}
         self.pool = None
         if workers:
-            os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: a second thread would take another's core
+            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # a second thread would take another's core
+                os.environ.setdefault(name, "1")
             # Ctrl-C is for the process that asked for the work. What workers run needs no torch, so they load none.
             self.pool = ProcessPoolExecutor(
                 workers,
