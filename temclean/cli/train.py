@@ -32,8 +32,8 @@ class Method(click.Command):
                 raise MissingExtraError(f'train {self.name} needs {package}: pip install "temclean[{needed}]"')
             if package == "torch":  # its own help is where torch is
                 return super().make_context(info_name, ["--help"], parent=parent, **extra)
-        # NumPy's linear algebra gets one thread, as in the processes that draw scenes: more would round otherwise, and a
-        # resumed run would not end with the same bits. torch has its own, --threads.
+        # NumPy's linear algebra gets one thread, as in the processes that draw scenes: more would round otherwise, and
+        # a resumed run would not end with the same bits. torch has its own, --threads.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         command: click.Command = import_module(f"temclean.training.{module}").main
         return command.make_context(info_name, args, parent=parent, **extra)
