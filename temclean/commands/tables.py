@@ -141,7 +141,7 @@ def print_models(models: "Sequence[Model]", *, as_json: bool, full: bool, alone:
             for model in models
         ]
         _echo_all(_aligned(rows))
-        echo(f"{AUTO}, the default of denoise, takes the one that fits each file and says why; never bbg or n2a")
+        echo(f"{AUTO}, the default of denoise, takes the one that fits each file and says why; never bbg, lde or n2a")
 
 
 def print_findings(findings: "Iterable[Finding]", *, as_json: bool) -> int:
