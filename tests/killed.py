@@ -28,7 +28,8 @@ def main() -> None:
     command(inputs, folder / "undisturbed", counting)
     wanted = contents(folder / "undisturbed")
     killed, wrong = 0, []
-    for point in random.Random(19).sample(range(1, counting.calls), points):
+    # Runs differ by a few calls of threads that wait for each other: each makes nine in ten of those counted.
+    for point in random.Random(19).sample(range(1, counting.calls * 9 // 10), points):
         out = folder / str(point)
         killed += forked(inputs, out, Mark(point)) == -signal.SIGKILL
         found = contents(out)

@@ -1,7 +1,7 @@
 """Choose a model for an image: by what its file says, by its noise and by its structure.
 
-``bbg`` and ``n2a`` are never chosen, as they take the background away; nor is ``bbg-keep``, unless nothing else is
-there: no image tells that its background is not part of it.
+``bbg`` and ``n2a`` are never chosen, as they take the background away, nor ``lde``, which knows dark particles alone;
+nor is ``bbg-keep``, unless nothing else is there: no image tells that its background is not part of it.
 """
 
 import re
@@ -234,7 +234,7 @@ def _there(name: str, reason: str, names: set[str]) -> Choice:
     """Return the choice, or what comes closest of the models that are there."""
     others = {"hr": "lr", "lr": "hr"}
     same = [others[name[:2]] + name[2:], "general"] if name[:2] in others else []
-    for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg", "n2a"})):
+    for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
         if each in names:
             return Choice(each, reason if each == name else f"{reason}; {each} comes closest")
     raise ModelError("there is no model to choose from; name one, or give an ONNX file")

@@ -54,7 +54,7 @@ def test_what_is_not_there_gives_way_to_what_comes_closest() -> None:
     choice = choose(grain(), about, SHIPPED)
     assert (choice.name, choice.reason) == ("g", "its file says STEM, 0.2 Å a pixel; g comes closest")
     with pytest.raises(ModelError, match="no model"):
-        choose(grain(), about, ["bbg"])
+        choose(grain(), about, ["bbg", "lde", "n2a"])
 
 
 @pytest.mark.parametrize(
