@@ -21,6 +21,7 @@ from onnxscript import opset18
 from temclean import specimen
 from temclean.errors import ModelError
 from temclean.restoration import pipeline
+from temclean.restoration.modelfile import METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
 from temclean.training import evaluate, networks
 from temclean.training.data import PERCENTILES
@@ -229,6 +230,27 @@ def score(path: Path, family: str, count: int) -> dict[str, object]:
     }
 
 
+def training_of(network: torch.nn.Module, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model says of its training: all the runs that led to a checkpoint, and what they took together."""
+    runs = [*state["origin"], state["record"]]
+    return {
+        "runs": runs,
+        "hours": round(sum(run["hours"] for run in runs), 2),
+        "images": sum(run["images"] for run in runs),
+        "commit": runs[-1]["commit"],
+        "command": runs[-1]["command"],
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+    }
+
+
+def write(model: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> None:
+    """Write a model with what is known about it, in place of what it said before."""
+    entry = next((each for each in model.metadata_props if each.key == METADATA_KEY), None)
+    entry = model.metadata_props.add() if entry is None else entry
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
+    path.write_bytes(model.SerializeToString())
+
+
 def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, object]:
     """Export, verify, score and write a model; return its metadata."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -244,7 +266,6 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
         change -= evaluate.similarity(Runner(half), name, float(level), count)["all"]
         if abs(change) > LARGEST_SCORE_CHANGE:
             raise ModelError(f"storing the weights as float16 changes the MS-SSIM at C = {level} by {change:.1e}")
-    runs = [*state["origin"], state["record"]]
     metadata: dict[str, object] = {
         "format": 1,
         "name": name,
@@ -261,29 +282,16 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
         },
         "multiple": network.multiple,
         "halo": halo(Runner(half), network, name),
-        "training": {
-            "runs": runs,
-            "hours": round(sum(run["hours"] for run in runs), 2),
-            "images": sum(run["images"] for run in runs),
-            "commit": runs[-1]["commit"],
-            "command": runs[-1]["command"],
-            "parameters": sum(weight.numel() for weight in network.parameters()),
-        },
+        "training": training_of(network, state),
         "data": seen(recipe["data"]),
         "scores": {},
         "licence": "BSD-3-Clause",
     }
-    entry = half.metadata_props.add()
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part")
-
-    def write(scores: dict[str, object]) -> None:
-        metadata["scores"] = scores
-        entry.key, entry.value = "temclean", json.dumps(metadata)
-        part.write_bytes(half.SerializeToString())
-
-    write({})
-    write(score(part, name, count))
+    write(half, metadata, part)
+    metadata["scores"] = score(part, name, count)
+    write(half, metadata, part)
     part.replace(out)
     return metadata
 

@@ -1,12 +1,10 @@
 """Turn a network of Noise2Atom into a model: all that is known about it goes into the file."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from temclean.restoration.modelfile import METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training.export import Runner, store_half, to_onnx, verify
+from temclean.training.export import Runner, store_half, to_onnx, training_of, verify, write
 from temclean.training.footage import PERCENTILES
 from temclean.training.networks import CGRDN, ResidualUNet, ResNetUNet
 
@@ -31,7 +29,6 @@ def export(
     whole = to_onnx(network)
     verify(network, Runner(whole))
     half = store_half(whole)
-    runs = [*state["origin"], state["record"]]
     metadata: dict[str, object] = {
         "format": 1,
         "name": out.stem,
@@ -42,19 +39,10 @@ def export(
         "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1], "room": 0.0},
         "multiple": network.multiple,
         "halo": -(-network.reach // network.multiple) * network.multiple,
-        "training": {
-            "runs": runs,
-            "hours": round(sum(run["hours"] for run in runs), 2),
-            "images": sum(run["images"] for run in runs),
-            "commit": runs[-1]["commit"],
-            "command": runs[-1]["command"],
-            "parameters": sum(weight.numel() for weight in network.parameters()),
-        },
+        "training": training_of(network, state),
         "licence": "BSD-3-Clause",
     }
-    entry = half.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
     part = out.with_suffix(".part")
-    part.write_bytes(half.SerializeToString())
+    write(half, metadata, part)
     part.replace(out)
     return metadata

@@ -7,9 +7,9 @@ from typing import Any
 from temclean import io
 from temclean.commands.simulate import ANGSTROMS
 from temclean.restoration import models
-from temclean.restoration.modelfile import FORMAT_OF_MOVIES, METADATA_KEY
+from temclean.restoration.modelfile import FORMAT_OF_MOVIES
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training.export import Runner, store_half, to_onnx, verify
+from temclean.training.export import Runner, store_half, to_onnx, training_of, verify, write
 from temclean.training.footage import PERCENTILES, Measured
 from temclean.training.networks.blindspot import REACH, BlindSpot
 
@@ -21,9 +21,8 @@ def export(
     whole = to_onnx(network)
     verify(network, Runner(whole))
     half = store_half(whole)
-    recipe, record = json.loads(state["recipe"]), state["record"]
+    recipe = json.loads(state["recipe"])
     prior = models.load(recipe["prior"])
-    runs = [*state["origin"], record]
     pixel = image.pixel_size[1] * ANGSTROMS[image.unit] if image.pixel_size and image.unit in ANGSTROMS else None
     metadata: dict[str, object] = {
         "format": FORMAT_OF_MOVIES,
@@ -37,22 +36,12 @@ def export(
         "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1], "room": 0.0},
         "multiple": network.multiple,
         "halo": -(-(prior.halo + REACH) // network.multiple) * network.multiple,
-        "training": {
-            "runs": runs,
-            "hours": round(sum(run["hours"] for run in runs), 2),
-            "images": sum(run["images"] for run in runs),
-            "commit": record["commit"],
-            "command": record["command"],
-            "parameters": sum(weight.numel() for weight in network.parameters()),
-            "best_step": state["best"]["step"],
-        },
+        "training": {**training_of(network, state), "best_step": state["best"]["step"]},
         "data": f"the frames of {Path(recipe['movie']).name}, beginning with {prior.name}",
         "scores": {},
         "licence": prior.licence,
     }
-    entry = half.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
     part = out.with_suffix(".part")
-    part.write_bytes(half.SerializeToString())
+    write(half, metadata, part)
     part.replace(out)
     return metadata

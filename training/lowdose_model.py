@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from temclean import metrics
 from temclean.errors import ImageError, TemcleanWarning
 from temclean.restoration import pipeline
-from temclean.restoration.modelfile import METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
 from temclean.training import export, networks, particles
 from temclean.training.data import PERCENTILES
@@ -118,7 +117,6 @@ def write(state: dict[str, Any], held_out: list[Pair], out: Path) -> str:
     whole = export.to_onnx(network)
     export.verify(network, export.Runner(whole))
     half = export.store_half(whole)
-    runs = [*state["origin"], state["record"]]
     widths = [10.0 * pair.pixel_nm for pair in held_out if pair.pixel_nm is not None]
     metadata: dict[str, Any] = {
         "format": 1,
@@ -136,30 +134,20 @@ def write(state: dict[str, Any], held_out: list[Pair], out: Path) -> str:
         },
         "multiple": network.multiple,
         "halo": -(-network.reach // network.multiple) * network.multiple,
-        "training": {
-            "runs": runs,
-            "hours": round(sum(run["hours"] for run in runs), 2),
-            "images": sum(run["images"] for run in runs),
-            "commit": runs[-1]["commit"],
-            "command": runs[-1]["command"],
-            "parameters": sum(weight.numel() for weight in network.parameters()),
-        },
+        "training": export.training_of(network, state),
         "data": recipe["data"],
         "scores": {},
         "licence": "of whoever made it",
     }
-    entry = half.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
     part = out.with_suffix(".part")
-    part.write_bytes(half.SerializeToString())
+    export.write(half, metadata, part)
     try:
         found = report(held_out, part)
     except ImageError:
         part.unlink()
         raise
     metadata["scores"] = {"held_out": {key: value for key, value in found.items() if key != "each"}}
-    entry.value = json.dumps(metadata)
-    part.write_bytes(half.SerializeToString())
+    export.write(half, metadata, part)
     part.replace(out)
     text = told(found)
     out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
