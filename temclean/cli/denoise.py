@@ -6,11 +6,11 @@ from typing import Literal
 
 import click
 
-from temclean.cli.completion import ModelName
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES, RANGE, SHAPE, PixelType, check_raw
+from temclean.cli.running import DEVICE, THREADS, TILE, model_option
 from temclean.cli.shards import Shard, shard_of
-from temclean.restoration.shipped import AUTO, DEFAULT
+from temclean.restoration.shipped import AUTO
 
 
 def odd(context: click.Context, option: click.Parameter, value: int) -> int:
@@ -29,20 +29,12 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 
 @click.command("denoise", no_args_is_help=False)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Name())
-@click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    type=ModelName(),
-    default=DEFAULT,
-    show_default=True,
-    help="A name from `temclean models`, an ONNX file, or auto: the one that fits each file.",
-)
+@model_option()
 @click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results, or a file for one input.")
 @click.option("-r", "--recursive", is_flag=True, help="Go through folders, and make the same tree in OUT.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
-@click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
+@DEVICE
+@THREADS
+@TILE
 @click.option(
     "--dtype",
     type=PixelType(),

@@ -5,10 +5,10 @@ from typing import Literal
 
 import click
 
-from temclean.cli.completion import ModelName
 from temclean.cli.options import Name
+from temclean.cli.running import DEVICE, model_option
 from temclean.commands.relion import markers
-from temclean.restoration.shipped import AUTO, DEFAULT
+from temclean.restoration.shipped import AUTO
 
 
 class Job(click.Command):
@@ -37,16 +37,8 @@ class Job(click.Command):
 )
 @click.option("--o", "folder", metavar="FOLDER", required=True, type=Name(path_type=Path), help="The job's own folder.")
 @click.option("--j", "threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
-@click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    type=ModelName(),
-    default=DEFAULT,
-    show_default=True,
-    help="A name from `temclean models`, an ONNX file, or auto: the one that fits the first micrograph.",
-)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@model_option("the first micrograph")
+@DEVICE
 @click.option("--pipeline_control", metavar="FOLDER", hidden=True, help="RELION may give it; it is --o again.")
 def command(
     micrographs: Path,

@@ -6,24 +6,16 @@ from typing import Literal
 
 import click
 
-from temclean.cli.completion import ModelName
 from temclean.cli.interrupts import AskedToStop
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES
-from temclean.restoration.shipped import AUTO, DEFAULT
+from temclean.cli.running import DEVICE, THREADS, TILE, model_option
+from temclean.restoration.shipped import AUTO
 
 
 @click.command("watch")
 @click.argument("folder", type=Name(path_type=Path))
-@click.option(
-    "-m",
-    "--model",
-    metavar="MODEL",
-    type=ModelName(),
-    default=DEFAULT,
-    show_default=True,
-    help="A name from `temclean models`, an ONNX file, or auto: the one that fits each file.",
-)
+@model_option()
 @click.option("-o", "--out", type=Name(path_type=Path), help="Folder for the results [default: FOLDER].")
 @click.option("-r", "--recursive", is_flag=True, help="Watch the folders below too, and make the same tree in OUT.")
 @click.option(
@@ -36,9 +28,9 @@ from temclean.restoration.shipped import AUTO, DEFAULT
 )
 @click.option("--view", is_flag=True, help="Show the latest frame and its result on a page for your browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of that page [default: one that is free].")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(1, 1024), help="CPU threads [default: all cores].")
-@click.option("--tile", type=click.IntRange(min=1), metavar="PX", help="Side of a tile [default: chosen to fit].")
+@DEVICE
+@THREADS
+@TILE
 @click.option("--dtype", type=click.Choice(DTYPES), metavar="TYPE", help="Type of the result's pixels, as in denoise.")
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
 @OVERWRITE
