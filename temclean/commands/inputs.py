@@ -52,6 +52,17 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[Found]:
     return found
 
 
+def images_of(path: Path, image: str | None) -> tuple[list[str], Sequence[int]]:
+    """Return the names of a file's images, and the places of the wanted one or, of ``"all"``, of each.
+
+    Raises
+    ------
+    FileError, ImageError, MissingExtraError : as `temclean.read`.
+    """
+    names = io.list_images(path)
+    return names, range(len(names)) if image == "all" else [io.select(path, names, image)]
+
+
 def _expand_one(name: str, recursive: bool) -> list[Found]:
     path = Path(name)
     try:

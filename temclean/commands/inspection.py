@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from temclean import io
-from temclean.commands.inputs import expand
+from temclean.commands.inputs import expand, images_of
 from temclean.commands.records import describe
 from temclean.errors import MissingExtraError, TemcleanError
 from temclean.evidence import noise, samples, spectrum
@@ -90,8 +90,7 @@ def inspect_all(names: Sequence[str], image: str | None = None) -> Iterator[Insp
             yield Inspection(str(found.path), error=found.problem)
             continue
         try:
-            images = io.list_images(found.path)
-            places = range(len(images)) if image == "all" else [io.select(found.path, images, image)]
+            images, places = images_of(found.path, image)
         except (TemcleanError, OSError) as error:
             yield _failed(found.path, error)
             continue

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from temclean import io
-from temclean.commands.inputs import expand
+from temclean.commands.inputs import expand, images_of
 from temclean.commands.measuring import atoms, grains
 from temclean.commands.measuring.scale import Scale, Table
 from temclean.commands.records import describe
@@ -99,8 +99,7 @@ def measure_all(names: Sequence[str], image: str | None = None, wanted: Wanted =
             yield Measured(str(found.path), error=found.problem)
             continue
         try:
-            images = io.list_images(found.path)
-            places = range(len(images)) if image == "all" else [io.select(found.path, images, image)]
+            images, places = images_of(found.path, image)
             for place in places:
                 several = images[place] if len(images) > 1 else None
                 yield from _image(found.path, place + 1 if several else None, several, wanted)
