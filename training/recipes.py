@@ -59,14 +59,26 @@ ATOMIC = {
 }
 """Shares of specimens whose atoms show."""
 
+TRANSMITTED = {
+    "phase-sheet": 0.2,
+    "phase-crystal": 0.16,
+    "phase": 0.24,
+    "coherent": 0.16,
+    "hr": 0.14,
+    "graphene": 0.05,
+    "graphene-defects": 0.03,
+    "mos2": 0.02,
+}
+"""The same for models of a TEM: phase contrast first, crystals of which many cells are alike before all."""
+
 LARGE = {"lr": 0.55, "faint": 0.3, "scene": 0.15}
 """Shares of specimens of low magnification."""
 
 
-def mixture(atomic: float) -> dict[str, float]:
-    """Mix specimens: a share of :data:`ATOMIC`, the rest of :data:`LARGE`."""
+def mixture(atomic: float, kinds: dict[str, float] = ATOMIC) -> dict[str, float]:
+    """Mix specimens: a share of ``kinds``, whose atoms show, the rest of :data:`LARGE`."""
     shares: dict[str, float] = {}
-    for part, weight in ((ATOMIC, atomic), (LARGE, 1.0 - atomic)):
+    for part, weight in ((kinds, atomic), (LARGE, 1.0 - atomic)):
         for name, share in part.items():
             shares[name] = shares.get(name, 0.0) + weight * share / sum(part.values())
     return shares
@@ -135,7 +147,16 @@ RECIPES = {
     ),
     **{
         f"{kind}{microscope}": Recipe(
-            replace(GAUSSIAN, noises={microscope: 0.75, "poisson": 0.25}, specimens=mixture(atomic))
+            replace(
+                GAUSSIAN,
+                noises={microscope: 0.5, "poisson": 0.3, "g": 0.2},
+                specimens=mixture(atomic, TRANSMITTED if microscope == "tem" else ATOMIC),
+            ),
+            WIDER,
+            rate=4e-4,
+            average=0.999,
+            relative=0.04,
+            similarity=0.3,
         )
         for microscope in ("tem", "stem", "sem")
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))
