@@ -48,7 +48,7 @@ class Recipe:
 
 ATOMIC = {
     "coherent": 0.28,
-    "phase": 0.18,
+    "phase": 0.24,
     "hr": 0.16,
     "scene": 0.05,
     "graphene": 0.08,
@@ -104,11 +104,14 @@ RECIPES = {
         replace(
             GAUSSIAN,
             noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
+            crop=256,
+            batch=3,
         ),
         WIDER,
         average=0.999,
         relative=0.04,
         similarity=0.3,
+        shape={"spectral": (64, 128)},
     ),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),

@@ -1,5 +1,6 @@
 """The restoration network: a residual U-Net behind a pixel unshuffle."""
 
+import math
 from itertools import pairwise
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from temclean.training.networks.base import Network
 from temclean.training.networks.branched import BranchedConv2d
+from temclean.training.networks.spectral import SpectralWindows
 
 WIDTHS = (32, 64, 96, 128, 192)
 """Channels at each depth of the shipped models: 2.0 million parameters."""
@@ -67,6 +69,9 @@ class ResidualUNet(Network):
         makes it, and its four phases may differ.
     base : side in pixels, a power of two, of the squares of the input whose means the result is added to. Where
         electrons are few, means leave less noise to be taken away than the pixels themselves, 1, do.
+    spectral : sides in pixels of the windows in whose Fourier transforms lattices are found (:class:`SpectralWindows`),
+        multiples of 4; what each size makes of the image is folded beside it. A trained network without them can be
+        grown by them and loses nothing.
     """
 
     def __init__(
@@ -78,16 +83,19 @@ class ResidualUNet(Network):
         branches: bool = False,
         full: int = 0,
         base: int = 1,
+        spectral: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.widths, self.more, self.deeper, self.biases = tuple(widths), tuple(more), tuple(deeper), biases
         self.base = base
-        self.multiple = 2 ** len(widths)
+        self.multiple = math.lcm(2 ** len(widths), *(side // 2 for side in spectral))
 
         def block(width: int, dilation: int = 1) -> ResidualBlock:
             return ResidualBlock(width, dilation, biases, branches)
 
-        self.stem = nn.Conv2d(12 if biases else 4, widths[0], 3, padding=1, bias=biases)
+        self.spectral = nn.ModuleList(SpectralWindows(side) for side in spectral)
+        planes = (3 if biases else 1) + len(spectral)
+        self.stem = nn.Conv2d(4 * planes, widths[0], 3, padding=1, bias=biases)
         self.encoder = nn.ModuleList(block(width) for width in widths)
         self.down = nn.ModuleList(
             nn.Conv2d(upper, lower, 2, stride=2, bias=biases) for upper, lower in pairwise(widths)
@@ -114,11 +122,13 @@ class ResidualUNet(Network):
         convolutions += 2 * pitches[1] * sum(dilation + 1 for dilation in self.more)
         convolutions += 4 * pitches[1] * sum(dilation + 1 for dilation in self.deeper)
         convolutions += 0 if self.last is None else 1
+        convolutions += max((windows.side - 1 for windows in self.spectral), default=0)
         return convolutions + pitches[-1] - 1
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """Restore images; ``beside``, features of half the size that another network made, is added to the first."""
-        planes = (x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)) if self.biases else (x,)
+        planes = [x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)] if self.biases else [x]
+        planes += [windows(x) for windows in self.spectral]
         features = self.stem(torch.cat([nn.functional.pixel_unshuffle(plane, 2) for plane in planes], dim=1))
         features = features if beside is None else features + beside
         down, up = {1: self.further_down, 2: self.deeper_down}, {1: self.further_up, 2: self.deeper_up}

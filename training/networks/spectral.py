@@ -1,0 +1,118 @@
+"""What is periodic over many cells: overlapping windows, each cleaned in its Fourier transform by a gain that is learned.
+
+A convolutional network averages a lattice over the few cells that its layers were taught to lay over each other. In the
+transform of a window, all cells of a lattice, whatever its spacing and direction, add up in the same few peaks.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+NEIGHBOURS = 9
+"""Side of the square of coefficients around one that its background is the mean of."""
+
+LEAST_POWER = 1e-8
+"""What power is measured by, and 1 added to it, so that its logarithm exists: noise with a deviation of 1e-4."""
+
+EULER = float(np.euler_gamma)
+"""By how much the mean logarithm of exponentially distributed power, as that of noise is, lies below that of its mean."""
+
+THRESHOLD, STEEPNESS = 4.0, 2.0
+"""Multiple of the noise's power that an untrained gain halves, and how fast it changes there: as its power 2."""
+
+
+class SpectralWindows(nn.Module):
+    """Map images (batch, 1, height, width) to estimates of the same shape, from windows of ``side`` pixels.
+
+    Windows overlap by half and are weighted by a half sine before and after, whose squares add up to 1. Each has its
+    mean taken away, is transformed, and has its coefficients multiplied by a gain between 0 and 1: a logistic function
+    of the logarithm of the coefficient's power over the geometric mean of all in the window, of the same for the mean
+    of its neighbours, and of its frequency, by :attr:`response`, four weights that are learned. Transforms are products with matrices, which every runtime has. Height and width
+    must be multiples of ``side / 2``.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+        grid = np.arange(side)
+        half = np.arange(side // 2 + 1)
+        turns = 2.0 * np.pi / side * np.outer(grid, half)
+        taper = np.sin(np.pi * (grid + 0.5) / side)
+        # A half spectrum stands for both halves, but for its first and last column.
+        twice = np.where((half == 0) | (half == side // 2), 1.0, 2.0)
+        whole = 2.0 * np.pi / side * np.outer(grid, grid)
+        frequency = np.hypot(np.fft.fftfreq(side)[:, None], half / side)
+        constants = {
+            "taper": np.outer(taper, taper),
+            "along": np.hstack([np.cos(turns), -np.sin(turns)]) * (2.0 / side),
+            "cosines": np.cos(whole),
+            "sines": np.sin(whole),
+            "back": np.vstack([twice[:, None] * np.cos(turns.T), -twice[:, None] * np.sin(turns.T)]) / (2.0 * side),
+            "frequency": frequency[None],
+        }
+        for name, value in constants.items():
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
+        self.response = nn.Parameter(torch.tensor([STEEPNESS, 0.0, 0.0, -STEEPNESS * float(np.log(THRESHOLD))]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Estimate images; in float32 whatever the precision around it, as peaks are thousands of times the noise."""
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self.estimated(x.float())
+        return self.estimated(x)
+
+    def estimated(self, x: Tensor) -> Tensor:
+        """Estimate images in the precision they have."""
+        windows = self.cut(x)
+        mean = windows.mean(dim=(-2, -1), keepdim=True)
+        packed = torch.matmul((windows - mean) * self.taper, self.along)
+        real, imaginary = packed.split(self.side // 2 + 1, dim=-1)
+        real, imaginary = (
+            torch.matmul(self.cosines, real) + torch.matmul(self.sines, imaginary),
+            torch.matmul(self.cosines, imaginary) - torch.matmul(self.sines, real),
+        )
+        gain = self.gain(real, imaginary)
+        real, imaginary = gain * real, gain * imaginary
+        packed = torch.cat(
+            [
+                torch.matmul(self.cosines, real) - torch.matmul(self.sines, imaginary),
+                torch.matmul(self.cosines, imaginary) + torch.matmul(self.sines, real),
+            ],
+            dim=-1,
+        )
+        return self.joined((torch.matmul(packed, self.back) + mean * self.taper) * self.taper)
+
+    def gain(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """Return the gain of each coefficient, (batch, rows, columns, side, side / 2 + 1)."""
+        power = torch.log1p((real * real + imaginary * imaginary) * (1.0 / LEAST_POWER))
+        floor = power.mean(dim=(-2, -1), keepdim=True) + EULER
+        shape = power.shape
+        power = (power - floor).reshape(-1, 1, shape[-2], shape[-1])
+        reach = NEIGHBOURS // 2
+        around = nn.functional.avg_pool2d(power, (NEIGHBOURS, 1), 1, (reach, 0), count_include_pad=False)
+        around = nn.functional.avg_pool2d(around, (1, NEIGHBOURS), 1, (0, reach), count_include_pad=False)
+        own, others, frequency, constant = self.response
+        logit = own * power + others * around + (frequency * self.frequency + constant)
+        return torch.sigmoid(logit).reshape(shape)
+
+    def cut(self, x: Tensor) -> Tensor:
+        """Cut images, continued by reflection, into windows: (batch, rows, columns, side, side)."""
+        half = self.side // 2
+        x = torch.cat([x[:, :, :half].flip(2), x, x[:, :, -half:].flip(2)], dim=2)
+        x = torch.cat([x[..., :half].flip(3), x, x[..., -half:].flip(3)], dim=3)
+        batch, _, height, width = x.shape
+        rows = x.reshape(batch, height // half, half, width)
+        rows = torch.cat([rows[:, :-1], rows[:, 1:]], dim=2)
+        columns = rows.reshape(batch, height // half - 1, self.side, width // half, half)
+        columns = torch.cat([columns[:, :, :, :-1], columns[:, :, :, 1:]], dim=4)
+        return columns.transpose(2, 3)
+
+    def joined(self, windows: Tensor) -> Tensor:
+        """Add windows up to images, without what lay outside: what :meth:`cut` takes apart."""
+        half = self.side // 2
+        batch, down, across = windows.shape[:3]
+        windows = windows.transpose(2, 3)  # batch, down, side, across, side
+        columns = windows[:, :, :, :-1, half:] + windows[:, :, :, 1:, :half]
+        columns = columns.reshape(batch, down, self.side, (across - 1) * half)
+        rows = columns[:, :-1, half:] + columns[:, 1:, :half]
+        return rows.reshape(batch, 1, (down - 1) * half, (across - 1) * half)
