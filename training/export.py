@@ -84,6 +84,9 @@ def to_onnx(network: Network) -> onnx.ModelProto:
     for value in (*model.graph.input, *model.graph.output):
         for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
             value.type.tensor_type.shape.dim[axis].dim_param = name
+    for name, _ in network.named_buffers():
+        if name not in network.state_dict():
+            rename(model, name, name.replace(".", "_"))
     # The exporter leaves stack traces, which name files of the machine it ran on.
     for part in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         del part.metadata_props[:]
@@ -94,13 +97,23 @@ def to_onnx(network: Network) -> onnx.ModelProto:
     return model
 
 
+def rename(model: onnx.ModelProto, before: str, after: str) -> None:
+    """Rename a constant; with a point in its name it would be taken for a weight."""
+    for tensor in model.graph.initializer:
+        if tensor.name == before:
+            tensor.name = after
+    for node in model.graph.node:
+        node.input[:] = [after if name == before else name for name in node.input]
+
+
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store the weights as float16, each followed by a cast to float32 that ONNX Runtime folds when it loads."""
     half = onnx.ModelProto()
     half.CopyFrom(model)
     casts = []
     for tensor in half.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < 64:
+        weight = "." in tensor.name and tensor.data_type == onnx.TensorProto.FLOAT
+        if not weight or np.prod(tensor.dims) < 64:
             continue
         name = tensor.name
         values = numpy_helper.to_array(tensor).astype(np.float16)

@@ -1,4 +1,4 @@
-"""What is periodic over many cells: overlapping windows, each cleaned in its Fourier transform by a gain that is learned.
+"""What is periodic over many cells: overlapping windows, each cleaned in its Fourier transform by a learned gain.
 
 A convolutional network averages a lattice over the few cells that its layers were taught to lay over each other. In the
 transform of a window, all cells of a lattice, whatever its spacing and direction, add up in the same few peaks.
@@ -15,7 +15,8 @@ LEAST_POWER = 1e-8
 """What power is measured by, and 1 added to it, so that its logarithm exists: noise with a deviation of 1e-4."""
 
 EULER = float(np.euler_gamma)
-"""By how much the mean logarithm of exponentially distributed power, as that of noise is, lies below that of its mean."""
+"""By how much the mean logarithm of the power of noise, which is distributed exponentially, lies below that of its
+mean."""
 
 THRESHOLD, STEEPNESS = 4.0, 2.0
 """Multiple of the noise's power that an untrained gain halves, and how fast it changes there: as its power 2."""
@@ -26,9 +27,9 @@ class SpectralWindows(nn.Module):
 
     Windows overlap by half and are weighted by a half sine before and after, whose squares add up to 1. Each has its
     mean taken away, is transformed, and has its coefficients multiplied by a gain between 0 and 1: a logistic function
-    of the logarithm of the coefficient's power over the geometric mean of all in the window, of the same for the mean
-    of its neighbours, and of its frequency, by :attr:`response`, four weights that are learned. Transforms are products with matrices, which every runtime has. Height and width
-    must be multiples of ``side / 2``.
+    of the logarithm of the coefficient's power over the geometric mean of all in the window, and of the same for the
+    mean of its neighbours; its three weights are learned. Transforms are products with matrices, which every runtime
+    has. Height and width must be multiples of ``side / 2``.
     """
 
     def __init__(self, side: int) -> None:
@@ -41,18 +42,18 @@ class SpectralWindows(nn.Module):
         # A half spectrum stands for both halves, but for its first and last column.
         twice = np.where((half == 0) | (half == side // 2), 1.0, 2.0)
         whole = 2.0 * np.pi / side * np.outer(grid, grid)
-        frequency = np.hypot(np.fft.fftfreq(side)[:, None], half / side)
         constants = {
             "taper": np.outer(taper, taper),
             "along": np.hstack([np.cos(turns), -np.sin(turns)]) * (2.0 / side),
             "cosines": np.cos(whole),
             "sines": np.sin(whole),
             "back": np.vstack([twice[:, None] * np.cos(turns.T), -twice[:, None] * np.sin(turns.T)]) / (2.0 * side),
-            "frequency": frequency[None],
         }
         for name, value in constants.items():
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
-        self.response = nn.Parameter(torch.tensor([STEEPNESS, 0.0, 0.0, -STEEPNESS * float(np.log(THRESHOLD))]))
+        self.own = nn.Parameter(torch.tensor([STEEPNESS]))
+        self.others = nn.Parameter(torch.zeros(1))
+        self.shift = nn.Parameter(torch.tensor([-STEEPNESS * float(np.log(THRESHOLD))]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Estimate images; in float32 whatever the precision around it, as peaks are thousands of times the noise."""
@@ -91,9 +92,7 @@ class SpectralWindows(nn.Module):
         reach = NEIGHBOURS // 2
         around = nn.functional.avg_pool2d(power, (NEIGHBOURS, 1), 1, (reach, 0), count_include_pad=False)
         around = nn.functional.avg_pool2d(around, (1, NEIGHBOURS), 1, (0, reach), count_include_pad=False)
-        own, others, frequency, constant = self.response
-        logit = own * power + others * around + (frequency * self.frequency + constant)
-        return torch.sigmoid(logit).reshape(shape)
+        return torch.sigmoid(self.own * power + self.others * around + self.shift).reshape(shape)
 
     def cut(self, x: Tensor) -> Tensor:
         """Cut images, continued by reflection, into windows: (batch, rows, columns, side, side)."""
