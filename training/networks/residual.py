@@ -70,8 +70,8 @@ class ResidualUNet(Network):
     base : side in pixels, a power of two, of the squares of the input whose means the result is added to. Where
         electrons are few, means leave less noise to be taken away than the pixels themselves, 1, do.
     spectral : sides in pixels of the windows in whose Fourier transforms lattices are found (:class:`SpectralWindows`),
-        multiples of 4; what each size makes of the image is folded beside it. A trained network without them can be
-        grown by them and loses nothing.
+        multiples of 4. What each size makes of the image is folded beside it, and takes the place of the result as far
+        as the network tells for each pixel. A trained network without them can be grown by them and loses nothing.
     """
 
     def __init__(
@@ -107,8 +107,11 @@ class ResidualUNet(Network):
         self.deeper_down = nn.Sequential(*(block(widths[2], dilation) for dilation in deeper))
         self.deeper_up = nn.Sequential(*(block(widths[2]) for _ in deeper))
         self.head = nn.Conv2d(widths[0], 4 * max(full, 1), 3, padding=1, bias=biases)
+        self.share = nn.Conv2d(widths[0], 4 * len(spectral), 3, padding=1, bias=biases) if spectral else None
         self.last = nn.Conv2d(full, 1, 3, padding=1, bias=biases) if full else None
         zero(self.last or self.head)
+        if self.share is not None:
+            zero(self.share)
 
     @property
     def reach(self) -> int:
@@ -128,8 +131,9 @@ class ResidualUNet(Network):
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """Restore images; ``beside``, features of half the size that another network made, is added to the first."""
         planes = [x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)] if self.biases else [x]
-        planes += [windows(x) for windows in self.spectral]
-        features = self.stem(torch.cat([nn.functional.pixel_unshuffle(plane, 2) for plane in planes], dim=1))
+        found = [windows(x) for windows in self.spectral]
+        folded = [nn.functional.pixel_unshuffle(plane, 2) for plane in planes + found]
+        features = self.stem(torch.cat(folded, dim=1))
         features = features if beside is None else features + beside
         down, up = {1: self.further_down, 2: self.deeper_down}, {1: self.further_up, 2: self.deeper_up}
         skips = []
@@ -145,8 +149,13 @@ class ResidualUNet(Network):
             features = self.decoder[depth](features + skips[depth])
             if depth in up:
                 features = up[depth](features)
-        restored = nn.functional.pixel_shuffle(self.head(torch.relu(features)), 2)
+        features = torch.relu(features)
+        restored = nn.functional.pixel_shuffle(self.head(features), 2)
         if self.base > 1:
             means = nn.functional.avg_pool2d(x, self.base)
             x = nn.functional.interpolate(means, scale_factor=self.base, mode="nearest")
-        return x + (restored if self.last is None else self.last(torch.relu(restored)))
+        restored = x + (restored if self.last is None else self.last(torch.relu(restored)))
+        if self.share is not None:
+            shares = nn.functional.pixel_shuffle(self.share(features), 2)
+            restored = restored + (shares * (torch.cat(found, dim=1) - restored)).sum(dim=1, keepdim=True)
+        return restored
