@@ -40,6 +40,25 @@ def test_an_image_keeps_its_calibration_and_the_pixels_are_those_of_its_array(tm
         assert again.unit == "nm"
 
 
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_a_blend_is_that_of_the_command_line(run: Run, tmp_path: Path, dtype: str) -> None:
+    raw = np.random.default_rng(1).normal(900, 90, (2, 40, 50)).astype(dtype)
+    np.save(tmp_path / "a.npy", raw)
+    run("denoise", tmp_path / "a.npy", "-m", NETWORK, "--blend", "0.3", "--device", "cpu", "-o", tmp_path / "b.npy")
+    mixed = temclean.denoise(raw, NETWORK, device="cpu", blend=0.3)
+    np.testing.assert_array_equal(mixed, np.load(tmp_path / "b.npy"))
+    restored = temclean.denoise(raw.astype(np.float64), NETWORK, device="cpu")
+    assert mixed.dtype == raw.dtype
+    assert abs(mixed - (0.7 * restored + 0.3 * raw)).max() < (0.51 if dtype == "u2" else 1e-3)
+    np.testing.assert_array_equal(temclean.denoise(raw, NETWORK, device="cpu", blend=1), raw)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan"), "0.5", True])
+def test_a_blend_that_is_no_share_is_refused(share: Any) -> None:
+    with pytest.raises(temclean.errors.ParameterError, match="from 0 to 1"):
+        temclean.denoise(np.eye(48), NETWORK, device="cpu", blend=share)
+
+
 def test_pixels_of_another_shape_are_refused() -> None:
     with pytest.raises(temclean.errors.ImageError, match="do not fit"):
         image_of(np.zeros((4, 5))).with_pixels(np.zeros((5, 4)))

@@ -13,7 +13,6 @@ from typing import Protocol
 
 from temclean import __version__, io
 from temclean.commands import earlier
-from temclean.commands.conversion import Conversion
 from temclean.commands.jobs import Job
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import OneSession, Sessions
@@ -22,6 +21,7 @@ from temclean.errors import FileError
 from temclean.evidence.findings import Findings
 from temclean.io import temporary
 from temclean.restoration import cautions, pipeline, windows
+from temclean.restoration.conversion import Conversion
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Frames, Scaling

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, overload
 
@@ -14,6 +15,7 @@ from temclean.errors import ImageError, ParameterError, TemcleanWarning
 from temclean.evidence.findings import Findings, compare
 from temclean.restoration import cautions, choice, inference, models, tiling, windows
 from temclean.restoration import scaling as intensities
+from temclean.restoration.conversion import Conversion
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
@@ -56,6 +58,7 @@ def denoise(
     device: Device = "auto",
     threads: int | None = None,
     tile: int | None = None,
+    blend: float = 0.0,
 ) -> Picture: ...
 @overload
 def denoise(
@@ -65,6 +68,7 @@ def denoise(
     device: Device = "auto",
     threads: int | None = None,
     tile: int | None = None,
+    blend: float = 0.0,
 ) -> NDArray[Any]: ...
 def denoise(
     image: Any,
@@ -73,6 +77,7 @@ def denoise(
     device: Device = "auto",
     threads: int | None = None,
     tile: int | None = None,
+    blend: float = 0.0,
 ) -> Any:
     """Denoise an image, or a stack of them.
 
@@ -89,6 +94,8 @@ def denoise(
         Threads of the CPU; as many as there are by default.
     tile : int, optional
         Side of the tiles in pixels, for less memory; chosen for you by default.
+    blend : float
+        Share of the raw image that is mixed into the result, 0 to 1, as ``--blend`` does; rounded once, after that.
 
     Returns
     -------
@@ -107,6 +114,8 @@ def denoise(
         Where the command line warns: of what the reader of an Image had to say, of noise that no model has learned, of
         too few whole numbers, of structure that is missing from the result.
     """
+    if isinstance(blend, bool) or not isinstance(blend, Real) or not 0 <= blend <= 1:
+        raise ParameterError(f"blend is {blend!r}; give the share of the raw image in the result, from 0 to 1")
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else _array(image)
     if model == AUTO:
@@ -116,15 +125,18 @@ def denoise(
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
     cut, scale = plan(_frame_shape(pixels.shape), session.model, tile), scaling(frames, session.model)
-    levels, found, seen = [], [], windows.Windows(frames, session.model.frames)
-    for index, out in enumerate(result):
-        window = seen[index]
+    conversion = Conversion(pixels.dtype, blend=float(blend))
+    levels, found, seen = [], [], windows.Windows(conversion.before(frames), session.model.frames)
+    for index, place in enumerate(result):
+        window, out = seen[index], np.empty(place.shape, conversion.between) if conversion.needed else place
         frame = window[len(window) // 2]
         _restore(window, out, session, cut, scale)
         if not scale.flat:
             if session.model.family not in FAINT:
                 levels.append(noise_level(frame, out, wild=session.model.family in inference.WILD))
             found.append(examine(frame, out, session.model))
+        if conversion.needed:
+            place[...] = conversion.after(out)
     lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
     for line in (*filter(None, lines), *cautions.of_findings(found)):
         warnings.warn(line, TemcleanWarning, stacklevel=2)

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 import temclean
 from temclean import io
 from temclean.cli import cli
-from temclean.commands.conversion import Conversion
+from temclean.restoration.conversion import Conversion
+from temclean.restoration.windows import Windows
 
 DATA = Path(__file__).parents[1] / "data"
 IDENTITY, NETWORK = DATA / "identity.onnx", DATA / "network.onnx"
@@ -132,6 +133,15 @@ def test_the_raw_image_is_mixed_in_and_rounded_once(tmp_path: Path, dtype: str, 
     else:
         assert abs(found - mixed.clip(0, np.iinfo(dtype).max)).max() <= 0.5 + 1e-4
     assert io.provenance(out)["blend"] == share  # type: ignore[index]
+
+
+def test_a_model_of_movies_that_reads_ahead_has_each_frame_mixed_with_its_own() -> None:
+    frames = np.arange(7.0)[:, None, None] * np.ones((7, 24, 24))
+    conversion = Conversion(np.dtype(np.float64), blend=0.5)
+    seen = Windows(conversion.before(frames), 3)
+    for index in range(7):
+        assert len(seen[index]) == 3
+        assert (conversion.after(np.full((24, 24), 100.0)) == 50 + 0.5 * index).all()
 
 
 def test_resume_does_not_take_one_blend_for_another(tmp_path: Path) -> None:

@@ -38,22 +38,25 @@ class Conversion:
         info: Any = np.iinfo(self.dtype) if whole else np.finfo(self.dtype)
         self.low, self.high = float(info.min), float(info.max)
         self.clipped = self.total = 0
-        self.last: NDArray[Any] | None = None
+        self.raw: dict[int, NDArray[Any]] = {}
+        self.done = 0
 
     def before(self, frames: Frames) -> Frames:
         """Return the frames as they are to be denoised."""
         return _Cast(frames, self) if self.needed else frames
 
     def after(self, frame: NDArray[Any]) -> NDArray[Any]:
-        """Return the frame that was read last as it is to be written: mixed, rounded to whole numbers, clipped."""
+        """Return the next frame, in their order, as it is to be written: mixed, rounded to whole numbers, clipped."""
         if not self.needed:
             return frame
+        raw = self.raw.pop(self.done) if self.blend else None
+        self.done += 1
         out = np.empty(frame.shape, self.dtype)
         for top in range(0, frame.shape[0], BLOCK):
             block = frame[top : top + BLOCK].astype(np.float64)
-            if self.last is not None:
+            if raw is not None:
                 block *= 1 - self.blend
-                block += self.blend * self.last[top : top + BLOCK].astype(np.float64)
+                block += self.blend * raw[top : top + BLOCK].astype(np.float64)
             if self.dtype.kind in "iu":
                 np.rint(block, out=block)
             self.clipped += int(np.count_nonzero((block < self.low) | (block > self.high)))
@@ -73,7 +76,10 @@ class Conversion:
 
 
 class _Cast:
-    """Frames in another type, of which the one that was read last is kept where it will be mixed with its result."""
+    """Frames in another type, each kept until its result is there where it will be mixed with that.
+
+    A model of movies reads frames ahead, so that the one that was read last is not the one that is done.
+    """
 
     def __init__(self, frames: Frames, conversion: Conversion) -> None:
         self.frames, self.shape, self.dtype = frames, frames.shape, conversion.between
@@ -85,5 +91,5 @@ class _Cast:
     def __getitem__(self, index: int) -> NDArray[Any]:
         frame = self.frames[index].astype(self.dtype)
         if self.conversion.blend:
-            self.conversion.last = frame
+            self.conversion.raw[index] = frame
         return frame
