@@ -139,20 +139,28 @@ def correlated(filter_: Doubles, report: NoiseReport, variance: Doubles) -> Doub
     variance : (N,)
         v, that of single pixels where the filter is applied.
     """
-    along = (
-        _correlations(report.along_columns, report.column_length, report.along_error, len(filter_)),
-        _correlations(report.along_rows, report.row_length, report.along_error, filter_.shape[1]),
-    )
+    along_rows, along_columns = correlations(report, max(filter_.shape))
+    down, right = (np.abs(np.subtract.outer(np.arange(size), np.arange(size))) for size in filter_.shape)
     power = float((filter_**2).sum())
-    spread = float((filter_ * (along[0] @ filter_ @ along[1])).sum()) / power
+    spread = float((filter_ * (along_columns[down] @ filter_ @ along_rows[right])).sum()) / power
     rows = report.row**2 * float((filter_.sum(axis=1) ** 2).sum())
     columns = report.column**2 * float((filter_.sum(axis=0) ** 2).sum())
     found: Doubles = np.maximum(spread + (rows + columns) / (power * variance), 1.0)
     return found
 
 
-def _correlations(known: tuple[float, ...], length: float, error: float, size: int) -> Doubles:
-    """Return the correlations (size, size) along an axis; beyond what was measured they fall on as they did."""
+def correlations(report: NoiseReport, size: int) -> tuple[Doubles, Doubles]:
+    """Return the correlation of noise along rows and along columns at 0, 1, ... pixels (size,); 1, 0, 0, ... of white.
+
+    Beyond what was measured it falls on as it did.
+    """
+    return (
+        _falling(report.along_rows, report.row_length, report.along_error, size),
+        _falling(report.along_columns, report.column_length, report.along_error, size),
+    )
+
+
+def _falling(known: tuple[float, ...], length: float, error: float, size: int) -> Doubles:
     values = np.zeros(max(size, len(known) + 1))
     values[0] = 1.0
     sure = max(abs(each) for each in known) > 4 * error
@@ -163,6 +171,4 @@ def _correlations(known: tuple[float, ...], length: float, error: float, size: i
         falls = min(float(np.sqrt(last / before)), 0.97)
         further = np.arange(1, len(values) - len(known))
         values[len(known) + 1 :] = last * falls**further
-    lags = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-    matrix: Doubles = values[lags]
-    return matrix
+    return values[:size]

@@ -2,14 +2,16 @@
 
 ``pairs`` makes images fit for comparison, ``pyramid`` compares them scale by scale, ``scores`` are the metrics.
 ``unseen`` compares a denoised movie with noisy frames that it has not seen, ``rings`` images in the Fourier plane.
-``gaussians`` fits many spots at once, ``columns`` finds and matches columns of atoms by it; ``lattice`` fits a lattice
-to their places, by way of ``neighbours``, ``strain`` tells how they are off it, ``counting`` groups their intensities.
+``gaussians`` fits many spots at once, ``scatter`` tells how sure that is, ``columns`` finds columns of atoms by it, and
+``matching`` compares them; ``lattice`` fits a lattice to their places, by way of ``neighbours``, ``strain`` tells how
+they are off it, ``counting`` groups their intensities.
 ``particles`` measures larger ``regions``.
 """
 
-from temclean.metrics.columns import Columns, Matches, columns, intensities, match
+from temclean.metrics.columns import Columns, columns, intensities
 from temclean.metrics.counting import Groups, intensity_groups
 from temclean.metrics.lattice import Lattice, fit_lattice
+from temclean.metrics.matching import Matches, match
 from temclean.metrics.particles import Particles, find_particles
 from temclean.metrics.rings import RingCorrelation, Spectra, ring_correlation, spectra
 from temclean.metrics.scores import (

@@ -1,4 +1,4 @@
-"""Columns of atoms in an image: find them, fit a Gaussian to each, and match them to those of another image.
+"""Columns of atoms in an image: find them, and fit a Gaussian to each.
 
 Places are (row, column) in pixels, the middle of the first pixel being (0, 0); intensities are in the image's unit
 times square pixels. All columns of an image are taken to be about equally wide.
@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean import filters
 from temclean.errors import ImageError, ParameterError
-from temclean.metrics import gaussians
+from temclean.metrics import gaussians, scatter
 from temclean.metrics.gaussians import Floats, Windows
+from temclean.metrics.neighbours import nearest
 
 SHARE = 0.2
 SIGNIFICANCE = 5.0
@@ -35,8 +36,8 @@ class Columns:
         columns are dark.
     width : (N,) w, standard deviation of the Gaussian, pixels.
     background : (N,) what lies below it, the image's unit.
-    errors : (N, 4) standard errors of row, column, intensity and width, as far as noise is independent from pixel to
-        pixel, which that of a denoised image is not.
+    errors : (N, 4) standard errors of row, column, intensity and width: of noise that may grow with the intensity, as
+        counting makes it (:mod:`temclean.metrics.scatter`). What a network did to an image they cannot know.
     """
 
     positions: Floats
@@ -50,24 +51,6 @@ class Columns:
         return len(self.positions)
 
 
-@dataclass(frozen=True)
-class Matches:
-    """Which columns are the same.
-
-    Attributes
-    ----------
-    found, true : (M,) their numbers among those found and among the true ones.
-    distance : (M,) how far apart they are, pixels.
-    precision, recall : share of those found that are true, and of the true ones that were found; 1 if there are none.
-    """
-
-    found: NDArray[np.intp]
-    true: NDArray[np.intp]
-    distance: Floats
-    precision: float
-    recall: float
-
-
 def columns(
     image: ArrayLike,
     width: float | None = None,
@@ -75,6 +58,7 @@ def columns(
     dark: bool = False,
     share: float = SHARE,
     significance: float = SIGNIFICANCE,
+    correlation: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Columns:
     r"""Find the columns of an image and fit a Gaussian to each.
 
@@ -88,7 +72,9 @@ def columns(
     width : approximate standard deviation of a column's Gaussian in pixels; None estimates it.
     dark : whether columns are darker than what surrounds them.
     share : least contrast of a column over that of a typical one, 0 to 1.
-    significance : least intensity over its standard error.
+    significance : least height over its standard error, were noise white and the same everywhere.
+    correlation : of the noise with the pixels 0, 1, 2, ... further along rows, and along columns, 1 at 0, for
+        ``errors``; None is white noise.
 
     Raises
     ------
@@ -108,6 +94,7 @@ def columns(
         raise ParameterError(f"share is {share!r}; give a number from 0 to 1")
     if not significance >= 0:
         raise ParameterError(f"significance is {significance!r}; give a number of standard errors, such as 5")
+    lags = None if correlation is None else (_lags(correlation[0]), _lags(correlation[1]))
     offset, scale = float(pixels.mean()), float(np.ptp(pixels))
     if not scale > 0:
         return _none()
@@ -122,25 +109,32 @@ def columns(
         width = float(np.average(first.widths, weights=heights**2))
     fitted = gaussians.fit(pixels, start, width, reach_of(start, width))
     volume = 2 * np.pi * fitted.heights * fitted.widths**2
-    # the variance of log(A w^2), first order
-    relative = np.zeros((len(start), 5))
-    relative[:, 0], relative[:, 4] = 2 * np.pi * fitted.widths**2, 2 * volume
-    variance = np.einsum("ni,nij,nj->n", relative, fitted.covariance, relative)
-    diagonal = np.einsum("nii->in", fitted.covariance)
-    squares = [*diagonal[2:4], variance, diagonal[4] * fitted.widths**2]
-    errors = np.sqrt(np.maximum(np.stack(squares, axis=1), 0))
     contrast = np.sqrt(np.maximum(fitted.covariance[:, 0, 0], 0))
     limit = np.array(pixels.shape) - 0.5
     good = (fitted.heights > significance * contrast) & ((fitted.places > -0.5) & (fitted.places < limit)).all(axis=1)
     good &= (np.abs(fitted.places - start) < 1.49 * width).all(axis=1)
     order = np.flatnonzero(good)[np.argsort(-volume[good], kind="stable")]
     order = order[_first(fitted.places[order], width)]
+    if not len(order):
+        return _none()
+    spread = scatter.covariance(fitted, pixels, reach_of(start, width), order, lags)
+    errors = _errors(volume[order], fitted.widths[order], spread)
     sign = -scale if dark else scale
     errors[:, 2] *= scale
     return Columns(
         fitted.places[order], sign * volume[order], fitted.widths[order],
-        offset + sign * fitted.backgrounds[order], errors[order],
+        offset + sign * fitted.backgrounds[order], errors,
     )  # fmt: skip
+
+
+def _errors(volume: Floats, widths: Floats, spread: Floats) -> Floats:
+    """Return standard errors (N, 4) of row, column, volume and width from the covariance (N, 5, 5) of a fit."""
+    relative = np.zeros((len(volume), 5))
+    relative[:, 0], relative[:, 4] = 2 * np.pi * widths**2, 2 * volume  # of 2 pi A w^2, first order
+    variance = np.einsum("ni,nij,nj->n", relative, spread, relative)
+    squares = [spread[:, 2, 2], spread[:, 3, 3], variance, spread[:, 4, 4] * widths**2]
+    errors: Floats = np.sqrt(np.maximum(np.stack(squares, axis=1), 0))
+    return errors
 
 
 def intensities(image: ArrayLike, at: Columns) -> Floats:
@@ -160,29 +154,6 @@ def intensities(image: ArrayLike, at: Columns) -> Floats:
     known = gaussians.Fit.of(at.positions, at.width)
     known.measure(pixels - pixels.mean(), Windows.about(at.positions, reach, (pixels.shape[0], pixels.shape[1])))
     return np.asarray(2 * np.pi * known.heights * at.width**2, np.float64)
-
-
-def match(found: Columns | ArrayLike, true: Columns | ArrayLike, distance: float) -> Matches:
-    """Match columns to the true ones: pairs of which each is the other's nearest, up to a distance in pixels.
-
-    Raises
-    ------
-    ParameterError : the distance is not positive, or places are not (N, 2).
-
-    Examples
-    --------
-    >>> match([[1.0, 1.0], [5.0, 5.0]], [[1.0, 1.5], [9.0, 9.0]], distance=2.0).recall
-    0.5
-    """
-    a, b = (_places(each) for each in (found, true))
-    if not distance > 0:
-        raise ParameterError(f"distance is {distance!r}; give the pixels that a true column may be away, such as 2")
-    if not len(a) or not len(b):
-        nothing = np.empty(0, np.intp)
-        return Matches(nothing, nothing, np.empty(0), float(not len(a)), float(not len(b)))
-    (there, away), (back, _) = _nearest(a, b), _nearest(b, a)
-    pairs = np.flatnonzero((back[there] == np.arange(len(a))) & (away <= distance))
-    return Matches(pairs, there[pairs], away[pairs], len(pairs) / len(a), len(pairs) / len(b))
 
 
 def column_width(image: ArrayLike) -> float:
@@ -231,18 +202,16 @@ def _width(width: float) -> float:
     return float(width)
 
 
+def _lags(correlation: ArrayLike) -> Floats:
+    values = np.asarray(correlation, np.float64)
+    if values.ndim != 1 or not len(values) or values[0] != 1 or not (np.abs(values) <= 1).all():
+        raise ParameterError(f"correlations are {correlation!r}; give 1, then those at 1, 2, ... pixels, -1 to 1")
+    return values
+
+
 def _none() -> Columns:
     empty = np.empty(0)
     return Columns(np.empty((0, 2)), empty, empty, empty, np.empty((0, 4)))
-
-
-def _places(columns: Columns | ArrayLike) -> Floats:
-    places = columns.positions if isinstance(columns, Columns) else np.asarray(columns, np.float64)
-    if places.size == 0:
-        return np.empty((0, 2))
-    if places.ndim != 2 or places.shape[1] != 2:
-        raise ParameterError(f"places have shape {places.shape}; give (N, 2), row and column of each")
-    return places
 
 
 def _candidates(pixels: Floats, width: float, share: float) -> Floats:
@@ -270,21 +239,8 @@ def _candidates(pixels: Floats, width: float, share: float) -> Floats:
 
 def reach_of(places: Floats, width: float) -> int:
     """Return the radius of the windows: three widths, or 0.6 of what lies between neighbours."""
-    apart = float(np.median(_nearest(places, places, itself=False)[1])) if len(places) > 1 else np.inf
+    apart = float(np.median(nearest(places)[1])) if len(places) > 1 else np.inf
     return max(2, round(min(3.0 * width, 0.6 * apart)))
-
-
-def _nearest(a: Floats, b: Floats, *, itself: bool = True) -> tuple[NDArray[np.intp], Floats]:
-    """Return for each place of a (N, 2) the number of the nearest of b and how far it is."""
-    index, away = np.empty(len(a), np.intp), np.empty(len(a))
-    for start in range(0, len(a), 512):
-        part = a[start : start + 512]
-        squared = (part[:, :1] - b[:, 0]) ** 2 + (part[:, 1:] - b[:, 1]) ** 2
-        if not itself:
-            squared[np.arange(len(part)), start + np.arange(len(part))] = np.inf
-        index[start : start + 512] = squared.argmin(axis=1)
-        away[start : start + 512] = np.sqrt(squared.min(axis=1))
-    return index, away
 
 
 def _first(places: Floats, width: float) -> NDArray[np.intp]:
@@ -292,7 +248,7 @@ def _first(places: Floats, width: float) -> NDArray[np.intp]:
     if len(places) < 2:
         return np.arange(len(places))
     keep = np.ones(len(places), bool)
-    index, away = _nearest(places, places, itself=False)
+    index, away = nearest(places)
     close = away < width
     keep[np.flatnonzero(close & (index < np.arange(len(places))))] = False
     return np.flatnonzero(keep)

@@ -148,6 +148,26 @@ def _step(found: Fit, which: Numbers, windows: Windows, data: Singles, start: Fl
     """Take a step with some Gaussians, which keep within 1.5 widths of their start; return how far each moves."""
     places, widths = found.places[which], found.widths[which]
     inside, data = windows.inside[which], data[which]
+    heights, backgrounds, rows, left = linear(places, widths, windows, which, data)
+    inverted = inverse(rows)
+    change = np.einsum("nij,nj->ni", inverted, (rows @ left[..., None])[..., 0].astype(np.float64))
+    spare = np.maximum(inside.sum(axis=1) - 5, 1)
+    found.heights[which], found.backgrounds[which] = heights, backgrounds
+    found.covariance[which] = inverted * (np.einsum("np,np->n", left, left) / spare)[:, None, None]
+    move = np.clip(change[:, 2:4], -0.4 * width, 0.4 * width)
+    moved = np.clip(places + move, start[which] - 1.5 * width, start[which] + 1.5 * width)
+    found.places[which] = moved
+    wider = np.exp(np.clip(change[:, 4], -0.2, 0.2))
+    found.widths[which] = np.clip(widths * wider, 0.5 * width, 2.0 * width)
+    away: Floats = np.abs(moved - places).max(axis=1) + np.abs(wider - 1) * width
+    return away
+
+
+def linear(
+    places: Floats, widths: Floats, windows: Windows, which: Numbers | slice, data: Singles
+) -> tuple[Floats, Floats, Singles, Singles]:
+    """Return the best heights and backgrounds (N,), slopes of the model by its five (N, 5, P), and what is left."""
+    inside = windows.inside[which]
     y, x = windows.away(places, which)
     shapes = bells(y, x, widths)
     heights, backgrounds = lines(data, shapes, inside)
@@ -159,19 +179,13 @@ def _step(found: Fit, which: Numbers, windows: Windows, data: Singles, start: Fl
     np.multiply(lift, x, out=slopes[3])
     np.add(slopes[2] * y, slopes[3] * x, out=slopes[4])
     left = (data - backgrounds.astype(np.float32)[:, None]) * inside - heights.astype(np.float32)[:, None] * slopes[0]
-    rows = slopes.transpose(1, 0, 2)
+    return heights, backgrounds, slopes.transpose(1, 0, 2), left
+
+
+def inverse(rows: Singles) -> Floats:
+    """Return the inverse of the normal matrix (N, 5, 5) of slopes."""
     normal = (rows @ rows.transpose(0, 2, 1)).astype(np.float64)
     scale = np.sqrt(np.maximum(np.einsum("nii->ni", normal), 1e-30))
-    inverse = np.linalg.inv(normal / (scale[:, :, None] * scale[:, None]) + 1e-6 * np.eye(5))
-    inverse /= scale[:, :, None] * scale[:, None]
-    change = np.einsum("nij,nj->ni", inverse, (rows @ left[..., None])[..., 0].astype(np.float64))
-    spare = np.maximum(inside.sum(axis=1) - 5, 1)
-    found.heights[which], found.backgrounds[which] = heights, backgrounds
-    found.covariance[which] = inverse * (np.einsum("np,np->n", left, left) / spare)[:, None, None]
-    move = np.clip(change[:, 2:4], -0.4 * width, 0.4 * width)
-    moved = np.clip(places + move, start[which] - 1.5 * width, start[which] + 1.5 * width)
-    found.places[which] = moved
-    wider = np.exp(np.clip(change[:, 4], -0.2, 0.2))
-    found.widths[which] = np.clip(widths * wider, 0.5 * width, 2.0 * width)
-    away: Floats = np.abs(moved - places).max(axis=1) + np.abs(wider - 1) * width
-    return away
+    scale = scale[:, :, None] * scale[:, None]
+    inverted: Floats = np.linalg.inv(normal / scale + 1e-6 * np.eye(5)) / scale
+    return inverted

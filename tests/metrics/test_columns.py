@@ -1,6 +1,8 @@
 """Columns: found, fitted and matched, against Gaussians at known places, the Cramér-Rao bound, and SciPy's fit."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from temclean.errors import ImageError, ParameterError
 from temclean.metrics.columns import column_width
 
 SIZE = 200
+Make = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def drawn(places: np.ndarray, width: float, height: float | np.ndarray = 1.0, size: int = SIZE) -> np.ndarray:
@@ -59,6 +62,46 @@ def test_errors_are_near_the_cramer_rao_bound_and_said_rightly(width: float | No
     assert (scatter > 0.85 * least).all()
     np.testing.assert_allclose(np.median(found.errors, axis=0), scatter, rtol=0.2)
     assert np.median(found.width) == pytest.approx(2.0, rel=0.02)
+
+
+def scatter_over_errors(make: Make, *, sign: float = 1.0, draws: int = 4, **how: Any) -> np.ndarray:
+    """Return how far found columns of width 2 are off the true ones, over what is said (root mean squares)."""
+    off, said = [], []
+    for seed in range(draws):
+        places = lattice(12.0, seed)
+        found = metrics.columns(make(drawn(places, 2.0), np.random.default_rng(seed)), 2.0, **how)
+        same = metrics.match(found, places, 2.0)
+        assert same.recall > 0.95
+        away = found.positions[same.found] - places[same.true]
+        volume = found.intensity[same.found] - sign * 2 * np.pi * 2.0**2
+        off.append(np.column_stack([away, volume, found.width[same.found] - 2.0]))
+        said.append(found.errors[same.found])
+    return np.sqrt((np.concatenate(off) ** 2).mean(axis=0) / (np.concatenate(said) ** 2).mean(axis=0))
+
+
+@pytest.mark.parametrize("electrons", [10, 30, 1000])
+def test_errors_are_those_of_counted_electrons(electrons: int) -> None:
+    ratio = scatter_over_errors(lambda clean, rng: rng.poisson(electrons * (0.1 + clean)) / electrons)
+    np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+def test_errors_of_dark_columns_are_those_of_counted_electrons() -> None:
+    ratio = scatter_over_errors(
+        lambda clean, rng: rng.poisson(50 * (1 - 0.8 * clean)) / 50, sign=-0.8, dark=True, significance=3
+    )
+    np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+def test_errors_know_of_noise_that_hangs_together() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    lags = np.exp(-(np.arange(9.0) ** 2) / (4 * 0.8**2))  # of white noise after a Gaussian blur of 0.8 pixels
+
+    def made(clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return clean + gaussian_filter(rng.normal(0, 0.15, clean.shape), 0.8)
+
+    np.testing.assert_allclose(scatter_over_errors(made, correlation=(lags, lags)), 1, atol=0.1)
+    assert (scatter_over_errors(made, draws=1)[:2] > 2).all()
 
 
 def test_dark_columns_are_bright_ones_upside_down() -> None:
@@ -167,6 +210,13 @@ def test_five_hundred_columns_take_no_time() -> None:
     assert min(taken) < 0.3
 
 
+def test_thousands_of_maxima_of_noise_take_no_time() -> None:
+    noise = np.random.default_rng(9).normal(0, 1, (256, 256))
+    start = time.process_time()
+    assert len(metrics.columns(noise, 0.5)) < 80  # of some 8000 maxima
+    assert time.process_time() - start < 3
+
+
 def test_what_is_wrong_is_said() -> None:
     image = np.eye(20)
     with pytest.raises(ImageError, match="2-D"):
@@ -179,6 +229,8 @@ def test_what_is_wrong_is_said() -> None:
         metrics.columns(image, share=2)
     with pytest.raises(ParameterError, match="significance"):
         metrics.columns(image, significance=float("nan"))
+    with pytest.raises(ParameterError, match="correlations"):
+        metrics.columns(image, correlation=([0.5], [1.0]))
     with pytest.raises(ParameterError, match="distance"):
         metrics.match(image[:, :2], image[:, :2], 0)
     with pytest.raises(ParameterError, match="places"):

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from temclean import metrics
 from temclean.commands.measuring.scale import Floats, Scale, Table
 from temclean.evidence import samples, spectrum
+from temclean.evidence.likelihood import correlations
+from temclean.evidence.noise import report
 from temclean.metrics import Columns
 from temclean.metrics.columns import column_width
 from temclean.metrics.counting import Groups, intensity_groups
@@ -18,6 +20,9 @@ from temclean.metrics.strain import local_strain
 
 NARROW, WIDE = 1 / 12, 1 / 6
 """Of a lattice's period, what columns are wide: standard deviations."""
+
+FURTHEST = 64
+"""Pixels up to which noise may hang together."""
 
 NOISE = 0.6
 """Pixels; where the estimate is no more, it is the noise's."""
@@ -39,7 +44,10 @@ class Atoms:
 
 def find(pixels: NDArray[Any], scale: Scale, *, dark: bool, width: float | None = None) -> Atoms:
     """Find columns, of a width in pixels if that is known, and their lattice."""
-    found = metrics.columns(pixels, width or usual_width(pixels), dark=dark)
+    sample = samples.sample(pixels)
+    noise = report(sample) if sample else None
+    correlation = correlations(noise, FURTHEST) if noise and (noise.row_length or noise.column_length) else None
+    found = metrics.columns(pixels, width or usual_width(pixels), dark=dark, correlation=correlation)
     return Atoms(found, fit_lattice(found.positions * scale.even))
 
 

@@ -117,6 +117,8 @@ def _image(path: Path, place: int | None, name: str | None, wanted: Wanted) -> I
         for number, frame in enumerate(image.pixels):
             known = Measured(str(path), name, number if several else None, pixel_nm=scale.pixel)
             measured = _frame(known, frame, scale, wanted, angstroms)
+            if restored:
+                measured = _without_errors(measured)
             yield replace(measured, warnings=() if number else tuple(warnings))
             wanted = replace(wanted, kind=measured.kind)  # all frames of a movie show the same
 
@@ -152,9 +154,20 @@ def _restored(path: Path) -> str | None:
     if not note or "model" not in note:
         return None
     return (
-        f"was restored by {note['model']}: its intensities, and atoms counted by them, are the network's, and the "
-        "errors are too small, as the noise is gone or correlated; measure the raw image for figures to rely on"
+        f"was restored by {note['model']}: what is left of the noise does not tell how far its figures may be off, so "
+        "errors are left empty; intensities, and atoms counted by them, are the network's; measure the raw image for "
+        "figures to rely on"
     )
+
+
+def _without_errors(measured: Measured) -> Measured:
+    """Return the same with all standard errors empty."""
+    table = {name: np.full(len(row), np.nan) if "error" in name else row for name, row in measured.table.items()}
+    summary = dict(measured.summary)
+    if summary.get("lattice"):
+        lattice = summary["lattice"]
+        summary["lattice"] = {name: None if name.endswith("_noise") else value for name, value in lattice.items()}
+    return replace(measured, table=table, summary=summary)
 
 
 def _listed(values: np.ndarray[Any, Any]) -> list[Any]:

@@ -15,6 +15,9 @@ from temclean.commands.measuring.measure import Measured
 WIDTH, INDENT = 100, 15
 """Letters of a line, and where its text begins."""
 
+UNKNOWN = "errors not known"
+"""Said of restored images."""
+
 SHOWN = 8
 """Means of groups that are listed at most."""
 
@@ -54,11 +57,8 @@ def _columns(found: Measured) -> Iterator[tuple[str, str]]:
         yield "columns", "none found; --particles measures shapes, --dark dark columns"
         return
     error = _middle(np.hypot(table[f"x_error_{unit}"], table[f"y_error_{unit}"]) / np.sqrt(2))
-    yield (
-        "columns",
-        f"{count}, {_middle(table[f'width_{unit}']):.4g} {unit} wide (standard deviation), places known to {error:.2g} "
-        f"{unit} along each axis",
-    )
+    known = f"places known to {error:.2g} {unit} along each axis" if error >= 0 else UNKNOWN
+    yield "columns", f"{count}, {_middle(table[f'width_{unit}']):.4g} {unit} wide (standard deviation), {known}"
     if count > 1:
         away = table[f"nearest_{unit}"]
         yield "neighbours", f"the nearest {_middle(away):.4g} {unit} away ({away.min():.4g} to {away.max():.4g} {unit})"
@@ -81,15 +81,15 @@ def _lattice(lattice: dict[str, Any], unit: str, count: int) -> Iterator[tuple[s
     if lattice["exx_std"] is not None:
         parts = [f"{name} {_percent(lattice, name)}" for name in ("exx", "eyy", "exy")]
         turn, noise = lattice["rotation_deg_std"], lattice["rotation_deg_noise"]
-        yield (
-            "strain",
-            f"scatters by {', '.join(parts)}, rotation {turn:.2g}° ({noise:.2g}°); in brackets what the errors of "
-            "places make of none",
-        )
+        text = f"scatters by {', '.join(parts)}, rotation {turn:.2g}°"
+        if noise is not None:
+            text += f" ({noise:.2g}°); in brackets what the errors of places make of none"
+        yield "strain", text
 
 
 def _percent(lattice: dict[str, Any], name: str) -> str:
-    return f"{100 * lattice[f'{name}_std']:.2g}% ({100 * lattice[f'{name}_noise']:.2g}%)"
+    noise = lattice[f"{name}_noise"]
+    return f"{100 * lattice[f'{name}_std']:.2g}%" + (f" ({100 * noise:.2g}%)" if noise is not None else "")
 
 
 def _groups(groups: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
@@ -121,10 +121,10 @@ def _particles(found: Measured) -> Iterator[tuple[str, str]]:
         size, error = (_middle(table[f"{name}_{unit}"][whole]) for name in ("diameter", "diameter_error"))
         factor, unit_shown = (1e-3, "µm") if unit == "nm" and size >= 1000 else (1.0, unit)
         mean, spread, median = (factor * summary[f"diameter_{name}_{unit}"] for name in ("mean", "std", "median"))
+        known = f"each known to {factor * error:.1g} {unit_shown} as far as noise goes" if error >= 0 else UNKNOWN
         yield (
             "diameter",
-            f"{mean:.4g} ± {spread:.2g} {unit_shown} (mean and deviation), median {median:.4g} {unit_shown}, each "
-            f"known to {factor * error:.1g} {unit_shown} as far as noise goes",
+            f"{mean:.4g} ± {spread:.2g} {unit_shown} (mean and deviation), median {median:.4g} {unit_shown}, {known}",
         )
         longest, shortest = (factor * _middle(table[f"feret_{which}_{unit}"][whole]) for which in ("max", "min"))
         yield "Feret", f"longest {longest:.4g} {unit_shown}, shortest {shortest:.4g} {unit_shown} (medians)"

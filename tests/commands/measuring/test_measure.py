@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,29 @@ def test_pandas_reads_the_table(run: Run, strained: Path, tmp_path: Path) -> Non
     assert record["summary"]["lattice"]["a_nm"] == pytest.approx(1.01 * SPACING * PIXEL, rel=0.01)
 
 
+def test_hyperspy_and_pandas_find_the_columns_in_the_file(run: Run, strained: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    hs: Any = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
+    run("measure", strained, "-o", tmp_path / "out.csv")
+    frame = pandas.read_csv(tmp_path / "out.csv")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its readers'
+        signal = hs.load(str(strained))
+    columns, rows = (signal.axes_manager[name] for name in ("width", "height"))
+    for one in frame[::10].itertuples():  # HyperSpy takes numbers with a point in the unit of its axes
+        column, row = columns.value2index(one.x_nm), rows.value2index(one.y_nm)
+        assert abs(column - one.x_px) <= 0.5
+        assert abs(row - one.y_px) <= 0.5
+        ring = signal.data[max(row - 5, 0) : row + 6, max(column - 5, 0) : column + 6]
+        assert float(signal.isig[float(one.x_nm), float(one.y_nm)].data[0]) > np.percentile(ring, 80)
+    points = hs.plot.markers.Points(frame[["x_nm", "y_nm"]])
+    signal.add_marker(points, permanent=True, plot_marker=False, render_figure=False)
+    signal.save(str(tmp_path / "marked.hspy"))
+    kept = hs.load(str(tmp_path / "marked.hspy")).metadata.Markers
+    (name,) = kept.keys()
+    np.testing.assert_allclose(kept[name].kwargs["offsets"], frame[["x_nm", "y_nm"]].to_numpy())
+
+
 def test_particles_are_chosen_where_there_are_no_columns(run: Run, tmp_path: Path) -> None:
     y, x = np.mgrid[:200, :200]
     discs = sum(1.0 * (np.hypot(y - a, x - b) < 15) for a, b in ((50, 50), (140, 60), (100, 150)))
@@ -101,6 +125,38 @@ def test_restored_intensities_are_warned_of(run: Run, strained: Path, tmp_path: 
     assert "restored by general" in done.err
     assert str(path) in done.err
     assert "restored" not in run("measure", strained).err
+
+
+def test_errors_of_restored_images_are_left_empty(run: Run, strained: Path, tmp_path: Path) -> None:
+    with io.read(strained) as image:
+        path = save(tmp_path / "restored.tif", image.pixels[0], {"model": "general"})
+    done = run("measure", path, "-o", tmp_path / "out.csv")
+    assert "errors not known" in done.out
+    assert "nan" not in done.out
+    for row in table(tmp_path / "out.csv"):
+        assert {value for name, value in row.items() if "error" in name} == {""}
+        assert row["x_px"]
+        assert row["intensity"]
+    assert json.loads(run("measure", path, "--json").out)["summary"]["lattice"]["exx_noise"] is None
+
+
+def test_errors_follow_noise_that_hangs_together(run: Run, tmp_path: Path) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    line = np.arange(16.0, 240.0, SPACING)
+    pixel = np.arange(256)
+    across = np.exp(-((pixel - line[:, None]) ** 2) / (2 * 2.2**2))
+    noise = gaussian_filter(np.random.default_rng(1).normal(0, 15, (256, 256)), 0.8)
+    path = save(tmp_path / "resampled.tif", (100 * np.einsum("ny,mx->yx", across, across) + noise).astype(np.float32))
+    assert run("measure", path, "-o", tmp_path / "out.csv").code == 0
+    rows = table(tmp_path / "out.csv")
+    names = ("x_px", "y_px", "x_error_px", "y_error_px")
+    x, y, *said = (np.array([float(row[name]) for row in rows]) for name in names)
+    off = [np.abs(each[:, None] - line).min(axis=1) for each in (x, y)]
+    true = np.hypot(*off) < 3
+    assert true.sum() == len(line) ** 2
+    for away, error in zip(off, said, strict=True):
+        assert np.sqrt((away[true] ** 2).mean()) == pytest.approx(np.sqrt((error[true] ** 2).mean()), rel=0.2)
 
 
 def test_bad_files_get_a_line_and_others_go_on(run: Run, strained: Path, tmp_path: Path) -> None:
