@@ -15,9 +15,9 @@ from temclean.errors import ImageError
 from temclean.evidence import noise
 from temclean.restoration import scaling
 from temclean.restoration.scaling import Frames, Scaling
-from temclean.restoration.windows import Windows, neighbours, over
+from temclean.restoration.windows import Windows, over
 from temclean.training.networks import blindspot
-from temclean.training.networks.blindspot import WINDOW, Spot
+from temclean.training.networks.blindspot import LEAST, WINDOW, Spot
 
 Array = NDArray[np.float32]
 
@@ -28,9 +28,9 @@ SIDE = 256
 """Pixels along a side that an entry of the bank has at most."""
 
 BANK = 96
-"""Entries that are held: 125 MB of the largest."""
+"""Entries that are held: 250 MB of the largest."""
 
-RENEWAL = 4
+RENEWAL = 8
 """Batches after which an entry is replaced, where the bank does not hold the whole movie."""
 
 HELD_OUT = 0.1
@@ -89,19 +89,24 @@ def scaled(frames: Frames) -> Scaling:
 
 
 def measure(frames: Frames, scale: Scaling) -> Measured:
-    """Measure the noise in differences of consecutive frames, laid over each other."""
+    """Measure the noise in differences of consecutive frames, laid over each other.
+
+    By whole pixels, which leaves noise as it is, for its level and how far it hangs together; by fractions, as the
+    network has them, for how much frames differ that show the same.
+    """
     chosen = np.unique(np.linspace(0, len(frames) - 2, PAIRS).astype(int))
     levels, smooth, reports = [], [], []
     for index in chosen.tolist():
-        raw = frames[index]
-        first, second = (unit(frame, scale) for frame in (raw, over(frames[index + 1], raw)))
+        raw, following = frames[index], frames[index + 1]
+        first, second = (unit(frame, scale) for frame in (raw, over(following, raw, whole=True)))
         difference = first - second
+        reports.append(noise.measure(difference))
         levels.append(float(np.subtract(*np.percentile(difference, (97.5, 2.5)))) / 3.92)  # few atoms hop
-        pair = torch.from_numpy(np.stack([difference, (first + second) / 2.0])[None])
+        second = unit(over(following, raw), scale)
+        pair = torch.from_numpy(np.stack([first - second, (first + second) / 2.0])[None])
         kernels = [blindspot.gaussian(sigma) for sigma in blindspot.SCALES]
         level = blindspot.smoothed(pair[:, 1:], kernels[-1]).numpy()
         smooth.append((level, [blindspot.smoothed(pair[:, :1], kernel).numpy() for kernel in kernels]))
-        reports.append(noise.measure(difference))
     levels_of = np.concatenate([level.ravel() for level, _ in smooth])
     lines = [
         _line(levels_of, np.concatenate([parts[scale_of].ravel() for _, parts in smooth]))
@@ -135,6 +140,19 @@ def unit(frame: NDArray[np.generic], scale: Scaling) -> Array:
     return ((frame.astype(np.float64) - scale.low) / (scale.high - scale.low)).astype(np.float32)
 
 
+def window(frames: int) -> int:
+    """Return how many frames of a movie of so many are looked at together: an odd number up to :data:`WINDOW`.
+
+    Raises
+    ------
+    ImageError : there are fewer than :data:`LEAST`.
+    """
+    if frames < LEAST:
+        count = f"{frames} frame{'s' * (frames != 1)}"
+        raise ImageError(f"holds {count}, and a movie to learn from needs {LEAST} or more; give a longer one")
+    return min(WINDOW, frames - 1 + frames % 2)
+
+
 class Footage:
     """Batches of windows, from a bank that is a sample of the movie.
 
@@ -148,22 +166,22 @@ class Footage:
 
     def __init__(self, frames: Frames, scale: Scaling, crop: int, seed: int) -> None:
         self.frames, self.scale, self.crop, self.seed = frames, scale, crop, seed
+        self.window = window(len(frames))
         self.held: dict[int, Array] = {}
         small = max(frames.shape[-2:]) <= SIDE and len(frames) <= BANK
         self.size = len(frames) if small else BANK
         self.renewal = 0 if small else RENEWAL
 
     def entry(self, number: int, key: int = ENTRY) -> Array:
-        """Return a window and which pixels are held out, (6, rows, columns) in all; the first are one of each frame."""
+        """Return a window and which pixels are held out, (frames + 1, ...) in all; the first are one of each frame."""
         draw = np.random.default_rng([self.seed, key, number])
         first = number < len(self.frames) and key == ENTRY
         index = number * max(1, len(self.frames) // self.size) if first else int(draw.integers(len(self.frames)))
         index %= len(self.frames)
-        chosen = neighbours(index, len(self.frames), WINDOW)
-        window = [unit(frame, self.scale) for frame in Windows(self.frames, WINDOW)[index]]
-        rows, columns = window[0].shape
-        hidden = np.random.default_rng([self.seed, HOLD, chosen[WINDOW // 2]]).random((rows, columns)) < HELD_OUT
-        stack = np.stack([*window, hidden.astype(np.float32)])
+        seen = [unit(frame, self.scale) for frame in Windows(self.frames, self.window)[index]]
+        rows, columns = seen[0].shape
+        hidden = np.random.default_rng([self.seed, HOLD, index]).random((rows, columns)) < HELD_OUT
+        stack = np.stack([*seen, hidden.astype(np.float32)])
         top, left = (int(draw.integers(max(0, length - SIDE) + 1)) for length in (rows, columns))
         stack = stack[:, top : top + SIDE, left : left + SIDE]
         room = [max(0, self.crop - length) for length in stack.shape[1:]]
@@ -175,7 +193,7 @@ class Footage:
         return range(first, first + self.size)
 
     def batch(self, step: int, count: int) -> tuple[Tensor, Tensor]:
-        """Return windows (count, 5, crop, crop), mirrored at random, and which pixels are held out, (count, 1, ...)."""
+        """Return windows (count, frames, crop, crop), mirrored at random, and which are held out, (count, 1, ...)."""
         numbers = self.bank(step)
         self.held = {number: self.held[number] for number in numbers if number in self.held}
         draw = np.random.default_rng([self.seed, BATCH, step])
@@ -188,9 +206,9 @@ class Footage:
             crop = stack[:, top : top + self.crop, left : left + self.crop]
             down, right, back = draw.random(3) < 0.5
             crop = crop[:, :: -1 if down else 1, :: -1 if right else 1]
-            crops.append(np.concatenate([crop[:WINDOW][:: -1 if back else 1], crop[WINDOW:]]))
+            crops.append(np.concatenate([crop[:-1][:: -1 if back else 1], crop[-1:]]))
         both = torch.from_numpy(np.stack(crops))
-        return both[:, :WINDOW], both[:, WINDOW:]
+        return both[:, :-1], both[:, -1:]
 
     def check(self, count: int, multiple: int) -> list[tuple[Tensor, Tensor]]:
         """Return windows of their own, up to 128 pixels a side, and their held-out pixels, to judge the network by."""
@@ -199,5 +217,5 @@ class Footage:
             stack = self.entry(number, CHECK)
             rows, columns = (max(multiple, min(length, 128) // multiple * multiple) for length in stack.shape[1:])
             both = torch.from_numpy(stack[None, :, :rows, :columns])
-            found.append((both[:, :WINDOW], both[:, WINDOW:]))
+            found.append((both[:, :-1], both[:, -1:]))
         return found

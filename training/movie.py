@@ -1,6 +1,6 @@
 """Train on a movie itself, without any clean image: ``temclean train movie MOVIE -o my.onnx``.
 
-The network (``networks/blindspot.py``) restores the middle one of five frames without the pixel that it restores, and
+The network (``networks/blindspot.py``) restores the middle one of some frames without the pixel that it restores, and
 learns to come as near as it can to that pixel: as the noise of a pixel is its own, all that can be learned is what lies
 under it. It begins with a shipped model for single images behind a mean of the frames that agree, and what it has
 gained is told by pixels that were never a target.
@@ -26,7 +26,7 @@ from temclean.restoration import models
 from temclean.restoration.scaling import Frames, Scaling
 from temclean.training import export_movie, footage, loop, networks
 from temclean.training.footage import Footage, Measured
-from temclean.training.networks.blindspot import WINDOW, BlindSpot, Spot
+from temclean.training.networks.blindspot import BlindSpot, Spot
 
 CHECKS = 12
 """Windows by whose held-out pixels the network is judged."""
@@ -59,8 +59,8 @@ class Recipe:
     average: float = 0.99
 
 
-def begin(prior: str, measured: Measured) -> BlindSpot:
-    """Return a network that does what a shipped model does with a mean of frames.
+def begin(prior: str, measured: Measured, window: int) -> BlindSpot:
+    """Return a network that does what a shipped model does with a mean of the frames of a window.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def begin(prior: str, measured: Measured) -> BlindSpot:
             raise TypeError(type(inner).__name__)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise FileError(f"{path}: training on a movie cannot begin with this network; take --start general") from error
-    return BlindSpot(inner, measured.spot, measured.differences)
+    return BlindSpot(inner, measured.spot, measured.differences, frames=window)
 
 
 def fit_span(network: BlindSpot, windows: Sequence[Tensor], room: float) -> None:
@@ -90,13 +90,18 @@ def fit_span(network: BlindSpot, windows: Sequence[Tensor], room: float) -> None
         network.span.copy_(torch.tensor([low - margin, high + margin]))
 
 
+def middle(window: Tensor) -> Tensor:
+    """Return the frame in the middle of each window, (batch, 1, rows, columns)."""
+    return window[:, window.shape[1] // 2, None]
+
+
 def errors(network: BlindSpot, checks: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """Return the squared differences between a result and the noisy pixels that were held out, in a row."""
     found = []
     network.eval()
     with torch.no_grad():
         for window, held in checks:
-            squared = (network(window) - window[:, WINDOW // 2 : WINDOW // 2 + 1]).square()
+            squared = (network(window) - middle(window)).square()
             found.append(squared[held > 0.5])
     network.train()
     return torch.cat(found)
@@ -114,7 +119,7 @@ def train(
     """Train on a movie, keep a checkpoint in ``out``, and return the best network, its start if it has not gained."""
     torch.manual_seed(recipe.seed)
     device = loop.device()
-    network = begin(recipe.prior, measured)
+    network = begin(recipe.prior, measured, footage.window(len(frames)))
     crop = -(-recipe.crop // network.multiple) * network.multiple
     film = Footage(frames, scale, crop, recipe.seed)
     checks = film.check(CHECKS, network.multiple)
@@ -122,7 +127,7 @@ def train(
     start = errors(network, checks)
     best: dict[str, Any] = {"gain": 0.0, "step": 0, "weights": deepcopy(network.state_dict())}
     network = network.to(device).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0, fused=True)
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
     options = json.dumps(asdict(recipe))
     before = run.resume() if resume else {}
@@ -133,7 +138,7 @@ def train(
     for step in range(run.step, recipe.steps):
         window, held = (tensor.to(device) for tensor in film.batch(step, recipe.batch))
         run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
-        target = window[:, WINDOW // 2 : WINDOW // 2 + 1]
+        target = middle(window)
         number = step % network.passes
         with torch.autocast(device, dtype=torch.bfloat16):
             restored = network.restored(window, number)
@@ -157,10 +162,10 @@ def train(
         }
         run.save({"recipe": options, "record": record, "origin": run.origin, "best": best})
         loop.preview(out, target, restored)
-        noise = max(1e-12, float(start.mean()) - measured.level**2)
-        share = f"held out: error {100 * fallen / noise:+.0f}% +- {100 * error / noise:.0f}% lower than at the start"
+        whole = max(1e-12, float(start.mean()))  # most of it is the noise of the pixels themselves
+        share = f"held out: off by {100 * fallen / whole:.2f}% +- {100 * error / whole:.2f}% less than at the start"
         run.report(recipe.steps, recipe.batch, share)
-    finished = begin(recipe.prior, measured)
+    finished = begin(recipe.prior, measured, network.frames)
     finished.load_state_dict(best["weights"])
     return finished.eval()
 
@@ -207,7 +212,7 @@ def main(
     threads: int,
     every: int,
 ) -> None:
-    """Train a model on MOVIE alone, that denoises it, and movies like it, from five frames at a time.
+    """Train a model on MOVIE alone, that denoises it, and movies like it, from up to nine frames at a time.
 
     No clean image is needed. Then: temclean denoise MOVIE -m STEM_movie.onnx
     """
@@ -220,11 +225,10 @@ def main(
     recipe = Recipe(str(movie), image, start, steps, rate, batch, crop, seed)
     with io.read(movie, image) as opened:
         frames = opened.pixels
-        if len(frames) < WINDOW:
-            count = f"{len(frames)} frame{'s' * (len(frames) != 1)}"
-            raise ImageError(
-                f"{movie}: holds {count}, and a movie to learn from needs {WINDOW} or more; give a longer one"
-            )
+        try:
+            footage.window(len(frames))
+        except ImageError as error:
+            raise ImageError(f"{movie}: {error}") from error
         scale = footage.scaled(frames)
         measured = footage.measure(frames, scale)
         click.echo(told(measured), err=True)

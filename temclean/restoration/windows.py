@@ -41,23 +41,31 @@ def neighbours(index: int, frames: int, window: int) -> list[int]:
     return [*left, index, *right]
 
 
-def over(frame: Frame, reference: Frame) -> Frame:
-    """Lay a frame over another by whole pixels, so that noise stays as it is; what comes in from outside is reflected.
+def over(frame: Frame, reference: Frame, *, whole: bool = False) -> Frame:
+    """Lay a frame over another, by fractions of a pixel; what comes in from outside is reflected.
 
     Parameters
     ----------
     frame, reference : ndarray, (rows, columns)
         Of one shape; the drift between them is measured (`temclean.evidence.drift`).
+    whole : bool
+        Move by whole pixels, so that noise stays as it is.
+
+    Returns
+    -------
+    ndarray
+        Of float32, or of what holds the frame's own numbers; the frame itself where nothing has moved.
     """
-    down, right = (round(step) for step in drift.shift(reference, frame))
+    down, right = (round(step, 0 if whole else 3) for step in drift.shift(reference, frame))
     if not (down or right):
         return frame
-    margins = [(max(0, -step), max(0, step)) for step in (down, right)]
-    padded = np.pad(frame, margins, mode="symmetric")
-    rows, columns = (
-        slice(max(0, step), max(0, step) + side) for step, side in zip((down, right), frame.shape, strict=True)
-    )
-    return padded[rows, columns]
+    # Numbers of electrons may be large, and are told apart by their last digits.
+    offset = float(np.median(frame[::8, ::8]))
+    margins = [math.ceil(abs(step)) + drift.TAPS for step in (down, right)]
+    padded = np.pad((frame - offset).astype(np.float32), [(margin, margin) for margin in margins], mode="symmetric")
+    rows, columns = (slice(margin, margin + side) for margin, side in zip(margins, frame.shape, strict=True))
+    moved = drift.moved(padded, (-down, -right))[rows, columns]
+    return offset + moved.astype(np.result_type(frame.dtype, np.float32))
 
 
 class Windows:

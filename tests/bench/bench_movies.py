@@ -1,85 +1,53 @@
 """How well movies are denoised whose truth is known, beside what people use.
 
-    python tests/bench/bench_movies.py --quick
+    python tests/bench/bench_movies.py --folder FOLDER
 
-Draws held-out movies of ``temclean.specimen.movies`` under counted electrons, trains ``temclean train movie`` on each
-noisy movie alone, and denoises it by that, by models of single images frame by frame, a Gaussian, a mean of frames, and
-non-local means of scikit-image, each of these three at the strength that is best against the truth, which users do not
-know.
+Draws held-out movies of ``temclean.specimen.movies`` under counted electrons: Pt clusters on carbon, an atom that hops
+on graphene, a lattice that drifts up to 3 pixels a frame. Trains as ``temclean train movie`` does on each noisy movie
+alone, and denoises it by that, by that without training, by models of single images frame by frame and with
+``--frames 3``, by Noise2Void trained for the same time of the processor (``noise2void.py``), and by what
+``movie_peers.py`` holds, each of these at the strength that is best against the truth, which users do not know.
 
-Prints for each movie: PSNR in dB against the truth, uPSNR (against unseen frames, drift taken out), error, CSS, atoms
-found and false (shares; within 2 pixels of a true one), hops kept (an atom is seen where it arrived, and none where it
-left), and the ghost: what shows of a hopped atom in the frame before it came and in the frame after it left, a share of
-its height. Atoms of the sheet under a hopping one count as false.
+Rows are kept in FOLDER as they come, and are not made again; all that are there are printed as tables, in Markdown:
+PSNR in dB against the truth; uPSNR, which needs none (against frames five before and after, drift taken out), and its
+standard error; CSS over the range of each result; atoms found and false (shares; within 2 pixels of a true one); hops
+kept (an atom is seen where it arrived, and none where it left); and the ghost: what shows of a hopped atom in the frame
+before it came and in the frame after it left, a share of its height. Atoms of the sheet under a hopping one count as
+false. What ``n2a`` gives, atoms on black, is measured after the best gain and offset.
 """
 
 import argparse
-import subprocess
-import sys
+import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
+from movie_peers import PEERS, best
+from noise2void import denoised as noise2void
 
 import temclean
-from temclean import filters, io, metrics, noise
+from temclean import metrics, noise
 from temclean.commands import scoring
 from temclean.evidence import drift
+from temclean.restoration import models, pipeline
+from temclean.restoration.together import Together
+from temclean.restoration.windows import Windows
 from temclean.specimen import movies
 from temclean.specimen.movies import Movie
+from temclean.training import footage, movie
+from temclean.training.networks.blindspot import BlindSpot
 
 Frames = np.ndarray
-MOVIES = [
-    ("clusters", 2.0),
-    ("hopping", 5.0),
-    ("drifting", 2.0),
-    ("clusters", 0.5),
-    ("clusters", 10.0),
-    ("hopping", 20.0),
-]
-MOVIES += [("drifting", 0.5), ("drifting", 20.0)]
+DOSES = 2.0, 20.0, 0.5, 5.0
 SEED = 90_000
-APART = 3
+APART = 5
 NEAR = 2.0
-
-
-def gaussian(raw: Frames, sigma: float) -> Frames:
-    return np.stack([filters.gaussian(frame, sigma) for frame in raw])
-
-
-def temporal_mean(raw: Frames, reach: float) -> Frames:
-    """Average each frame with its neighbours, drift taken out by whole pixels."""
-    from temclean.restoration.windows import Windows
-
-    window = 2 * int(reach) + 1
-    return np.stack([np.mean(each, axis=0) for each in Windows(raw, window)])
-
-
-def non_local_means(raw: Frames, strength: float) -> Frames:
-    from skimage.restoration import denoise_nl_means, estimate_sigma
-
-    sigmas = [float(estimate_sigma(frame)) for frame in raw]
-    return np.stack(
-        [
-            denoise_nl_means(frame, patch_size=7, patch_distance=9, h=strength * sigma, sigma=sigma, fast_mode=True)
-            for frame, sigma in zip(raw, sigmas, strict=True)
-        ]
-    )
-
-
-PEERS: dict[str, tuple[Callable[[Frames, float], Frames], tuple[float, ...]]] = {
-    "Gaussian": (gaussian, (1.0, 1.5, 2.0, 3.0)),
-    "mean of frames": (temporal_mean, (1, 2)),
-    "non-local means": (non_local_means, (0.5, 0.8, 1.2)),
-}
-
-
-def best(movie: Movie, raw: Frames, name: str) -> Frames:
-    method, strengths = PEERS[name]
-    return max((method(raw, strength) for strength in strengths), key=lambda result: psnr(movie.frames, result))
+SINGLE = "general", "g", "n2a"
+TOGETHER = {f"{name}, --frames 3": name for name in SINGLE[:2]}
+METHODS = {"movie", "Noise2Void", "truth", *SINGLE, *TOGETHER, *PEERS}
 
 
 def psnr(truth: Frames, result: Frames) -> float:
@@ -97,7 +65,7 @@ def upsnr(raw: Frames, result: Frames) -> metrics.Unseen:
 
 
 def back(result: Frames, frame: Frames) -> Frames:
-    down, right = drift.shift(result, frame)
+    down, right = drift.shift(result, frame, scoring.FARTHEST)
     return drift.moved(frame, (-down, -right))
 
 
@@ -146,47 +114,116 @@ def hops(movie: Movie, result: Frames) -> tuple[float, float, int]:
     return float(np.mean(kept or [np.nan])), float(np.mean(ghosts or [np.nan])), len(ghosts)
 
 
-def trained(raw: Frames, folder: Path, steps: int, threads: int) -> tuple[Frames, float]:
-    """Train on a movie by the command line; return what the model makes of it, and the minutes it took."""
-    path, model = folder / "raw.tif", folder / "own.onnx"
-    io.write(path, io.Image.from_array(raw, 0.03, "nm"), list(raw))
-    words = [sys.executable, "-m", "temclean", "train", "movie", str(path), "-o", str(model), "--overwrite"]
-    began = time.monotonic()
-    subprocess.run([*words, "--steps", str(steps), "--threads", str(threads)], check=True, capture_output=True)
-    minutes = (time.monotonic() - began) / 60
-    return temclean.denoise(raw, model, device="cpu", threads=threads), minutes
+def restored(network: BlindSpot, raw: Frames, scale: footage.Scaling) -> Frames:
+    """Denoise a movie by a network as the model does that is made of it."""
+    width, found = scale.high - scale.low, []
+    for window in Windows(raw, network.frames):
+        stack = torch.from_numpy(np.stack([footage.unit(frame, scale) for frame in window]))[None]
+        with torch.no_grad():
+            found.append(network.eval()(stack)[0, 0].numpy() * width + scale.low)
+    return np.stack(found)
+
+
+def trained(raw: Frames, out: Path, steps: int) -> tuple[Frames, Frames]:
+    """Train on a movie; return what the network made of it before and after; keep the processor's seconds."""
+    began = time.process_time()
+    scale = footage.scaled(raw)
+    measured = footage.measure(raw, scale)
+    recipe = movie.Recipe("raw", steps=steps)
+    network = movie.train(recipe, raw, scale, measured, out, False, 100)
+    out.with_suffix(".seconds").write_text(f"{time.process_time() - began:.1f}\n")
+    start = movie.begin(recipe.prior, measured, network.frames)
+    start.span.copy_(network.span)
+    return restored(start, raw, scale), restored(network, raw, scale)
+
+
+def single(raw: Frames, name: str, together: int = 1) -> Frames:
+    session = models.open_session(models.load(name), "cpu", threads=1)
+    frames = Together(raw, together) if together > 1 else raw
+    scale = pipeline.scaling(raw, session.model)
+    return np.stack(list(pipeline.denoise_frames(frames, session, scaling=scale)))
+
+
+def made(film: Movie, raw: Frames, out: Path, steps: int, known: set[str]) -> Iterator[tuple[str, Frames]]:
+    """Yield what each method makes of a movie, but for those that are known or left out."""
+    if "movie" not in known:
+        start, own = trained(raw, out, steps)
+        yield "movie before training", start
+        yield "movie", own
+    if "Noise2Void" not in known:
+        yield "Noise2Void", noise2void(raw, float(out.with_suffix(".seconds").read_text()))
+    for name in set(SINGLE) - known:
+        result = single(raw, name)
+        gain, offset = np.polyfit(result.ravel(), film.frames.ravel(), 1) if name == "n2a" else (1.0, 0.0)
+        yield name, gain * result + offset
+    for label in set(TOGETHER) - known:
+        yield label, single(raw, TOGETHER[label], 3)
+    for name in set(PEERS) - known:
+        yield name, best(raw, name, lambda result: -psnr(film.frames, result))
+    if "truth" not in known:
+        yield "truth", film.frames
+
+
+def measures(film: Movie, raw: Frames, result: Frames) -> dict[str, float]:
+    unseen = upsnr(raw, result)
+    found, false = atoms(film, result)
+    kept, ghost, ends = hops(film, result)
+    return {
+        "psnr": min(99.0, psnr(film.frames, result)) if result is not film.frames else np.inf,
+        "upsnr": unseen.upsnr,
+        "error": (unseen.upsnr_high - unseen.upsnr_low) / 2,
+        "css": float(metrics.movie_css(result).mean()),
+        "found": found,
+        "false": false,
+        "kept": kept,
+        "ghost": ghost,
+        "ends": ends,
+    }
+
+
+def tables(rows: list[dict[str, object]]) -> None:
+    """Print what is known, a table for each kind of movie and dose."""
+    for kind, dose in dict.fromkeys((row["kind"], row["dose"]) for row in rows):
+        print(f"\n{kind}, {dose:g} electrons a pixel\n")
+        print("| | PSNR | uPSNR | CSS | found, false | hops kept | ghost |\n|---|---|---|---|---|---|---|")
+        chosen = [row for row in rows if (row["kind"], row["dose"]) == (kind, dose)]
+        for row in sorted(chosen, key=lambda row: -float(row["psnr"])):  # type: ignore[arg-type]
+            atom = f"{row['found']:.0%}, {row['false']:.0%}" if np.isfinite(row["found"]) else "-"  # type: ignore[arg-type]
+            hop = f"{row['kept']:.0%} | {row['ghost']:.0%}" if row["ends"] else "- | -"
+            unseen = f"{row['upsnr']:.1f} +- {row['error']:.1f}"
+            print(f"| {row['method']} | {row['psnr']:.1f} | {unseen} | {row['css']:.2f} | {atom} | {hop} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two movies of twelve frames, few steps")
-    parser.add_argument("--steps", type=int, help="of training [default: 1000, quick 40]")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", help="movies of one kind")
-    parser.add_argument("--models", nargs="*", default=["general", "g"])
+    parser.add_argument("--folder", type=Path, required=True, help="where rows are kept")
+    parser.add_argument("--quick", action="store_true", help="movies of 10 frames of 64x64 pixels, few steps")
+    parser.add_argument("--steps", type=int, help="of training [default: 1000, quick 20]")
+    parser.add_argument("--kinds", nargs="*", default=list(movies.KINDS))
+    parser.add_argument("--doses", nargs="*", type=float, default=DOSES)
+    parser.add_argument("--without", nargs="*", default=[], metavar="METHOD", help="leave these out for now")
+    parser.add_argument("--print", action="store_true", help="only print what is there")
     options = parser.parse_args()
     warnings.simplefilter("ignore", temclean.TemcleanWarning)
-    steps = options.steps or (40 if options.quick else 1000)
-    kinds = [each for each in MOVIES[: 2 if options.quick else None] if options.only in (None, each[0])]
-    for kind, dose in kinds:
-        movie = movies.draw(kind, 12 if options.quick else 24, 96 if options.quick else 128, 0.3, SEED)
-        raw = np.stack([noise.apply(f, noise.Poisson(dose), SEED, frame=i) for i, f in enumerate(movie.frames)])
-        with TemporaryDirectory() as folder:
-            own, minutes = trained(raw, Path(folder), steps, options.threads)
-        results = {f"movie, {minutes:.1f} min": own}
-        for name in options.models:
-            results[name] = temclean.denoise(raw, name, device="cpu", threads=options.threads)
-        results |= {name: best(movie, raw, name) for name in PEERS}
-        print(f"{kind}, {dose:g} electrons a pixel, {len(movie.hops)} hops")
-        print("     PSNR  uPSNR +-      CSS  found  false  hops kept  ghost")
-        for name, result in results.items():
-            unseen = upsnr(raw, result)
-            css = metrics.movie_css(result, 1.0).mean()
-            found, false = atoms(movie, result)
-            kept, ghost, ends = hops(movie, result)
-            numbers = f"{psnr(movie.frames, result):9.2f} {unseen.upsnr:6.2f} {unseen.upsnr_high - unseen.upsnr:4.2f}"
-            told = f"{kept:9.0%}  {ghost:6.1%}" if ends else f"{'-':>9}  {'-':>6}"
-            print(f"{numbers}  {css:6.3f}  {found:5.0%}  {false:5.0%}  {told}  {name}", flush=True)
+    torch.set_num_threads(1)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    kept = options.folder / "rows.jsonl"
+    rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    count, size = (10, 64) if options.quick else (24, 128)
+    for dose in () if options.print else options.doses:
+        for kind in options.kinds:
+            known = {str(row["method"]) for row in rows if (row["kind"], row["dose"]) == (kind, dose)}
+            known |= set(options.without)
+            if known >= METHODS:
+                continue
+            film = movies.draw(kind, count, size, 0.3, SEED)
+            raw = np.stack([noise.apply(f, noise.Poisson(dose), SEED, frame=i) for i, f in enumerate(film.frames)])
+            out = options.folder / f"{kind}_{dose:g}.pt"
+            for name, result in made(film, raw, out, options.steps or (20 if options.quick else 1000), known):
+                rows.append({"kind": kind, "dose": dose, "method": name, **measures(film, raw, result)})
+                with kept.open("a") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
+    tables(rows)
 
 
 if __name__ == "__main__":

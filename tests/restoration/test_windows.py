@@ -79,11 +79,27 @@ def test_drift_is_taken_out_by_whole_pixels(monkeypatch: pytest.MonkeyPatch) -> 
     wide = np.random.default_rng(3).integers(0, 99, (60, 70))
     frames = np.stack([wide[10 + 2 * i : 50 + 2 * i, 12 - 3 * i : 52 - 3 * i] for i in range(3)])
     monkeypatch.setattr(drift, "shift", lambda reference, frame: (-2.2, 2.6) if frame is reference else (-1.8, 3.3))
-    moved = windows.over(frames[1], frames[0])
-    assert moved.dtype == frames.dtype
+    moved = windows.over(frames[1], frames[0], whole=True)
     assert np.array_equal(moved[2:, :-3], frames[0][2:, :-3])
     assert np.array_equal(moved[:2], moved[2:4][::-1])  # what comes in is reflected
     assert np.array_equal(moved[:, -3:], moved[:, -6:-3][:, ::-1])
+
+
+def spots(down: float, right: float, offset: float = 0.0) -> np.ndarray:
+    """Draw atoms, as formulas and not moved pixels, off their places by fractions of a pixel."""
+    places = np.random.default_rng(6).uniform(8, 88, (40, 2)) + np.array([down, right])
+    y, x = np.mgrid[:96, :96]
+    return offset + 100 * np.exp(-0.25 * ((y - places[:, :1, None]) ** 2 + (x - places[:, 1:, None]) ** 2)).sum(0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 2.0**22])
+def test_drift_is_taken_out_by_fractions_of_a_pixel(offset: float) -> None:
+    here, there = spots(0, 0, offset), spots(2.4, -1.3, offset)
+    inside = np.s_[12:-12, 12:-12]
+    apart, rough = (np.abs(windows.over(there, here, whole=whole) - here)[inside].max() for whole in (False, True))
+    assert apart < 3
+    assert rough > 30
+    assert windows.over(here, here) is here
 
 
 def test_drift_is_found_in_a_movie(session: models.Session) -> None:

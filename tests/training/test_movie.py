@@ -1,5 +1,6 @@
 """Training on a movie alone: what is never seen, what is hidden, where it begins, and that it goes on exactly."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ pytest.importorskip("onnxscript", reason="the train extra is not installed")
 
 from temclean import io, noise  # noqa: E402
 from temclean.restoration import models  # noqa: E402
+from temclean.restoration.windows import neighbours  # noqa: E402
 from temclean.specimen import movies  # noqa: E402
 from temclean.training import footage, loop, movie  # noqa: E402
 from temclean.training.footage import Footage, Measured  # noqa: E402
@@ -25,7 +27,7 @@ ALONE = Spot()
 def small(spot: Spot = ALONE, seed: int = 0, *, still: bool = False, **more: Any) -> BlindSpot:
     """Return a network before a tiny one that is random, or, if ``still``, hands on what it gets."""
     torch.manual_seed(seed)
-    network = BlindSpot(ResidualUNet((4, 6)), spot, **more)
+    network = BlindSpot(ResidualUNet((4, 6)), spot, **{"frames": 5, **more})
     if not still:
         for weight in network.parameters():
             if weight.dim() > 1:
@@ -91,11 +93,13 @@ def test_frames_that_agree_are_averaged() -> None:
     assert result[8:-8, 8:-8].std() == pytest.approx(0.1 * np.sqrt(4 + own) / 4.25, rel=0.05)
 
 
+@pytest.mark.parametrize("count", [5, 9])
 @pytest.mark.parametrize("dose", [3.0, 20.0])
-def test_a_hopped_atom_leaves_no_ghost(dose: float) -> None:
+def test_a_hopped_atom_leaves_no_ghost(dose: float, count: int) -> None:
     film = movies.draw("hopping", 16, 96, 0.3, seed=9, drift=0.0, jitter=0.0)
     raw = np.stack([noise.apply(f, noise.Poisson(dose), 2, frame=i) for i, f in enumerate(film.frames)])
-    network = small(still=True, noise=footage.measure(raw, footage.Scaling(0.0, 1.0)).differences)
+    noisy = footage.measure(raw, footage.Scaling(0.0, 1.0)).differences
+    network = small(still=True, noise=noisy, frames=count)
     ghosts = []
     for hop in film.hops:
         for place, full, empty in ((hop.left, hop.frame - 1, hop.frame), (hop.reached, hop.frame, hop.frame - 1)):
@@ -103,7 +107,7 @@ def test_a_hopped_atom_leaves_no_ghost(dose: float) -> None:
             y, x = (round(value) for value in place)
             around = np.s_[y - 1 : y + 2, x - 1 : x + 2]
             height = film.frames[full][around].mean() - film.frames[empty][around].mean()
-            window = [raw[i] for i in footage.neighbours(empty, 16, 5)]
+            window = [raw[i] for i in neighbours(empty, 16, count)]
             with torch.no_grad():
                 result = network(torch.from_numpy(np.stack(window))[None])[0, 0].numpy()
             ghosts.append((result[around].mean() - film.frames[empty][around].mean()) / height)
@@ -131,12 +135,17 @@ def test_of_a_long_movie_a_sample_is_held(monkeypatch: pytest.MonkeyPatch) -> No
     film = Footage(frames, footage.Scaling(0.0, 20.0), 32, seed=3)
     for step in range(0, 40):
         window, held = film.batch(step, 2)
-        assert window.shape == (2, 5, 32, 32)
+        assert window.shape == (2, 9, 32, 32)
         assert held.shape == (2, 1, 32, 32)
         assert len(film.held) <= 4
-    assert frames.reads < 5 * 20
+    assert frames.reads < 9 * 20
     again = Footage(Counted(3000), footage.Scaling(0.0, 20.0), 32, seed=3).batch(39, 2)
     assert torch.equal(again[0], window)  # a batch follows from its number, whatever came before
+
+
+@pytest.mark.parametrize(("frames", "window"), [(5, 5), (6, 5), (8, 7), (9, 9), (400, 9)])
+def test_short_movies_are_looked_at_through_fewer_frames(frames: int, window: int) -> None:
+    assert Footage(Counted(frames), footage.Scaling(0.0, 20.0), 32, seed=3).batch(0, 1)[0].shape[1] == window
 
 
 def test_pixels_that_are_held_out_are_so_in_every_entry() -> None:
@@ -146,7 +155,7 @@ def test_pixels_that_are_held_out_are_so_in_every_entry() -> None:
     for key in (footage.ENTRY, footage.CHECK):
         for number in range(12):
             stack = film.entry(number, key)
-            assert np.array_equal(masks.setdefault(stack[2].tobytes(), stack[5]), stack[5])
+            assert np.array_equal(masks.setdefault(stack[2].tobytes(), stack[-1]), stack[-1])
     assert 0.05 < np.mean([mask.mean() for mask in masks.values()]) < 0.15
 
 
@@ -154,8 +163,8 @@ def test_pixels_that_are_held_out_are_so_in_every_entry() -> None:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let training begin with a network that is small and random, in the place of the shipped one."""
 
-    def begin(prior: str, measured: Measured) -> BlindSpot:
-        return small(measured.spot, 4, noise=measured.differences)
+    def begin(prior: str, measured: Measured, window: int) -> BlindSpot:
+        return small(measured.spot, 4, noise=measured.differences, frames=window)
 
     monkeypatch.setattr(movie, "begin", begin)
     monkeypatch.setattr(movie, "CHECKS", 2)
@@ -204,6 +213,7 @@ def test_from_a_movie_to_a_model_that_denoises_it(
     assert done.out.strip() == f"{raw} -> {out}"
     assert "each pixel has its own" in done.err
     assert "step 2/2" in done.err
+    assert all(float(share) < 100 for share in re.findall(r"held out: off by (\S+)%", done.err))
     assert {path.suffix for path in tmp_path.glob("my.*")} == {".onnx", ".pt", ".png"}
     model = models.load(out)
     assert (model.frames, model.family, model.pixel_sizes) == (5, "movie", (pytest.approx(0.3), pytest.approx(0.3)))

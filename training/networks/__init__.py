@@ -2,7 +2,7 @@
 
 ``residual`` is that of the shipped models, ``cgrdn`` that of Lobato et al. (2024), with ``discriminator`` as its
 opponent; ``chae`` is that of Chae et al. (2025), ``resnet`` that of Katsuno et al. (2021). ``blindspot`` puts one
-behind five frames of a movie. ``branched`` holds convolutions that are folded at export.
+behind some frames of a movie. ``branched`` holds convolutions that are folded at export.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
 """A network of movies that never sees, of the frame that it restores, the pixel that it restores.
 
-After blind-spot video denoising (Sheth et al. 2021; Crozier et al. 2025, arXiv:2407.17669): five frames in, the middle
-one out. Theirs hides a pixel by the shape of its convolutions and starts from nothing. This one hides it by putting its
-neighbours' mean in its place (Batson and Royer 2019, arXiv:1901.11365), so that the network behind can be any that has
-learned to restore single images; in as many passes as it takes to hide each pixel once.
+After blind-spot video denoising (Sheth et al. 2021; Crozier et al. 2025, arXiv:2407.17669): an odd number of frames in,
+the middle one out; five there. Theirs hides a pixel by the shape of its convolutions and starts from nothing. This one
+hides it by putting its neighbours' mean in its place (Batson and Royer 2019, arXiv:1901.11365), so that the network
+behind can be any that has learned to restore single images; in as many passes as it takes to hide each pixel once.
 """
 
 import math
@@ -16,8 +16,8 @@ from torch.nn import functional
 from temclean.training.networks.base import Network
 from temclean.training.networks.residual import ResidualUNet
 
-WINDOW = 5
-"""Frames that are looked at."""
+WINDOW, LEAST = 9, 5
+"""Frames that are looked at, and how many there must be."""
 
 SCALES = 1.2, 2.4
 """Standard deviations in pixels of the Gaussians under which frames are compared: those of small and of large atoms."""
@@ -46,7 +46,7 @@ class Spot:
 
 
 class BlindSpot(Network):
-    r"""Restore the middle one of five frames (batch, 5, height, width).
+    r"""Restore the middle one of some frames (batch, frames, height, width).
 
     Each neighbour k counts as far as it shows the same as the middle frame around a pixel,
 
@@ -63,9 +63,9 @@ class BlindSpot(Network):
     spot : what is hidden.
     noise : for each of :data:`SCALES` the variance of the difference of two frames: at intensity 0, and its growth.
     span : intensities that become 0 and 1 for ``prior``.
+    frames : how many are looked at, an odd number.
     """
 
-    frames = WINDOW
     noise: Tensor
     span: Tensor
     guess: Tensor
@@ -78,9 +78,10 @@ class BlindSpot(Network):
         spot: Spot,
         noise: tuple[tuple[float, float], ...] = ((0.02, 0.0), (0.005, 0.0)),
         span: tuple[float, float] = (0.0, 1.0),
+        frames: int = WINDOW,
     ) -> None:
         super().__init__()
-        self.prior, self.spot = prior, spot
+        self.prior, self.spot, self.frames = prior, spot, frames
         self.multiple = math.lcm(prior.multiple, *spot.period)
         self.beside = nn.Conv2d(8, prior.stem.out_channels, 3, padding=1, bias=False)
         nn.init.zeros_(self.beside.weight)
@@ -115,14 +116,15 @@ class BlindSpot(Network):
         mean, middle, count = self.mean(x, number)
         low, width = self.span[0], self.span[1] - self.span[0]
         mean, middle = (mean - low) / width, (middle - low) / width
-        planes = [functional.pixel_unshuffle(plane, 2) for plane in (middle - mean, count / WINDOW - 1.0)]
+        planes = [functional.pixel_unshuffle(plane, 2) for plane in (middle - mean, count / self.frames - 1.0)]
         restored: Tensor = low + width * self.prior(mean, self.beside(torch.cat(planes, dim=1)))
         return restored
 
     def mean(self, x: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean of the frames that agree, the middle one with guesses, and how many there are at a pixel."""
-        middle, shown = self.blind(x[:, WINDOW // 2 : WINDOW // 2 + 1], number)
-        others = torch.cat([x[:, : WINDOW // 2], x[:, WINDOW // 2 + 1 :]], dim=1)
+        half = self.frames // 2
+        middle, shown = self.blind(x[:, half : half + 1], number)
+        others = torch.cat([x[:, :half], x[:, half + 1 :]], dim=1)
         weights = self.agreement(middle, others)
         own = GUESSED + (1.0 - GUESSED) * shown
         count = own + weights.sum(1, keepdim=True)
@@ -139,8 +141,8 @@ class BlindSpot(Network):
         return middle * shown + guess * (1.0 - shown), shown
 
     def agreement(self, middle: Tensor, others: Tensor) -> Tensor:
-        """Return the weights of the neighbours, (batch, 4, height, width)."""
-        level = smoothed((middle + others.sum(1, keepdim=True)) / WINDOW, self.gaussian1)
+        """Return the weights of the neighbours, (batch, frames - 1, height, width)."""
+        level = smoothed((middle + others.sum(1, keepdim=True)) / self.frames, self.gaussian1)
         strayed = torch.zeros_like(others)
         for (start, slope), kernel in zip(self.noise, (self.gaussian0, self.gaussian1), strict=True):
             variance = torch.maximum(start + slope * level, 0.1 * (start + slope.abs()) + 1e-9)
