@@ -1,0 +1,77 @@
+"""Score a model on validation pairs of all six microscopes beside other programs.
+
+    python tests/bench/bench_validation.py [MODEL ...] [--count 200] [--peers bm3d nlm gaussian topaz] [--topaz FOLDER]
+
+The pairs are those of ``temclean.training.evaluate.validation``: specimens of Lobato (2024) that no training saw, under
+the noise of a whole TEM, STEM or SEM. PSNR in dB and MS-SSIM after the linear fit to the truth, whose span is the
+range; BM3D and non-local means are told the true standard deviation, and the Gaussian's width is the best there is.
+"""
+
+import argparse
+import os
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from checkset_peers import FILTERS, NAMES, Peers
+
+import temclean
+from temclean import metrics
+from temclean.training import evaluate
+
+Restore = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def raw(truth: np.ndarray, noisy: np.ndarray) -> np.ndarray:
+    return noisy
+
+
+def ours(name: str) -> Restore:
+    denoise = partial(temclean.denoise, model=name, device="cpu")
+    return lambda _, noisy: denoise(noisy)
+
+
+def rows(model: str, programs: dict[str, Restore], count: int) -> dict[str, np.ndarray]:
+    """Return PSNR and MS-SSIM of each program for each pair, (pairs, 2)."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    for clean, noisy in evaluate.validation(model, count):
+        span = float(np.ptp(clean))
+        if span < 1e-3:
+            continue
+        for name, restore in programs.items():
+            line = evaluate.fitted(clean, np.asarray(restore(clean, noisy), np.float32))
+            scores = (metric(clean, line, data_range=span) for metric in (metrics.psnr, metrics.ms_ssim))
+            found[name].append(tuple(scores))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", default=["general"])
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--peers", nargs="*", default=["bm3d", "nlm", "gaussian"], choices=sorted({*NAMES} - {"r_em"}))
+    parser.add_argument("--topaz", type=Path)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", temclean.TemcleanWarning)
+    with TemporaryDirectory() as folder:
+        topaz = Peers(Path(folder), options.topaz)
+        programs: dict[str, Restore] = {"raw": raw, **{name: ours(name) for name in options.models}}
+        for peer in options.peers:
+            programs[peer] = FILTERS.get(peer) or (lambda _, noisy: topaz._topaz(noisy))
+        print(f"| PSNR, MS-SSIM | {' | '.join(programs)} | ahead of all peers in |")
+        print("|---" * (len(programs) + 2) + "|")
+        for model in evaluate.MICROSCOPES:
+            table = rows(model, programs, options.count)
+            cells = [f"{values[:, 0].mean():.2f}, {values[:, 1].mean():.3f}" for values in table.values()]
+            best = np.max([table[peer][:, 0] for peer in options.peers or ["raw"]], axis=0)
+            ahead = 100.0 * (table[options.models[0]][:, 0] > best).mean()
+            print(f"| {model} | {' | '.join(cells)} | {ahead:.0f}% |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
