@@ -190,7 +190,7 @@ def test_nothing_is_invented_where_there_is_nothing(restorers: dict[str, evaluat
 @pytest.mark.parametrize("name", models.available())
 def test_weights_are_small_and_tell_damage(tmp_path: Path, name: str) -> None:
     content = bytearray(models.load(name).path.read_bytes())
-    assert len(content) < 8e6
+    assert len(content) < 8.5e6
     content[len(content) // 3] ^= 64
     (tmp_path / "damaged.onnx").write_bytes(content)
     with pytest.raises(ModelError, match="the network in it is damaged"):

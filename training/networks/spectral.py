@@ -36,19 +36,11 @@ class SpectralWindows(nn.Module):
         super().__init__()
         self.side = side
         grid = np.arange(side)
-        half = np.arange(side // 2 + 1)
-        turns = 2.0 * np.pi / side * np.outer(grid, half)
+        turns = 2.0 * np.pi / side * (np.outer(grid, grid) % side)
+        # Half a spectrum stands for both halves, but for its first and last column.
+        twice = np.where(grid[: side // 2 + 1] % (side // 2) == 0, 1.0, 2.0)
         taper = np.sin(np.pi * (grid + 0.5) / side)
-        # A half spectrum stands for both halves, but for its first and last column.
-        twice = np.where((half == 0) | (half == side // 2), 1.0, 2.0)
-        whole = 2.0 * np.pi / side * np.outer(grid, grid)
-        constants = {
-            "taper": np.outer(taper, taper),
-            "along": np.hstack([np.cos(turns), -np.sin(turns)]) * (2.0 / side),
-            "cosines": np.cos(whole),
-            "sines": np.sin(whole),
-            "back": np.vstack([twice[:, None] * np.cos(turns.T), -twice[:, None] * np.sin(turns.T)]) / (2.0 * side),
-        }
+        constants = {"cosines": np.cos(turns), "sines": np.sin(turns), "twice": twice, "taper": taper}
         for name, value in constants.items():
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
         self.own = nn.Parameter(torch.tensor([STEEPNESS]))
@@ -66,22 +58,26 @@ class SpectralWindows(nn.Module):
         """Estimate images in the precision they have."""
         windows = self.cut(x)
         mean = windows.mean(dim=(-2, -1), keepdim=True)
-        packed = torch.matmul((windows - mean) * self.taper, self.along)
-        real, imaginary = packed.split(self.side // 2 + 1, dim=-1)
-        real, imaginary = (
-            torch.matmul(self.cosines, real) + torch.matmul(self.sines, imaginary),
-            torch.matmul(self.cosines, imaginary) - torch.matmul(self.sines, real),
-        )
+        real, imaginary = self.transformed(self.tapered(windows - mean))
         gain = self.gain(real, imaginary)
-        real, imaginary = gain * real, gain * imaginary
-        packed = torch.cat(
-            [
-                torch.matmul(self.cosines, real) - torch.matmul(self.sines, imaginary),
-                torch.matmul(self.cosines, imaginary) + torch.matmul(self.sines, real),
-            ],
-            dim=-1,
-        )
-        return self.joined((torch.matmul(packed, self.back) + mean * self.taper) * self.taper)
+        return self.joined(self.tapered(self.back(gain * real, gain * imaginary) + self.tapered(mean)))
+
+    def tapered(self, windows: Tensor) -> Tensor:
+        """Weight windows by the half sine along both axes."""
+        return windows * self.taper * self.taper[:, None]
+
+    def transformed(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return real and imaginary part of half the transforms; of white noise their power is its variance."""
+        count = self.side // 2 + 1
+        real, imaginary = (windows @ matrix[:, :count] * (2.0 / self.side) for matrix in (self.cosines, self.sines))
+        return self.cosines @ real - self.sines @ imaginary, -(self.cosines @ imaginary) - self.sines @ real
+
+    def back(self, real: Tensor, imaginary: Tensor) -> Tensor:
+        """Return the windows of half their transforms."""
+        count = self.side // 2 + 1
+        rows = self.cosines @ real - self.sines @ imaginary, self.cosines @ imaginary + self.sines @ real
+        real, imaginary = (part * (self.twice / (2.0 * self.side)) for part in rows)
+        return real @ self.cosines[:count] - imaginary @ self.sines[:count]
 
     def gain(self, real: Tensor, imaginary: Tensor) -> Tensor:
         """Return the gain of each coefficient, (batch, rows, columns, side, side / 2 + 1)."""
