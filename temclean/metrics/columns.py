@@ -21,6 +21,9 @@ FINE, COARSE = 0.7, 1.6
 """Widths of the two blurs whose difference shows columns: somewhat sharper than what noise asks for, so that neighbours
 at three widths stay apart."""
 
+LEAST_REACH = 2.0
+"""Widths that a window reaches at least: in a smaller one nothing tells a wide column from a high background."""
+
 NARROWEST, WIDEST = 0.7, 12.0
 """Standard deviations in pixels that are tried where no width is given."""
 
@@ -64,7 +67,8 @@ def columns(
 
     Candidates are the maxima of the difference of two Gaussian blurs, by 0.7 and 1.6 widths, within one width.
     To each is fitted :math:`b + A e^{-((y - y_0)^2 + (x - x_0)^2) / (2 w^2)}` by least squares, in a round window of
-    three widths or of 0.6 of the distance to the next column, whichever is less, its neighbours' Gaussians taken out.
+    three widths or of 0.6 of the distance to the next column, whichever is less, and of two widths at least, its
+    neighbours' Gaussians taken out.
 
     Parameters
     ----------
@@ -238,9 +242,9 @@ def _candidates(pixels: Floats, width: float, share: float) -> Floats:
 
 
 def reach_of(places: Floats, width: float) -> int:
-    """Return the radius of the windows: three widths, or 0.6 of what lies between neighbours."""
+    """Return the radius of the windows: three widths, or 0.6 of what lies between neighbours, but two widths at least."""
     apart = float(np.median(nearest(places)[1])) if len(places) > 1 else np.inf
-    return max(2, round(min(3.0 * width, 0.6 * apart)))
+    return max(2, round(LEAST_REACH * width), round(min(3.0 * width, 0.6 * apart)))
 
 
 def _first(places: Floats, width: float) -> NDArray[np.intp]:
