@@ -21,6 +21,12 @@ FINE, COARSE = 0.7, 1.6
 """Widths of the two blurs whose difference shows columns: somewhat sharper than what noise asks for, so that neighbours
 at three widths stay apart."""
 
+CLEAR = 3.5
+"""Standard deviations of blurred noise that a candidate has: else those of noise alone set the windows."""
+
+LEAST_REACH = 2.0
+"""Widths that a window reaches at least: in a smaller one nothing tells a wide column from a high background."""
+
 NARROWEST, WIDEST = 0.7, 12.0
 """Standard deviations in pixels that are tried where no width is given."""
 
@@ -62,9 +68,11 @@ def columns(
 ) -> Columns:
     r"""Find the columns of an image and fit a Gaussian to each.
 
-    Candidates are the maxima of the difference of two Gaussian blurs, by 0.7 and 1.6 widths, within one width.
+    Candidates are the maxima of the difference of two Gaussian blurs, by 0.7 and 1.6 widths, within one width, that
+    white noise hardly has.
     To each is fitted :math:`b + A e^{-((y - y_0)^2 + (x - x_0)^2) / (2 w^2)}` by least squares, in a round window of
-    three widths or of 0.6 of the distance to the next column, whichever is less, its neighbours' Gaussians taken out.
+    three widths or of 0.6 of the distance to the next column, whichever is less, and of two widths at least, its
+    neighbours' Gaussians taken out.
 
     Parameters
     ----------
@@ -215,7 +223,7 @@ def _none() -> Columns:
 
 
 def _candidates(pixels: Floats, width: float, share: float) -> Floats:
-    """Return where a band-pass filter has its maxima (N, 2), if they reach a share of a typical one.
+    """Return where a band-pass filter has its maxima (N, 2), if they are clear and reach a share of a typical one.
 
     Typical is the median weighted by squares, so that neither a few heavy atoms nor many faint ripples set it.
     """
@@ -228,6 +236,8 @@ def _candidates(pixels: Floats, width: float, share: float) -> Floats:
         highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=axis).max(axis=-1)
     places = np.argwhere((answer == highest) & (answer > 0))
     height = answer[places[:, 0], places[:, 1]].astype(np.float64)
+    sure = height > CLEAR * _white(pixels) * _norm(width)
+    places, height = places[sure], height[sure]
     order = np.argsort(height)
     if not len(order):
         return np.empty((0, 2))
@@ -237,10 +247,30 @@ def _candidates(pixels: Floats, width: float, share: float) -> Floats:
     return candidates
 
 
+def _white(pixels: Floats) -> float:
+    """Return the standard deviation of white noise: of the median of what is fine in the Fourier plane.
+
+    Lattices have their power in few places there.
+    """
+    power = np.abs(np.fft.rfft2(pixels)) ** 2
+    ky, kx = np.fft.fftfreq(pixels.shape[0])[:, None], np.fft.rfftfreq(pixels.shape[1])
+    fine = power[ky**2 + kx**2 > 0.25**2]
+    return float(np.sqrt(np.median(fine) / np.log(2.0) / pixels.size)) if fine.size else 0.0
+
+
+def _norm(width: float) -> float:
+    r"""Return what the difference of the two blurs leaves of white noise of standard deviation 1.
+
+    The product of two Gaussians of standard deviations s and t has the integral :math:`1 / (2 \pi (s^2 + t^2))`.
+    """
+    a, b = (FINE * width) ** 2, (COARSE * width) ** 2
+    return float(np.sqrt((1 / (4 * a) + 1 / (4 * b) - 1 / (a + b)) / np.pi))
+
+
 def reach_of(places: Floats, width: float) -> int:
-    """Return the radius of the windows: three widths, or 0.6 of what lies between neighbours."""
+    """Return the radius of the windows: three widths, or 0.6 of what lies between neighbours; two widths at least."""
     apart = float(np.median(nearest(places)[1])) if len(places) > 1 else np.inf
-    return max(2, round(min(3.0 * width, 0.6 * apart)))
+    return max(2, round(LEAST_REACH * width), round(min(3.0 * width, 0.6 * apart)))
 
 
 def _first(places: Floats, width: float) -> NDArray[np.intp]:

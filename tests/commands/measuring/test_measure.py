@@ -13,6 +13,7 @@ import pytest
 from temclean import io
 
 Run = Callable[..., Any]
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 PIXEL = 0.02
 SPACING = 11.7
 
@@ -99,6 +100,19 @@ def test_hyperspy_and_pandas_find_the_columns_in_the_file(run: Run, strained: Pa
     kept = hs.load(str(tmp_path / "marked.hspy")).metadata.Markers
     (name,) = kept.keys()
     np.testing.assert_allclose(kept[name].kwargs["offsets"], frame[["x_nm", "y_nm"]].to_numpy())
+
+
+def test_dumbbells_of_silicon_are_two_columns_each(run: Run) -> None:
+    path = DATA / "si110_adf.png"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    found = json.loads(run("measure", path, "--json").out)
+    lattice = found["summary"]["lattice"]
+    assert found["kind"] == "columns"
+    assert lattice["sublattices"] == 2
+    assert lattice["columns"] > 0.95 * found["summary"]["columns"]
+    apart = np.median(found["table"]["nearest_px"]) / min(lattice["a_px"], lattice["b_px"])
+    assert apart == pytest.approx(1 / np.sqrt(6), rel=0.1)  # a / 4, to a vector of a sqrt(3 / 8)
 
 
 def test_particles_are_chosen_where_there_are_no_columns(run: Run, tmp_path: Path) -> None:
