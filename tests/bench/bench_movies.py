@@ -11,8 +11,10 @@ alone, and denoises it by that, by that without training, by models of single im
 Rows are kept in FOLDER as they come, and are not made again; all that are there are printed as tables, in Markdown:
 PSNR in dB against the truth; uPSNR, which needs none (against frames five before and after, drift taken out), and its
 standard error; CSS over the range of each result; atoms found and false (shares; within 2 pixels of a true one, those
-of the clusters about their known width; not counted on the sheet, whose own atoms are none of them); hops kept (an atom is seen where it arrived, and none where it left); and the ghost: what shows of a hopped atom in the frame
-before it came and in the frame after it left, a share of its height. What ``n2a`` gives, atoms on black, is measured after the best gain and offset.
+of the clusters about their known width; not counted on the sheet, whose own atoms are none of them); hops kept (an atom
+is seen where it arrived, and none where it left); and the ghost: what shows of a hopped atom in the frame before it
+came and in the frame after it left, a share of its height. What ``n2a`` gives, atoms on black, is measured after the
+best gain and offset.
 """
 
 import argparse
