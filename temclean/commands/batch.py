@@ -1,38 +1,28 @@
 """Denoise many files, with reading, running and writing side by side, and keep one record of each."""
 
-import math
-import os
-import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from temclean import __version__, io
-from temclean.commands import earlier
+from temclean import io
 from temclean.commands.jobs import Job
+from temclean.commands.opening import Opened, foresee, open_job, size
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import OneSession, Sessions
-from temclean.commands.sources import Source
-from temclean.errors import FileError
 from temclean.evidence.findings import Findings
 from temclean.io import temporary
 from temclean.restoration import cautions, pipeline, windows
-from temclean.restoration.conversion import Conversion
-from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
-from temclean.restoration.models import Model, Session
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.frame_queue import FrameQueue, QueueClosedError
+from temclean.restoration.models import Session
+from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import available
 from temclean.restoration.together import Together
 
 AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
-
-SMALL = 2**26
-"""Bytes up to which an image is read as a whole before its turn."""
 
 LARGE = 2**24
 """Bytes above which an image waits until the results before it are written, and is waited for."""
@@ -50,44 +40,6 @@ class Progress(Protocol):
 
 class InterruptedRunError(Exception):
     """The run was given up before this file was whole."""
-
-
-@dataclass(frozen=True)
-class _Opened:
-    job: Job
-    model: Model
-    choice: str | None
-    image: io.Image
-    pixels: ReadAhead
-    scaling: Scaling
-    source: Source
-    replace: bool
-    resume: bool
-    began: float
-    closing: ExitStack
-
-
-def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
-    """Return what a run would do with a job: ``planned``, ``kept`` or ``failed``; nothing is written.
-
-    A result that is there already is kept with ``resume`` if this model made it of this input, or made again if it is
-    damaged; replaced with ``overwrite``; and otherwise in the way.
-    """
-    source = str(job.source)
-    if job.target is None or job.problem:
-        return refused(job)
-    if os.path.lexists(job.target):
-        ours = resume and earlier.is_result_of(job, job.target, model)
-        if ours and earlier.is_whole(job.target):
-            return Result(source, str(job.target), "kept", image=job.image)
-        if not overwrite and not ours:
-            remedy = (
-                "is not what this model makes of this input; --overwrite replaces it"
-                if resume
-                else "exists; --overwrite replaces it, --resume keeps it"
-            )
-            return Result(source, None, "failed", f"{job.target} {remedy}", image=job.image)
-    return Result(source, str(job.target), "planned", image=job.image)
 
 
 def rehearse(job: Job, sessions: Sessions, *, overwrite: bool = False, resume: bool = False) -> Result:
@@ -141,14 +93,14 @@ def run(
     reader = ThreadPoolExecutor(1, "temclean-read")
     writer = ThreadPoolExecutor(1, "temclean-write")
     waiting = iter(jobs)
-    opening: deque[Future[_Opened | Result]] = deque()
+    opening: deque[Future[Opened | Result]] = deque()
     writing: deque[Future[Result]] = deque()
-    opened: _Opened | Result | None = None
+    opened: Opened | Result | None = None
     queue = FrameQueue(room=1)
 
     def open_next() -> None:
         for job in waiting:
-            opening.append(reader.submit(_open, job, sessions, overwrite, resume, scaling))
+            opening.append(reader.submit(open_job, job, sessions, overwrite, resume, scaling))
             return
 
     def written(room: int) -> Iterator[Result]:
@@ -166,7 +118,7 @@ def run(
                 yield from written(AHEAD)
                 continue
             # Before and after what takes long or much memory, nothing is left waiting.
-            room = 0 if _size(opened.pixels) > LARGE else AHEAD
+            room = 0 if size(opened.pixels) > LARGE else AHEAD
             yield from written(room)
             queue = FrameQueue(room=1)
             ready = sessions.session(opened.model, opened.choice)
@@ -178,47 +130,14 @@ def run(
         reader.shutdown(cancel_futures=True)
         writer.shutdown(cancel_futures=True)
         for future in opening:
-            if not future.cancelled() and isinstance(left := future.result(), _Opened):
+            if not future.cancelled() and isinstance(left := future.result(), Opened):
                 left.closing.close()
-        if isinstance(opened, _Opened):
+        if isinstance(opened, Opened):
             opened.closing.close()
 
 
-def _open(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scaling: Scaling | None) -> _Opened | Result:
-    """Open the input of a job, and read it if it is small; fail now where its result could not be written."""
-    began = time.perf_counter()
-    closing = ExitStack()
-    if job.target is None or job.problem:
-        return refused(job)
-    try:
-        job, model, choice = sessions.settle(job)
-        foreseen = replace(foresee(job, model, overwrite=overwrite, resume=resume), model=model.name, choice=choice)
-        if foreseen.status != "planned" or job.target is None:
-            return foreseen
-        replacing = overwrite or os.path.lexists(job.target)
-        folder = job.target.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(
-                f"the folder {folder} cannot be made ({error.strerror}); give another one with -o"
-            ) from error
-        if not os.access(folder, os.W_OK):
-            raise FileError(f"the folder {folder} is read-only; give another one with -o")
-        source = closing.enter_context(Source(job.source))
-        image = closing.enter_context(io.read(job.source, job.image))
-        pixels = closing.enter_context(ReadAhead(image.pixels, whole=_size(image.pixels) <= SMALL))
-        windows.check(pixels.shape, model)
-        scaling = scaling or pipeline.scaling(pixels, model)
-        source.check()
-    except Exception as error:
-        closing.close()
-        return failed(job, error)
-    return _Opened(job, model, choice, image, pixels, scaling, source, replacing, resume, began, closing)
-
-
 def _denoise(
-    opened: _Opened,
+    opened: Opened,
     session: Session,
     tile: int | None,
     queue: FrameQueue,
@@ -232,23 +151,9 @@ def _denoise(
     except Exception as error:
         opened.closing.close()
         return _finished(failed(opened.job, error, opened.image.warnings))
-    provenance: dict[str, object] = {
-        "temclean": __version__,
-        "model": session.model.name,
-        "model_sha256": session.model.sha256,
-        "device": session.device,
-        "tile": "x".join(map(str, cut.tile)),
-        "scaling_low": scaling.low,
-        "scaling_high": scaling.high,
-        "input": opened.job.source.name,
-        "input_sha256": opened.source.sha256,
-    }
-    job, frames = opened.job, session.model.frames
-    wishes = {"choice": opened.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
-    wishes["frames"] = frames if frames > 1 else None
-    wishes["joined"] = job.joined if job.joined > 1 else None
-    provenance |= {name: value for name, value in wishes.items() if value is not None}
-    conversion = Conversion(pixels.dtype, job.dtype, job.blend, job.joined > 1)
+    provenance = opened.facts(session.device, cut)
+    conversion = opened.conversion()
+    job = opened.job
     if caution := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(caution)
     levels: list[float] = []
@@ -282,7 +187,7 @@ def _denoise(
     return written
 
 
-def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dict[str, object]) -> Result:
+def _write(opened: Opened, queue: FrameQueue, session: Session, provenance: dict[str, object]) -> Result:
     job, image = opened.job, opened.image
     if job.target is None:
         raise AssertionError(job)
@@ -296,19 +201,7 @@ def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dic
         return failed(job, error, image.warnings)
     finally:
         queue.abandon()
-    return Result(
-        str(job.source),
-        str(job.target),
-        "done",
-        warnings=tuple(image.warnings),
-        shape=tuple(image.pixels.shape),
-        dtype=job.dtype or str(image.pixels.dtype),
-        device=session.device,
-        seconds=round(time.perf_counter() - opened.began, 4),
-        image=job.image,
-        model=opened.model.name,
-        choice=opened.choice,
-    )
+    return opened.done(session.device)
 
 
 def _finished(result: Result) -> Future[Result]:
@@ -322,7 +215,3 @@ def _targets(job: Job) -> list[Path]:
     if job.before is None:
         return [job.target] if job.target else []
     return [place for name in available() if (place := job.named(name).target)]
-
-
-def _size(pixels: Frames) -> int:
-    return math.prod(pixels.shape) * pixels.dtype.itemsize

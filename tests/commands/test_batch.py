@@ -15,7 +15,7 @@ from microscope_files import write_velox
 from numpy.typing import NDArray
 
 from temclean import io
-from temclean.commands import batch, jobs
+from temclean.commands import batch, jobs, opening
 from temclean.commands.inputs import expand
 from temclean.errors import ParameterError
 from temclean.io import temporary
@@ -419,7 +419,7 @@ class TestRun:
     def test_foresee_writes_nothing(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")
         plan = jobs.plan([str(path), str(tmp_path / "none.tif")], "sp", tmp_path / "out")
-        assert [batch.foresee(job, MODEL).status for job in plan.jobs] == ["planned", "failed"]  # type: ignore[arg-type]
+        assert [opening.foresee(job, MODEL).status for job in plan.jobs] == ["planned", "failed"]  # type: ignore[arg-type]
         assert not (tmp_path / "out").exists()
 
 

@@ -17,7 +17,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from temclean import io
-from temclean.commands import batch, jobs
+from temclean.commands import batch, jobs, opening
 from temclean.io import temporary
 from temclean.restoration import pipeline, tiling
 
@@ -169,7 +169,7 @@ def test_an_input_that_changes_is_an_error_and_no_result(
                 file.seek(0, 2 if how == "grown" else 0)
                 file.write(b"\x93")
 
-    monkeypatch.setattr(batch, "SMALL", 0)
+    monkeypatch.setattr(opening, "SMALL", 0)
     monkeypatch.setattr(pipeline, "denoise_frames", Changed(change))
     (result,) = run([path])
     assert result.status == "failed"
