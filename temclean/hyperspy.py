@@ -4,8 +4,6 @@ Nothing of HyperSpy is imported: who has a signal has HyperSpy.
 """
 
 import warnings
-from bisect import bisect_right
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ from numpy.typing import NDArray
 from temclean import __version__
 from temclean.errors import ImageError, ParameterError, TemcleanWarning
 from temclean.io.units import METRES, tidy_unit
-from temclean.restoration import cautions, choice, models, pipeline
+from temclean.restoration import choice, models, pipeline
+from temclean.restoration.lazy import LazyFrames
 from temclean.restoration.models import Device, Model
-from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
 
 NOTE = "temclean"
@@ -84,29 +82,6 @@ def denoise(
     return clean
 
 
-class LazyFrames:
-    """The frames of a dask array, of which those of one chunk are in memory."""
-
-    def __init__(self, data: Any) -> None:
-        flat = data.reshape(-1, *data.shape[-2:])
-        self._blocks = flat.rechunk((flat.chunks[0], -1, -1))
-        self._ends = list(accumulate(self._blocks.chunks[0]))
-        self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
-        self.shape: tuple[int, ...] = flat.shape
-        self.dtype: np.dtype[Any] = flat.dtype
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        block = bisect_right(self._ends, index)
-        if self._held[0] != block:
-            self._held = block, np.asarray(self._blocks.blocks[block].compute())
-        first = self._ends[block - 1] if block else 0
-        frame: NDArray[Any] = self._held[1][index - first]
-        return frame
-
-
 def _frames(signal: Any) -> NDArray[Any] | LazyFrames:
     """Return the frames of a signal, (frames, rows, columns); ImageError where it has none."""
     if not hasattr(signal, "axes_manager"):
@@ -143,39 +118,19 @@ def _about(signal: Any) -> choice.About:
 
 def _lazily(signal: Any, frames: LazyFrames, model: Model, device: Device, threads: int, tile: int | None) -> Any:
     """Return the signal whose frames are denoised when they are computed."""
-    if model.frames > 1:
-        raise ParameterError(
-            f"{model.name} looks at {model.frames} frames at once, of a lazy signal there is one: call compute() first"
-        )
-    scale = pipeline.scaling(frames, model)
-    line = cautions.of_steps(frames.dtype, scale)
+    scale, line = pipeline.settle(frames, model)
     if line:
         warnings.warn(line, TemcleanWarning, stacklevel=3)
     return signal.map(
-        _denoise_frame,
+        pipeline.denoise_block,
         inplace=False,
         lazy_output=True,
         show_progressbar=False,
         output_dtype=frames.dtype,
         output_signal_size=frames.shape[-2:],
-        model=str(model.path),
+        model=models.name_of(model),
         device=device,
         threads=threads,
         tile=tile,
         scale=scale,
     )
-
-
-def _denoise_frame(
-    pixels: NDArray[Any], model: str, device: Device, threads: int, tile: int | None, scale: Scaling
-) -> NDArray[Any]:
-    """Denoise one frame (rows, columns), in whichever thread or process dask has for it."""
-    session = pipeline.session_of(Path(model), device, threads)
-    levels: list[float] = []
-    found: list[Any] = []
-    (clean,) = pipeline.denoise_frames(
-        pixels[None], session, tile=tile, scaling=scale, noise=levels.append, findings=found.append
-    )
-    for line in filter(None, (cautions.of_noise(levels), *cautions.of_findings(found))):
-        warnings.warn(line, TemcleanWarning, stacklevel=2)
-    return clean

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import temclean
-from temclean.hyperspy import LazyFrames, _about
+from temclean.hyperspy import _about
 
 hs: Any = pytest.importorskip("hyperspy.api", reason="HyperSpy is not installed")
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
@@ -69,21 +69,6 @@ def test_a_lazy_image_without_navigation_is_denoised() -> None:
     clean = temclean.hyperspy.denoise(signal.as_lazy(), NETWORK, device="cpu")
     clean.compute(progressbar=False)
     np.testing.assert_array_equal(clean.data, temclean.denoise(signal.data, NETWORK, device="cpu"))
-
-
-def test_frames_of_a_lazy_signal_are_read_a_chunk_at_a_time() -> None:
-    da: Any = pytest.importorskip("dask.array")
-    loaded = []
-
-    def load(block: Any, block_info: Any = None) -> Any:
-        loaded.append(block_info[0]["chunk-location"] if block_info else None)
-        return block
-
-    pixels = np.arange(5 * 4 * 6.0).reshape(5, 4, 6)
-    data = da.from_array(pixels, chunks=(2, 4, 3)).map_blocks(load, dtype=float, meta=np.empty((0, 0, 0)))
-    frames = LazyFrames(data)
-    np.testing.assert_array_equal([frames[index] for index in range(5)], pixels)
-    assert len(loaded) == 6, "each of the 3 x 2 chunks once"
 
 
 @pytest.mark.parametrize(

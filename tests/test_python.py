@@ -105,5 +105,6 @@ def test_python_and_the_command_line_take_the_same_model_where_none_is_named() -
 def test_denoise_is_typed_for_images_and_arrays() -> None:
     assert [each.__annotations__["return"] for each in get_overloads(pipeline.denoise)] == [
         pipeline.Picture,
+        pipeline.Chunked,
         pipeline.NDArray[Any],
     ]

@@ -1,11 +1,15 @@
-"""One tile through the network, and what the network must not be left alone with."""
+"""A frame through the network, tile by tile, and what the network must not be left alone with."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.restoration import extremes, grid
+from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
+from temclean.restoration.scaling import Scaling
 
 REACH = 1.0
 """How far below and above its scale a network sees an image, in units of the scale: further out it has not been shown
@@ -16,6 +20,50 @@ WILD = {"sp", "gsp"}
 
 ATOMS_ALONE = {"n2a"}
 """Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
+
+
+def restore(
+    window: list[NDArray[Any]],
+    out: NDArray[Any],
+    session: Session,
+    cut: tiling.Plan,
+    scale: Scaling,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Denoise the middle one of the frames that the model looks at into ``out``, tile by tile."""
+    if scale.flat:
+        out[...] = window[len(window) // 2]
+        if progress:
+            progress(len(cut))
+        return
+    # What the kernel cannot write goes through a band of rows.
+    direct = tiling.writable(out.dtype)
+    dtype = out.dtype if direct else _kernel_type(out.dtype)
+    blender = tiling.Blender(cut, dtype, offset=scale.low, scale=scale.high - scale.low)
+    tiles = np.empty((len(window), *cut.tile), dtype=np.float32)
+    across = len(cut.columns.starts)
+    for row in range(len(cut.rows.starts)):
+        rows = blender.band(row)
+        band = out[rows] if direct else np.empty((rows.stop - rows.start, out.shape[1]), dtype=dtype)
+        for number in range(row * across, (row + 1) * across):
+            for frame, tile in zip(window, tiles, strict=True):
+                unit = 1 / (scale.high - scale.low)
+                tiling.split(frame, cut, first=number, count=1, offset=scale.low, scale=unit, out=tile[None])
+            blender.add(run(session, tiles)[None], band, rows.start)
+            if progress:
+                progress(1)
+        if not direct:
+            if out.dtype.kind == "f":
+                np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
+            out[rows] = band
+
+
+def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that tiles are blended into on the way to one that the kernel cannot write."""
+    native = dtype.newbyteorder("=")
+    if tiling.writable(native):
+        return native
+    return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
 def run(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float32]:

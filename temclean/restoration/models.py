@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any, Literal
 
@@ -22,7 +24,19 @@ Floats = NDArray[np.float32]
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
-__all__ = ["CPU", "CUDA", "Device", "Model", "Normalisation", "Session", "available", "find", "load", "open_session"]
+__all__ = [
+    "CPU",
+    "CUDA",
+    "Device",
+    "Model",
+    "Normalisation",
+    "Session",
+    "available",
+    "find",
+    "load",
+    "name_of",
+    "open_session",
+]
 
 
 def find(name_or_path: str | Path) -> Path:
@@ -53,6 +67,11 @@ def load(name_or_path: str | Path) -> Model:
         If there is no such model, or the file is damaged or not one of temclean's.
     """
     return describe(find(name_or_path))
+
+
+def name_of(model: Model) -> str:
+    """Return what another process finds a model by: its name if it comes with temclean, or where its file is."""
+    return model.name if available().get(model.name) == model.path else str(model.path.absolute())
 
 
 class Session:
@@ -134,6 +153,21 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
         raise ModelError(f"{model.path}: onnxruntime cannot load it: {_first_line(error)}") from error
     _check_interface(runtime, model)
     return Session(model, runtime, "cpu", fallback)
+
+
+def session_of(path: Path, device: Device = "auto", threads: int | None = None) -> Session:
+    """Return a session on a model's file, the same as the last time if neither the file nor the wishes have changed."""
+    status = path.stat()
+    with _OPENING:  # or threads that begin at once would open one each
+        return _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+
+
+_OPENING = Lock()
+
+
+@lru_cache(maxsize=2)
+def _session(path: Path, _version: tuple[int, int], device: Device, threads: int | None) -> Session:
+    return open_session(load(path), device, threads)
 
 
 def _onnxruntime() -> ModuleType:

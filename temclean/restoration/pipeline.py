@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, overload
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ParameterError, TemcleanWarning
 from temclean.evidence.findings import Findings, compare
-from temclean.restoration import cautions, choice, inference, models, tiling, windows
+from temclean.restoration import cautions, choice, inference, lazy, models, tiling, windows
 from temclean.restoration import scaling as intensities
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.models import Device, Model, Session
@@ -47,7 +46,15 @@ class Calibrated(Protocol):
         """Return it with other pixels of the same shape."""
 
 
+class Blocks(Protocol):
+    """An array of Dask."""
+
+    def map_blocks(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what a function makes of its blocks."""
+
+
 Picture = TypeVar("Picture", bound=Calibrated)
+Chunked = TypeVar("Chunked", bound=Blocks)
 
 
 @overload
@@ -60,6 +67,16 @@ def denoise(
     tile: int | None = None,
     blend: float = 0.0,
 ) -> Picture: ...
+@overload
+def denoise(
+    image: Chunked,
+    model: str | Path | Model = DEFAULT,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    tile: int | None = None,
+    blend: float = 0.0,
+) -> Chunked: ...
 @overload
 def denoise(
     image: ArrayLike,
@@ -83,7 +100,7 @@ def denoise(
 
     Parameters
     ----------
-    image : array_like, (rows, columns) or (..., rows, columns); or Image
+    image : array_like, (rows, columns) or (..., rows, columns); Image; or dask array
         Any real type, or what `temclean.read` gives. The frames of a stack share one scale.
     model : str, Path or Model
         A name (see `temclean.models.available`), an ONNX file, or a loaded model; ``auto``, the default, takes the one
@@ -91,7 +108,8 @@ def denoise(
     device : {"auto", "cpu", "cuda"}
         Where to run; ``auto`` takes the GPU where it works.
     threads : int, optional
-        Threads of the CPU; as many as there are by default.
+        Threads of the CPU; as many as there are by default, but 1 for a dask array, of which Dask does several blocks
+        at once.
     tile : int, optional
         Side of the tiles in pixels, for less memory; chosen for you by default.
     blend : float
@@ -99,9 +117,11 @@ def denoise(
 
     Returns
     -------
-    ndarray, or Image for an Image
+    ndarray, or Image for an Image, dask array for a dask array
         The same shape, type and scale; integers are rounded and clipped to what the type can hold. An Image keeps its
-        calibration and metadata; its pixels are in memory.
+        calibration and metadata; its pixels are in memory. A dask array is lazy: model and scale are settled now, in
+        one pass through the frames, as the scale is that of all of them, whichever are computed; the network runs when
+        a block is. Blocks are of whole frames.
 
     Raises
     ------
@@ -112,15 +132,18 @@ def denoise(
     -----
     TemcleanWarning
         Where the command line warns: of what the reader of an Image had to say, of noise that no model has learned, of
-        too few whole numbers, of structure that is missing from the result.
+        too few whole numbers, of structure that is missing from the result. Of a dask array for each block by itself,
+        when it is computed.
     """
     if isinstance(blend, bool) or not isinstance(blend, Real) or not 0 <= blend <= 1:
         raise ParameterError(f"blend is {blend!r}; give the share of the raw image in the result, from 0 to 1")
+    if lazy.is_lazy(image):
+        return _denoise_lazily(image, model, device, threads, tile, blend)
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else _array(image)
     if model == AUTO:
         model = choice.choose(image if calibrated else pixels).name
-    session = session_of(model.path if isinstance(model, Model) else models.find(model), device, threads)
+    session = models.session_of(model.path if isinstance(model, Model) else models.find(model), device, threads)
     windows.check(pixels.shape, session.model)
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
@@ -130,7 +153,7 @@ def denoise(
     for index, place in enumerate(result):
         window, out = seen[index], np.empty(place.shape, conversion.between) if conversion.needed else place
         frame = window[len(window) // 2]
-        _restore(window, out, session, cut, scale)
+        inference.restore(window, out, session, cut, scale)
         if not scale.flat:
             if session.model.family not in FAINT:
                 levels.append(noise_level(frame, out, wild=session.model.family in inference.WILD))
@@ -144,14 +167,68 @@ def denoise(
     return image.with_pixels(restored) if calibrated else restored
 
 
+def _denoise_lazily(
+    image: Any, model: str | Path | Model, device: Device, threads: int | None, tile: int | None, blend: float
+) -> Any:
+    _check(image)
+    frames = lazy.LazyFrames(image)
+    if model == AUTO:
+        model = choice.choose(frames).name
+    known = model if isinstance(model, Model) else models.load(model)
+    scale, line = settle(frames, known)
+    if line:
+        warnings.warn(line, TemcleanWarning, stacklevel=3)
+    plan(_frame_shape(image.shape), known, tile)
+    how = {"model": models.name_of(known), "device": device, "threads": threads or 1, "tile": tile, "scale": scale}
+    return lazy.by_blocks(image, denoise_block, blend=float(blend), **how)
+
+
+def settle(frames: lazy.LazyFrames, model: Model) -> tuple[Scaling, str | None]:
+    """Return the scale of frames that will be denoised one by one, and what there is to say of it."""
+    if model.frames > 1:
+        raise ParameterError(
+            f"{model.name} looks at {model.frames} frames at once, which may lie in other blocks: call compute() first"
+        )
+    scale = scaling(frames, model)
+    return scale, cautions.of_steps(frames.dtype, scale)
+
+
+def denoise_block(
+    pixels: NDArray[Any],
+    model: str,
+    device: Device,
+    threads: int,
+    tile: int | None,
+    scale: Scaling,
+    blend: float = 0.0,
+) -> NDArray[Any]:
+    """Denoise frames (..., rows, columns), in whichever thread or process Dask has for them."""
+    session = models.session_of(models.find(model), device, threads)
+    frames, result = pixels.reshape(-1, *pixels.shape[-2:]), np.empty_like(pixels, order="C")
+    levels: list[float] = []
+    found: list[Findings] = []
+    conversion = Conversion(pixels.dtype, blend=blend)
+    seen = conversion.before(frames)
+    clean = denoise_frames(seen, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
+    for out, frame in zip(result.reshape(frames.shape), clean, strict=True):
+        out[...] = conversion.after(frame)
+    for line in filter(None, (cautions.of_noise(levels), *cautions.of_findings(found))):
+        warnings.warn(line, TemcleanWarning, stacklevel=2)
+    return result
+
+
 def _array(image: ArrayLike) -> NDArray[Any]:
     """Return what is passed for an image as an array; ImageError if it is none."""
     pixels = np.asarray(image)
+    _check(pixels)
+    return pixels
+
+
+def _check(pixels: Any) -> None:
     if pixels.ndim < 2 or pixels.size == 0:
         raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
     if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
         raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")
-    return pixels
 
 
 def denoise_frames(
@@ -197,7 +274,7 @@ def denoise_frames(
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame = window[len(window) // 2]
-        _restore(window, out, session, cut, scale, progress)
+        inference.restore(window, out, session, cut, scale, progress)
         if noise and not scale.flat and session.model.family not in FAINT:
             noise(noise_level(frame, out, wild=session.model.family in inference.WILD))
         if findings and not scale.flat:
@@ -268,63 +345,8 @@ def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = N
     return math.prod(shape[:-2]) * len(plan(_frame_shape(shape), session.model, tile))
 
 
-def _restore(
-    window: list[NDArray[Any]],
-    out: NDArray[Any],
-    session: Session,
-    cut: tiling.Plan,
-    scale: Scaling,
-    progress: Callable[[int], object] | None = None,
-) -> None:
-    """Denoise the middle one of the frames that the model looks at into ``out``, tile by tile."""
-    if scale.flat:
-        out[...] = window[len(window) // 2]
-        if progress:
-            progress(len(cut))
-        return
-    # What the kernel cannot write goes through a band of rows.
-    direct = tiling.writable(out.dtype)
-    dtype = out.dtype if direct else _kernel_type(out.dtype)
-    blender = tiling.Blender(cut, dtype, offset=scale.low, scale=scale.high - scale.low)
-    tiles = np.empty((len(window), *cut.tile), dtype=np.float32)
-    across = len(cut.columns.starts)
-    for row in range(len(cut.rows.starts)):
-        rows = blender.band(row)
-        band = out[rows] if direct else np.empty((rows.stop - rows.start, out.shape[1]), dtype=dtype)
-        for number in range(row * across, (row + 1) * across):
-            for frame, tile in zip(window, tiles, strict=True):
-                unit = 1 / (scale.high - scale.low)
-                tiling.split(frame, cut, first=number, count=1, offset=scale.low, scale=unit, out=tile[None])
-            blender.add(inference.run(session, tiles)[None], band, rows.start)
-            if progress:
-                progress(1)
-        if not direct:
-            if out.dtype.kind == "f":
-                np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
-            out[rows] = band
-
-
-def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type that tiles are blended into on the way to one that the kernel cannot write."""
-    native = dtype.newbyteorder("=")
-    if tiling.writable(native):
-        return native
-    return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
-
-
 def _normalisation(model: Model) -> tuple[float, float, float]:
     return model.normalisation.low, model.normalisation.high, model.normalisation.room
-
-
-def session_of(path: Path, device: Device = "auto", threads: int | None = None) -> Session:
-    """Return a session on a model's file, the same as the last time if neither the file nor the wishes have changed."""
-    status = path.stat()
-    return _session(path, (status.st_mtime_ns, status.st_size), device, threads)
-
-
-@lru_cache(maxsize=2)
-def _session(path: Path, _version: tuple[int, int], device: Device, threads: int | None) -> Session:
-    return models.open_session(models.load(path), device, threads)
 
 
 def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:

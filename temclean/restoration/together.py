@@ -63,12 +63,12 @@ class Together:
         self._held = {each: self._held[each] if each in self._held else self._frames[each] for each in chosen}
         self._shifts = {pair: off for pair, off in self._shifts.items() if min(pair) >= chosen.start}
         # Numbers of electrons may be large, and are told apart by their last digits.
-        offset = float(np.median(self._held[index][::8, ::8]))
+        offset = self._middle(index)
         near = {each: (frame - offset).astype(np.float32) for each, frame in self._held.items()}
         frame = near.pop(index)
         total, weight = np.zeros_like(frame), np.ones_like(frame)
         for other, neighbour in near.items():
-            down, right = self._off((index, other), (frame, neighbour))
+            down, right = self._off(index, other)
             laid = drift.moved(neighbour, (-down, -right))
             inside = np.isfinite(laid)
             difference = np.where(inside, laid - frame, np.float32(0))
@@ -78,13 +78,21 @@ class Together:
         joined: NDArray[Any] = offset + (frame + total / weight).astype(self.dtype)
         return joined.astype(self.dtype, copy=False)
 
-    def _off(self, pair: tuple[int, int], frames: tuple[Floats, Floats]) -> drift.Shift:
-        """Return by how much the second frame stands off the first; a pair is measured once."""
-        known = self._shifts.get((pair[1], pair[0]))
-        if known is None:
-            self._shifts[pair] = known = drift.shift(*frames)
-            return known
-        return -known[0], -known[1]
+    def _middle(self, index: int) -> float:
+        return float(np.median(self._held[index][::8, ::8]))
+
+    def _off(self, index: int, other: int) -> drift.Shift:
+        """Return by how much one frame stands off another; a pair is measured once, from the earlier of the two.
+
+        So that the result is the same, bit for bit, wherever in the movie one begins.
+        """
+        first, second = sorted((index, other))
+        if (first, second) not in self._shifts:
+            offset = self._middle(first)
+            one, two = ((self._held[each] - offset).astype(np.float32) for each in (first, second))
+            self._shifts[first, second] = drift.shift(one, two)
+        down, right = self._shifts[first, second]
+        return (down, right) if first == index else (-down, -right)
 
 
 def agreement(difference: Floats) -> Floats:

@@ -132,3 +132,12 @@ def test_what_does_not_go_together_is_one_line_and_2(run: Callable[..., Any], li
     assert done.code == 2
     (only,) = done.err.splitlines()
     assert said in only
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_a_frame_is_the_same_wherever_one_begins(count: int) -> None:
+    movie = 1000 + ground(64) + noise(6, 64)
+    every = Together(movie, count)
+    wanted = [every[index] for index in range(6)]
+    for index in (5, 3, 1):
+        np.testing.assert_array_equal(Together(movie, count)[index], wanted[index])
