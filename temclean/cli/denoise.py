@@ -2,15 +2,19 @@
 
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES, RANGE, SHAPE, PixelType, check_raw
 from temclean.cli.running import DEVICE, THREADS, TILE, model_option
+from temclean.cli.schedulers import SCHEDULER, SCHEDULER_FILE, scheduler_of
 from temclean.cli.shards import Shard, shard_of
 from temclean.restoration.shipped import AUTO
+
+if TYPE_CHECKING:
+    from temclean.restoration.models import Model
 
 
 def odd(context: click.Context, option: click.Parameter, value: int) -> int:
@@ -25,6 +29,14 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
     if not 0 <= value <= 1:
         raise click.BadParameter(f"{value} is no share; give a number from 0 to 1")
     return value
+
+
+def check_frames(frames: int, blend: float, model: "Model | None") -> None:
+    """Refuse what does not go together with several frames at once."""
+    if frames > 1 and blend:
+        raise click.UsageError("--frames and --blend do not go together: there is no one raw image to mix in")
+    if frames > 1 and model and model.frames > 1:
+        raise click.UsageError(f"{model.name} looks at {model.frames} frames itself; leave --frames out")
 
 
 @click.command("denoise", no_args_is_help=False)
@@ -63,6 +75,8 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Keep the results that an earlier run has finished.")
 @click.option("--shard", callback=shard_of, default="1/1", metavar="I/N", help="Do the I-th of N equal parts, from 1.")
+@SCHEDULER
+@SCHEDULER_FILE
 @click.option("--include-results", is_flag=True, help="Take temclean's own results for inputs too.")
 @click.option("--residual", is_flag=True, help="Write what was taken away beside each result: raw minus restored.")
 @click.option("--interval", is_flag=True, help="Write how far the truth may be, 9 pixels of 10, beside each result.")
@@ -89,6 +103,8 @@ def command(
     overwrite: bool,
     resume: bool,
     shard: Shard,
+    scheduler: str | None,
+    scheduler_file: Path | None,
     include_results: bool,
     residual: bool,
     interval: bool,
@@ -109,6 +125,10 @@ def command(
     The input - takes raw frames from stdin, of --shape and --dtype (NumPy's >u2 too), and sends each to stdout when it
     is done, in the same type. Model and scale of intensities are fixed by the first frame that is not all one value;
     --range sets the scale, for a camera whose first frame is not like the others.
+
+    With --scheduler the workers of a Dask cluster read and write, on disks that they share with this machine: frames of
+    one input side by side where the result is OME-Zarr, else one file each. --threads is of each of their tasks, 1 by
+    default.
     """
     from temclean.commands import batch, jobs
     from temclean.commands.evidence.files import Evidence
@@ -131,10 +151,8 @@ def command(
         with Reporter(Plan(()), as_json=False, quiet=quiet, bar=False) as reporter:
             sessions = Sessions(device, threads, reporter.announce)
             return raw.run(layout, chosen, sessions, limits=range, tile=tile, quiet=quiet)
-    if frames > 1 and blend:
-        raise click.UsageError("--frames and --blend do not go together: there is no one raw image to mix in")
-    if frames > 1 and chosen and chosen.frames > 1:
-        raise click.UsageError(f"{chosen.name} looks at {chosen.frames} frames itself; leave --frames out")
+    check_frames(frames, blend, chosen)
+    at = scheduler_of(scheduler, scheduler_file)
     if shard.note and not quiet:
         say(shard.note)
     plan = jobs.plan(
@@ -156,20 +174,26 @@ def command(
     if report and not dry_run:
         said = {name: str(value) for name, value in settings.items() if value is not None}
         page = Report(report, said, len(plan.jobs), replace=overwrite, renew=resume)
-    session = models.open_session(chosen, device, threads) if chosen and not dry_run else None
-    with ExitStack() as open_pages, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
+    session = models.open_session(chosen, device, threads) if chosen and not dry_run and not at else None
+    with ExitStack() as opened, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session:
             reporter.announce(session)
         run = OneSession(session) if session else Sessions(device, threads, reporter.announce, given=chosen)
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
-        results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
+        if at:
+            from temclean.commands.cluster.running import run_at
+
+            how = device, threads or 1, tile
+            results = run_at(at, plan.jobs, chosen, how, reporter, overwrite=overwrite, resume=resume)
+        else:
+            results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
         if residual or support or interval:
             evidence = Evidence(residual, support, interval, replace=overwrite)
             results = seen(results, evidence.look)
         if preview or page:
             if page:
-                open_pages.enter_context(page)
+                opened.enter_context(page)
             results = seen(results, Viewer(previews=preview, replace=overwrite, report=page).look)
         with closing(results):
             return reporter.report(results)

@@ -65,11 +65,18 @@ class Reporter:
 
     def announce(self, session: Session, choice: str | None = None) -> None:
         """Say which model and device were taken; of a model that nobody named, why, and how to name another."""
-        if self._quiet:
-            return
         note = f" ({session.fallback})" if session.fallback else ""
+        self.name(session.model.name, f"{session.device}{note}", choice)
+
+    def name(self, model: str, device: str, choice: str | None = None) -> None:
+        """Say the same of a model that runs elsewhere."""
         why = f": {choice}; -m chooses another model" if choice else ""
-        self._say(f"temclean: {session.model.name} on {session.device}{note}{why}")
+        self.tell(f"temclean: {model} on {device}{why}")
+
+    def tell(self, line: str) -> None:
+        """Say a line, unless nothing but errors is wanted."""
+        if not self._quiet:
+            self._say(line)
 
     def report(self, results: Iterable[Result]) -> int:
         """Print each record as it comes and a summary, and return the exit code."""

@@ -138,9 +138,7 @@ def whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
     temporary = path.with_name(f".{stem(path)}.{writer()}-{secrets.token_hex(4)}.part")
     try:
         yield temporary
-        for each in [temporary] if temporary.is_file() else (one for one in temporary.rglob("*") if one.is_file()):
-            with each.open("rb+") as file:
-                os.fsync(file.fileno())  # or a power cut could leave the name without all of the content
+        to_disk(temporary)
         if temporary.is_dir():
             _move(temporary, path, replace=replace)
         elif replace or not _claim(temporary, path):
@@ -154,6 +152,13 @@ def whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
         if isinstance(error, OSError) and not isinstance(error, TemcleanError):
             raise FileError(f"{path}: cannot be written ({first_line(error)}); {remedy(error, path)}") from error
         raise
+
+
+def to_disk(path: Path) -> None:
+    """See that a file, or all in a folder, is on the disk: or a power cut could leave its name without its content."""
+    for each in [path] if path.is_file() else (one for one in path.rglob("*") if one.is_file()):
+        with each.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 def _move(temporary: Path, path: Path, *, replace: bool) -> None:

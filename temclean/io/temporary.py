@@ -50,6 +50,18 @@ def clear(targets: Iterable[Path]) -> None:
                     remove(path)
 
 
+def is_written(owner: Path, mark: Path, *, unsure: bool) -> bool:
+    """Return whether the process that `owner` names is still at work, as :func:`writer` names one.
+
+    Of another machine's that is not known: then `unsure`, but not where nothing was written to `mark` for a day.
+    """
+    try:
+        host, _, process = owner.read_text().partition("-")
+    except FileNotFoundError:
+        return False
+    return _runs(process) if host == HOST else unsure and not _is_old(mark)
+
+
 def _is_old(path: Path) -> bool:
     """Return whether nothing was written for a day, by the clock of the disk: a share's is not this machine's."""
     try:

@@ -18,6 +18,7 @@ except ImportError as error:
 
 DTYPES = frozenset(["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"])
 _CHUNK = 1024
+_NAME = "s0"
 _ORDER = "TCZYX"
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 _NAMES = {"pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer", "mm": "millimeter"}
@@ -27,19 +28,51 @@ _NAMES |= {"ns": "nanosecond", "µs": "microsecond", "ms": "millisecond", "s": "
 
 def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:
     """Write `frames` of `dtype` to the folder `path`."""
+    array = create(path, image, dtype)
+    for index, frame in enumerate(frames):
+        put(array, index, frame)
+    describe(path, image, note)
+
+
+def create(path: Path, image: Image, dtype: np.dtype[Any]) -> Any:
+    """Make the folder `path` with an array that has no frames yet; :func:`describe` makes an image of it.
+
+    Several may :func:`put` frames into it at once, as no chunk holds parts of two.
+    """
     letters, shape = image.axes, image.pixels.shape
     if [letter for letter in _ORDER if letter in letters] != list(letters):
         raise ImageError(f"OME-Zarr has no place for axes {letters!r}; write .tif")
     chunks = (1,) * (len(shape) - 2) + tuple(min(side, _CHUNK) for side in shape[-2:])
     group = zarr.open_group(path, mode="w", zarr_format=3)
-    array = group.create_array("s0", shape=shape, dtype=dtype, chunks=chunks, dimension_names=list(letters.lower()))
-    for index, frame in enumerate(frames):
-        places = np.unravel_index(index, shape[:-2]) if len(shape) > 2 else ()
-        at: tuple[int | slice, ...] = (*map(int, places), slice(None), slice(None))
-        array[at] = frame
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(image, letters)]}
+    return group.create_array(_NAME, shape=shape, dtype=dtype, chunks=chunks, dimension_names=list(letters.lower()))
+
+
+def reopen(path: Path) -> Any:
+    """Return the array that :func:`create` made in the folder `path`, to put frames into."""
+    return zarr.open_array(path / _NAME, mode="r+")
+
+
+def put(array: Any, index: int, frame: Array) -> None:
+    """Write a frame, counted as they follow each other."""
+    array[_place(array, index)] = frame
+
+
+def get(array: Any, index: int) -> Array:
+    """Read a frame."""
+    return np.asarray(array[_place(array, index)])
+
+
+def describe(path: Path, image: Image, note: Note | None) -> None:
+    """Say what the axes are, and what made it, once all frames are there."""
+    group = zarr.open_group(path, mode="r+")
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(image, image.axes)]}
     if note is not None:
         group.attrs["temclean"] = json.loads(note.text())
+
+
+def _place(array: Any, index: int) -> tuple[int | slice, ...]:
+    places = np.unravel_index(index, array.shape[:-2]) if len(array.shape) > 2 else ()
+    return (*map(int, places), slice(None), slice(None))
 
 
 def _multiscale(image: Image, letters: str) -> dict[str, Any]:
@@ -58,7 +91,7 @@ def _multiscale(image: Image, letters: str) -> dict[str, Any]:
     transforms: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
     if any(start):
         transforms.append({"type": "translation", "translation": start})
-    datasets = [{"path": "s0", "coordinateTransformations": transforms}]
+    datasets = [{"path": _NAME, "coordinateTransformations": transforms}]
     return {"name": image.pixels.path.stem, "axes": axes, "datasets": datasets}
 
 
