@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import temclean
-from temclean.restoration import pipeline, shipped
+from temclean.restoration import cautions, pipeline, shipped
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -73,7 +73,7 @@ def test_python_warns_in_the_words_of_the_command_line(
     import tifffile
 
     tifffile.imwrite(tmp_path / "a.tif", colour, photometric="rgb")
-    monkeypatch.setattr(pipeline, "noise_level", lambda *_, **__: 2.0)
+    monkeypatch.setattr(cautions, "noise_level", lambda *_, **__: 2.0)
     (record,) = map(json.loads, run("denoise", tmp_path / "a.tif", "-m", NETWORK, "--json").out.splitlines())
     with temclean.read(tmp_path / "a.tif") as image, pytest.warns(temclean.TemcleanWarning) as caught:
         temclean.denoise(image, NETWORK, device="cpu")

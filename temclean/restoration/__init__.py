@@ -6,7 +6,8 @@ what ``modelfile`` reads of their files; ``pipeline`` measures an image's scale 
 which takes away the grid of two pixels that networks make, and ``extremes``, which puts back what a detector has cut
 off); ``conversion`` mixes the raw image in and rounds once; ``cautions`` words what to warn of. ``windows`` lays the
 frames over each other that a model of movies looks at, ``together`` joins those that agree, for a model of single
-images, and ``frame_queue`` hands frames from one thread to another. Modules are imported when they are asked for.
+images, ``frame_queue`` hands frames from one thread to another, and ``lazy`` has arrays of Dask. Modules are imported
+when they are asked for.
 """
 
 from importlib import import_module

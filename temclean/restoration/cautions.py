@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from temclean.evidence.findings import Findings
 from temclean.restoration.scaling import Scaling
@@ -14,7 +15,11 @@ FEW_STEPS = 20
 which is then above 1.4% of the contrast."""
 
 STRONG_NOISE = 0.6
-"""Noise over contrast (`pipeline.noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
+"""Noise over contrast (`noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
+
+
+SAMPLE = 2**16
+"""Pixels of a frame that are enough to tell how strong its noise is."""
 
 
 def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
@@ -26,6 +31,27 @@ def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
         f"the image has only {steps} whole numbers between dark and bright, and the result is rounded to these; "
         "--dtype float32, or an image of 32-bit floats, keeps what lies between"
     )
+
+
+def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:
+    """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
+
+    The width of the middle 95% of what was taken out, over 3.92, so that few wild pixels count for nothing; over what
+    lies between the percentiles 0.5 and 99.5 of the result. This is the level C of Gaussian noise (Chae 2025, eq. 3)
+    where the result is right and nothing was clipped; 0 where nothing was taken out, else infinite where no contrast
+    is left. Of a model that takes out ``wild`` pixels, those at the frame's least and greatest value do not count.
+    """
+    step = math.isqrt(max(1, frame.size // SAMPLE))
+    before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
+    low, high = np.percentile(after, (0.5, 99.5))
+    removed = before - after
+    if wild:
+        inner = (before > before.min()) & (before < before.max())
+        removed = removed[inner] if inner.any() else removed
+    least, most = np.percentile(removed, (2.5, 97.5))
+    if most == least:
+        return 0.0
+    return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
 
 
 def of_noise(levels: Sequence[float]) -> str | None:

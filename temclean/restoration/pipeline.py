@@ -20,10 +20,6 @@ from temclean.restoration.scaling import Frames, Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
 from temclean.restoration.tile_plan import best_tile
 
-SAMPLE = 2**16
-"""Pixels of a frame that are enough to tell how strong its noise is."""
-
-
 FAINT = {"lde", "n2a"}
 """Noise families whose models have learned noise that is stronger than the contrast."""
 
@@ -156,7 +152,7 @@ def denoise(
         inference.restore(window, out, session, cut, scale)
         if not scale.flat:
             if session.model.family not in FAINT:
-                levels.append(noise_level(frame, out, wild=session.model.family in inference.WILD))
+                levels.append(cautions.noise_level(frame, out, wild=session.model.family in inference.WILD))
             found.append(examine(frame, out, session.model))
         if conversion.needed:
             place[...] = conversion.after(out)
@@ -257,7 +253,7 @@ def denoise_frames(
     progress : callable, optional
         Called with the number of tiles just done; see `tile_count`.
     noise : callable, optional
-        Called with the `noise_level` of each frame that is not flat.
+        Called with the `cautions.noise_level` of each frame that is not flat.
     findings : callable, optional
         Called with what `examine` finds of each frame that is not flat.
     which : iterable of int, optional
@@ -276,33 +272,12 @@ def denoise_frames(
         frame = window[len(window) // 2]
         inference.restore(window, out, session, cut, scale, progress)
         if noise and not scale.flat and session.model.family not in FAINT:
-            noise(noise_level(frame, out, wild=session.model.family in inference.WILD))
+            noise(cautions.noise_level(frame, out, wild=session.model.family in inference.WILD))
         if findings and not scale.flat:
             findings(examine(frame, out, session.model))
         del frame, window
         yield out
         del out  # it is the receiver's: do not hold two while the next is made
-
-
-def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:
-    """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
-
-    The width of the middle 95% of what was taken out, over 3.92, so that few wild pixels count for nothing; over what
-    lies between the percentiles 0.5 and 99.5 of the result. This is the level C of Gaussian noise (Chae 2025, eq. 3)
-    where the result is right and nothing was clipped; 0 where nothing was taken out, else infinite where no contrast
-    is left. Of a model that takes out ``wild`` pixels, those at the frame's least and greatest value do not count.
-    """
-    step = math.isqrt(max(1, frame.size // SAMPLE))
-    before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
-    low, high = np.percentile(after, (0.5, 99.5))
-    removed = before - after
-    if wild:
-        inner = (before > before.min()) & (before < before.max())
-        removed = removed[inner] if inner.any() else removed
-    least, most = np.percentile(removed, (2.5, 97.5))
-    if most == least:
-        return 0.0
-    return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
 
 
 def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:

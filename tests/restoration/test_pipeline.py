@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from temclean.errors import ImageError, ModelError, ParameterError
-from temclean.restoration import inference, models, pipeline, scaling, tile_plan, tiling
+from temclean.restoration import cautions, inference, models, pipeline, scaling, tile_plan, tiling
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -211,7 +211,7 @@ def test_sessions_are_used_again(monkeypatch):
     opened = []
     real = models.open_session
     monkeypatch.setattr(models, "open_session", lambda *args: opened.append(args) or real(*args))
-    pipeline._session.cache_clear()
+    models._session.cache_clear()
     image = random_image((8, 8))
     for model in (NETWORK, str(NETWORK), models.load(NETWORK)):
         pipeline.denoise(image, model, device="cpu")
@@ -355,7 +355,7 @@ def test_noise_level_is_that_of_gaussian_noise_whatever_the_scale_and_the_zinger
     clean = np.where(rng.random(shape) < 0.3, 5000.0, 3000.0)
     noisy = clean + rng.normal(0, 700, shape)
     noisy[rng.random(shape) < 0.002] = 60_000
-    found = pipeline.noise_level(noisy.clip(0, 65535).astype(dtype), clean.astype(dtype))
+    found = cautions.noise_level(noisy.clip(0, 65535).astype(dtype), clean.astype(dtype))
     assert found == pytest.approx(0.35, rel=0.05)
 
 
@@ -365,26 +365,26 @@ def test_wild_pixels_that_are_taken_out_are_no_grain():
     noisy = clean + 0.05 * rng.standard_normal(clean.shape)
     noisy[rng.random(clean.shape) < 0.3] = 1.5
     noisy[rng.random(clean.shape) < 0.3] = -0.5
-    assert pipeline.noise_level(noisy, clean, wild=True) == pytest.approx(0.05 / 0.594, rel=0.03)
-    assert pipeline.noise_level(noisy, clean) > 0.6
+    assert cautions.noise_level(noisy, clean, wild=True) == pytest.approx(0.05 / 0.594, rel=0.03)
+    assert cautions.noise_level(noisy, clean) > 0.6
 
 
 def test_noise_level_without_contrast_is_infinite():
     image = random_image((64, 64))
-    assert pipeline.noise_level(image, np.ones_like(image)) == float("inf")
+    assert cautions.noise_level(image, np.ones_like(image)) == float("inf")
 
 
 def test_an_even_frame_that_comes_back_as_it_was_has_no_noise():
     frame = np.full((64, 64), 7, np.uint16)
     frame[3, 5] = 900  # a wild pixel does not make it noisy
-    assert pipeline.noise_level(frame, np.full_like(frame, 7)) == 0.0
+    assert cautions.noise_level(frame, np.full_like(frame, 7)) == 0.0
 
 
 def test_noise_level_is_told_of_each_frame(network):
     stack = random_image((3, 40, 50))
     levels = []
     results = list(pipeline.denoise_frames(stack, network, noise=levels.append))
-    assert levels == [pipeline.noise_level(*pair) for pair in zip(stack, results, strict=True)]
+    assert levels == [cautions.noise_level(*pair) for pair in zip(stack, results, strict=True)]
     flat = np.ones((2, 40, 50), np.float32)
     assert len(list(pipeline.denoise_frames(flat, network, noise=levels.append))) == 2
     assert len(levels) == 3

@@ -120,12 +120,12 @@ def test_lde_is_not_said_to_meet_more_noise_than_it_knows() -> None:
 def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str, evaluate.Restore], name: str) -> None:
     for _, _, drawn in evaluate.held_out(1, 256, "atoms" if name == "bbg" else "scene"):
         learned = evaluate.distort(drawn.image, name, 0.4, evaluate.FIRST_SEED)
-        assert pipeline.noise_level(learned, restorers[name](learned)) < cautions.STRONG_NOISE
+        assert cautions.noise_level(learned, restorers[name](learned)) < cautions.STRONG_NOISE
         if name in ("g", "gsp", "bbg-keep"):  # the others are not for grain, or take it for atoms
             noisy = drawn.image + np.random.default_rng(0).normal(0, 0.8, drawn.image.shape).astype(np.float32)
             with pytest.warns(TemcleanWarning, match="times as strong"):
                 restored = restorers[name](noisy)
-            assert pipeline.noise_level(noisy, restored) > cautions.STRONG_NOISE
+            assert cautions.noise_level(noisy, restored) > cautions.STRONG_NOISE
 
 
 COLUMNS = {"g": 10, "sp": 3, "gsp": 10}

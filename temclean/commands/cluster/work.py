@@ -8,13 +8,13 @@ from pathlib import Path
 
 from temclean import io
 from temclean.commands import batch
-from temclean.commands.conversion import Conversion
 from temclean.commands.jobs import Job
 from temclean.commands.records import Result
 from temclean.commands.sessions import Sessions
 from temclean.errors import DeviceError, FileError, ImageError, ModelError
 from temclean.evidence.findings import Findings
 from temclean.restoration import models, pipeline
+from temclean.restoration.conversion import Conversion
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.together import Together
@@ -74,7 +74,7 @@ class Done:
     Attributes
     ----------
     sha256 : of their pixels.
-    levels, findings : `pipeline.noise_level` and `pipeline.examine` of those that are not flat.
+    levels, findings : `cautions.noise_level` and `pipeline.examine` of those that are not flat.
     clipped, total : values that did not fit the type, of how many.
     """
 
@@ -120,6 +120,7 @@ def denoise_range(movie: Movie, network: Network, setting: Setting, first: int, 
         if (stamp(movie.source), pixels.shape, str(pixels.dtype)) != (movie.stamp, movie.shape, movie.dtype):
             raise ImageError(f"is another file for {here()}, or has changed; run it again when it is finished")
         conversion = Conversion(pixels.dtype, movie.wanted, movie.blend, movie.joined > 1)
+        conversion.done = first
         frames = pipeline.denoise_frames(
             conversion.before(Together(pixels, movie.joined) if movie.joined > 1 else pixels),
             session,
