@@ -19,7 +19,7 @@ PACKAGE = Path(temclean.__file__).parent
 FLOORS = [
     ["__main__"],
     ["cli"],
-    ["commands", "hyperspy"],
+    ["commands", "hyperspy", "napari"],
     ["restoration"],
     ["evidence"],
     ["metrics", "noise", "specimen", "io"],

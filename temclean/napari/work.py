@@ -1,0 +1,111 @@
+"""What the widget does with the pixels of a layer, and knows nothing of windows."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.errors import ImageError
+from temclean.io.units import METRES, tidy_unit
+from temclean.napari.reader import NOTE
+from temclean.restoration import cautions, choice, models, pipeline, windows
+from temclean.restoration.lazy import LazyFrames, is_lazy
+from temclean.restoration.models import Session
+from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.shipped import AUTO
+
+Region = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The model for a layer, why it was taken, and the scale of all its frames: the same for a preview and for all."""
+
+    session: Session
+    reason: str | None
+    scale: Scaling
+    frames: Frames
+
+
+def frames_of(data: Any, *, rgb: bool = False, multiscale: bool = False) -> Frames:
+    """Return the frames of a layer's pixels, (frames, rows, columns); of several resolutions the finest."""
+    if rgb:
+        raise ImageError("this layer is in colour: choose one of its channels (right-click, Split RGB)")
+    pixels = data[0] if multiscale else data
+    if is_lazy(pixels):
+        return LazyFrames(pixels)
+    array = np.asarray(pixels)
+    if array.ndim < 2 or not array.size:
+        raise ImageError(f"an image has rows and columns, this layer has shape {array.shape}")
+    return array.reshape(-1, *array.shape[-2:])
+
+
+def about(layer: Any) -> choice.About:
+    """Return what a layer says of the microscope and the size of its pixels."""
+    image = layer.metadata.get(NOTE)
+    if image is not None:
+        return choice.About.of(image)
+    unit = tidy_unit(f"{layer.units[-1]:~}")
+    size = math.sqrt(abs(float(layer.scale[-1]) * float(layer.scale[-2])))
+    return choice.About(angstroms=size * METRES[unit] * 1e10 if unit in METRES else None)
+
+
+def settle(layer: Any, model: str) -> Settled:
+    """Choose the model where none is named, open it, and measure the scale of all frames."""
+    frames = frames_of(layer.data, rgb=layer.rgb, multiscale=layer.multiscale)
+    chosen = choice.choose(frames, about(layer)) if model == AUTO else choice.Choice(model, "")
+    session = models.session_of(models.find(chosen.name))
+    windows.check(tuple(frames.shape), session.model)
+    return Settled(session, chosen.reason or None, pipeline.scaling(frames, session.model), frames)
+
+
+def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
+    """Denoise a region of a frame, as it will be when all of it is denoised.
+
+    The network sees what lies around it too, as far as it looks, on the same grid of pixels.
+    """
+    model = settled.session.model
+    around, inner = zip(
+        *(
+            _around(part, side, model.halo, model.multiple)
+            for part, side in zip(region, settled.frames.shape[-2:], strict=True)
+        ),
+        strict=True,
+    )
+    cropped = _Cropped(settled.frames, around)
+    (clean,) = pipeline.denoise_frames(cropped, settled.session, scaling=settled.scale, which=[index])
+    return clean[inner]
+
+
+def every(settled: Settled) -> Iterator[NDArray[Any] | str]:
+    """Denoise all frames and yield each; then a line for all there is to say of them."""
+    levels: list[float] = []
+    found: list[Any] = []
+    yield from pipeline.denoise_frames(
+        settled.frames, settled.session, scaling=settled.scale, noise=levels.append, findings=found.append
+    )
+    steps = cautions.of_steps(settled.frames.dtype, settled.scale)
+    yield from filter(None, (steps, cautions.of_noise(levels), *cautions.of_findings(found)))
+
+
+def _around(part: slice, side: int, halo: int, multiple: int) -> tuple[slice, slice]:
+    first = max(0, part.start - halo) // multiple * multiple
+    last = min(side, part.stop + halo)
+    return slice(first, last), slice(part.start - first, part.stop - first)
+
+
+class _Cropped:
+    """The same region of all frames."""
+
+    def __init__(self, frames: Frames, region: tuple[slice, ...]) -> None:
+        self._frames, self._region, self.dtype = frames, region, frames.dtype
+        self.shape = (len(frames), *(part.stop - part.start for part in region))
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        return np.ascontiguousarray(self._frames[index][self._region])
