@@ -73,6 +73,28 @@ def test_version_0_4_is_read_the_same(tmp_path: Path, movie: Path) -> None:
         assert (old.pixel_size, old.unit, old.axes, old.stack) == (new.pixel_size, new.unit, new.axes, new.stack)
 
 
+def test_version_0_6_is_read_the_same(tmp_path: Path, movie: Path) -> None:
+    """What stands in the file is what ngff-zarr 0.50 writes, and a second system that the sample lies in."""
+    path = tmp_path / "new.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group.create_array("scale0/image", data=PIXELS, dimension_names=("t", "y", "x"))
+    systems = [{"name": "stage", "axes": AXES[::-1]}, {"name": "intrinsic", "axes": AXES}]
+    place, aim = {"path": "scale0/image"}, {"name": "intrinsic"}
+    steps = {"type": "sequence", "input": place, "output": aim, "transformations": [SCALE, SHIFT]}
+    beyond = {"type": "scale", "input": aim, "output": {"name": "stage"}, "scale": [7.0, 7.0, 7.0]}
+    entry = {
+        "name": "image",
+        "coordinateSystems": systems,
+        "coordinateTransformations": [beyond],
+        "datasets": [{**place, "coordinateTransformations": [steps]}],
+    }
+    group.attrs["ome"] = {"version": "0.6", "multiscales": [entry]}
+    with io.read(path) as new, io.read(movie) as known:
+        assert np.array_equal(new.pixels[2], PIXELS[2])
+        for name in ("pixel_size", "unit", "axes", "stack", "origin"):
+            assert getattr(new, name) == getattr(known, name), name
+
+
 def test_a_plain_array_and_several_images(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "plain.zarr", data=PIXELS[0])
     with io.read(tmp_path / "plain.zarr") as image:

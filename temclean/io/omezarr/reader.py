@@ -1,11 +1,13 @@
-"""Read OME-Zarr 0.4 and 0.5, and plain arrays of Zarr 2 and 3, through the library ``zarr``.
+"""Read OME-Zarr 0.4 to 0.6, and plain arrays of Zarr 2 and 3, through the library ``zarr``.
 
 Of a multiscale image the full resolution is read. Source: ngff.openmicroscopy.org/0.5, sections "axes",
-"coordinateTransformations" and "multiscales".
+"coordinateTransformations" and "multiscales"; and 0.6, "coordinateSystems": axes stand in a system of coordinates that
+the transformations of a resolution lead to, as a scale or a sequence of a scale and a translation. Those of all
+resolutions lead on from there in 0.6, to where a sample lies in a world or an atlas, and are left alone.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -121,19 +123,33 @@ def _found(name: str, array: Any, entry: Mapping[str, Any]) -> _Found:
     count = len(array.shape)
     scale, start = [1.0] * count, [0.0] * count
     transforms = [*(entry["datasets"][0].get("coordinateTransformations") or [])]
-    for each in [*transforms, *(entry.get("coordinateTransformations") or [])]:
+    systems = entry.get("coordinateSystems")
+    listed = _axes(systems, transforms) if systems else entry["axes"]
+    for each in _steps([*transforms, *([] if systems else entry.get("coordinateTransformations") or [])]):
         if "scale" in each:
             factors = [float(number) for number in each["scale"]]
             scale = [one * other for one, other in zip(scale, factors, strict=True)]
             start = [one * other for one, other in zip(start, factors, strict=True)]
         if "translation" in each:
             start = [one + float(other) for one, other in zip(start, each["translation"], strict=True)]
-    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in entry["axes"]]
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in listed]
     units = [axis.get("unit") for axis in axes]
     known = tuple(StackAxis(step, unit, origin) for step, unit, origin in zip(scale, units, start, strict=True))
     letters = "".join(str(axis.get("name")).upper() for axis in axes)
     usual = len(letters) == count == len(set(letters)) and letters.endswith("YX") and set(letters) <= set("TCZYX")
     return _Found(name, array, known, letters if usual else "")
+
+
+def _axes(systems: Sequence[Mapping[str, Any]], transforms: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the axes of the system of coordinates that a resolution's transformation leads to."""
+    aim = (transforms[0].get("output") or {}).get("name") if transforms else None
+    return list(next((each for each in systems if each["name"] == aim), systems[0])["axes"])
+
+
+def _steps(transforms: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield transformations, and those that a sequence is made of."""
+    for each in transforms:
+        yield from each.get("transformations") or [each]
 
 
 def _codecs(metadata: Mapping[str, Any]) -> Iterator[str]:
