@@ -112,9 +112,9 @@ def columns(
     if not len(start):
         return _none()
     first = gaussians.fit(pixels, start, width, reach_of(start, width), steps=gaussians.STEPS[:1])
-    heights = np.clip(first.heights, 0, None)
-    if heights.any():
-        width = float(np.average(first.widths, weights=heights**2))
+    energy = (np.clip(first.heights, 0, None) * first.widths) ** 2  # by heights alone, spikes of noise would count most
+    if energy.any():
+        width = float(np.average(first.widths, weights=energy))
     fitted = gaussians.fit(pixels, start, width, reach_of(start, width))
     volume = 2 * np.pi * fitted.heights * fitted.widths**2
     contrast = np.sqrt(np.maximum(fitted.covariance[:, 0, 0], 0))

@@ -127,7 +127,8 @@ def main() -> None:
                 found = atoms.find(image, Scale(None), dark=scene.sign < 0).columns.positions
                 by = {"temclean": (found, time.process_time() - start)}
                 if options.atomap:
-                    by["atomap"] = by_atomap(options.atomap, scene.sign * image, apart)
+                    upright = image if scene.sign > 0 else image.max() - image  # it finds nothing below 0
+                    by["atomap"] = by_atomap(options.atomap, upright, apart)
                 for program, (places, taken) in by.items():
                     got = score(places, scene.columns, len(raw), apart, taken)
                     scores.setdefault((noise, name, program), []).append(got)
