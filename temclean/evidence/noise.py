@@ -1,13 +1,13 @@
 """The noise of one image, measured from the image itself: its kind, its strength, and how sure that is."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from temclean.errors import ImageError
-from temclean.evidence import correlation, impulses, samples, variance
+from temclean.evidence import correlation, impulses, samples, specks, variance
 from temclean.evidence.impulses import Suspects
 from temclean.evidence.samples import Sample
 
@@ -16,6 +16,10 @@ IMPULSES = 1e-4
 
 FINE = 0.4
 """Correlation along both axes from which on what looks like grain is fine structure."""
+
+BY_STRUCTURE, BY_CUTS = 0.07, 0.25
+"""Share of the variance in doubt where hardly anything but structure varies, and where all noise is cut off: so much
+it is off on simulated images (``tests/bench/bench_inspect.py``)."""
 
 NOTHING = 1e-4
 """Noise, of the range of the image, below which nothing is said of what it depends on."""
@@ -26,17 +30,19 @@ class NoiseReport:
     r"""What noise an image holds; the variance of a pixel of intensity p is :math:`\sigma^2 + g\,(p - p_0)`.
 
     Intensities are in the image's own units. Of p_0 and sigma one is 0: a detector's offset and its noise at no signal
-    cannot be told apart by one image. All errors are one standard deviation, and of chance only: fine structure
-    everywhere, closer than some 5 pixels, counts as noise.
+    cannot be told apart by one image. All errors are one standard deviation: of chance, and of what fine structure and
+    being cut off leave in doubt. Noise that varies slowly, such as a camera's pink noise, counts as structure.
 
     Attributes
     ----------
     sigma, sigma_error : noise that does not depend on the signal: the standard deviation.
-    gain, gain_error : growth of the variance with the intensity: units an electron, where electrons are counted one by
-        one and nothing has been rescaled; 0 where it is not sure; below 0 where bright is quiet, as in reversed images.
+    gain, gain_error : growth of the variance with the intensity: units an electron, where electrons are counted one
+        by one and nothing has been rescaled; 0 where it is not sure, the error then telling what it may be; below 0
+        where bright is quiet, as in reversed images.
     middle, middle_error : the intensity at which the variance is surest, and its standard error there.
     offset : p_0, the intensity at which nothing was counted.
     dark, bright : share of the pixels that are wild, far below or above their surroundings, Gaussian tails taken off.
+    impulses_error : standard error of the sum of both.
     row, row_error, column, column_error : standard deviation of what all pixels of a row, or of a column, share.
     along_rows, along_columns : correlation of the noise with the next 1, 2, ... pixels of the row, and of the column.
     along_error : standard error of these correlations.
@@ -56,6 +62,7 @@ class NoiseReport:
     offset: float
     dark: float
     bright: float
+    impulses_error: float
     row: float
     row_error: float
     column: float
@@ -76,11 +83,6 @@ class NoiseReport:
     def impulses(self) -> float:
         """Share of the pixels that are wild."""
         return self.dark + self.bright
-
-    @property
-    def impulses_error(self) -> float:
-        """Standard error of that share, by counting."""
-        return math.sqrt(self.impulses * (1 - min(self.impulses, 1.0)) / self.pixels)
 
     @property
     def offset_error(self) -> float:
@@ -125,7 +127,7 @@ class NoiseReport:
 def measure(image: ArrayLike) -> NoiseReport:
     """Measure the noise of an image.
 
-    Of more than a million pixels, pieces of 256x256 at full resolution are looked at. Blocks of 16x16 pixels in which
+    Of more than a million pixels, pieces of 256x256 at full resolution are looked at. Blocks of 8x8 pixels in which
     little varies slowly give variances (`temclean.evidence.variance`), to which a constant, a line, and where noise is
     cut off a Gaussian so cut are fitted; the one that leaves least is taken. Noise that hangs together loses more in
     the filter than white noise; that is put right by its correlation with the next two pixels.
@@ -155,10 +157,10 @@ def measure(image: ArrayLike) -> NoiseReport:
     return report(looked_at)
 
 
-def report(sample: Sample) -> NoiseReport:
-    """Return what is known of the noise of a sample."""
+def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
+    """Return what is known of the noise of a sample, be it that electrons are known to be counted one by one."""
     pieces = sample.pieces
-    found = impulses.suspects(sample) if min(pieces.shape[1:]) > 4 else None
+    found = impulses.suspects(sample, counted=counted) if min(pieces.shape[1:]) > 4 else None
     data = variance.blocks(pieces, found.mask) if found else None
     if found is None or data is None:
         return _little(sample, found)
@@ -166,15 +168,23 @@ def report(sample: Sample) -> NoiseReport:
     turned = pieces.swapaxes(1, 2)
     mask = None if found.mask is None else found.mask.swapaxes(1, 2)
     down = correlation.along_rows(turned, mask, _turned(data))
-    kept = correlation.remaining(across, data.order) * correlation.remaining(down, data.order)
+    kept, wrong = correlation.whiteness(across, down, data.order)
+    by_coarse, _ = correlation.whiteness(across, down, 2)
+    data, leak = variance.whitened(data, kept, by_coarse)
     line, width, cut = _fit(data, found, sample.step)
-    dark, bright = impulses.salt_and_pepper(pieces, found, width)
-    start, slope = line.start / kept, line.slope / kept
-    start_error, gain_error = line.start_error / kept * sample.width**2, line.slope_error / kept * sample.width
-    gain = slope * sample.width
-    start = start * sample.width**2 - gain * sample.low
-    start_error = math.hypot(start_error, gain_error * sample.low)
-    middle, middle_error = sample.low + line.middle * sample.width, line.middle_error / kept * sample.width**2
+    if found.low and not cut:
+        return report(sample, counted=True)
+    by_chance = min(_width_error(line), 0.1 * width)
+    line = line.doubted(math.hypot(wrong, leak, BY_STRUCTURE * data.structured, BY_CUTS * _lost(found)))
+    if min(across.correlation[0], down.correlation[0]) > FINE:
+        width *= math.sqrt(kept)  # what may be fine structure has no tails
+    sides = specks.salt_and_pepper(pieces, found, width, by_chance)
+    start_error, gain_error = line.start_error * sample.width**2, line.slope_error * sample.width
+    gain = line.slope * sample.width
+    start = line.start * sample.width**2 - gain * sample.low
+    if gain:
+        start_error = math.hypot(start_error, gain_error * sample.low)
+    middle, middle_error = sample.low + line.middle * sample.width, line.middle_error * sample.width**2
     if gain and abs(start) < 2 * start_error:
         # The line goes through the origin then, and as before through the place where it is surest.
         if middle > 0 and start + gain * middle > 0:
@@ -189,8 +199,9 @@ def report(sample: Sample) -> NoiseReport:
         middle=middle,
         middle_error=middle_error,
         offset=-start / gain if gain and start < 0 else 0.0,
-        dark=dark + found.dark,
-        bright=bright + found.bright,
+        dark=sides.dark + found.dark,
+        bright=sides.bright + found.bright,
+        impulses_error=math.hypot(sides.error, math.sqrt((found.dark + found.bright) / pieces.size)),
         row=across.line * sample.width,
         row_error=across.line_error * sample.width,
         column=down.line * sample.width,
@@ -215,7 +226,7 @@ def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.
     sloped, misfit = variance.line(data, sloped=True)
     width = math.sqrt(max(even.start, 0.0))
     cut = found.low or found.high
-    if cut and step and variance.SURE * sloped.slope_error < sloped.slope and 0.5 < sloped.slope / step < 2:
+    if found.low and not found.high and step and _one_by_one(sloped, step):
         cut = False  # electrons counted one by one: none at all is the least there can be
     elif cut:
         sigma, error, cut_misfit = variance.cut_sigma(data, found.low, found.high)
@@ -225,23 +236,38 @@ def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.
     grows = abs(sloped.slope) > variance.SURE * sloped.slope_error
     if grows and width > NOTHING and abs(sloped.slope) * reach > 0.15 * max(even.start, 0.0):
         return sloped, width, cut
+    # A slope that is not sure may be there all the same.
+    doubtful = max(sloped.slope_error, abs(sloped.slope) / 2)
+    even = replace(even, slope_error=doubtful, middle=sloped.middle, middle_error=even.start_error)
     return even, width, cut
 
 
+def _one_by_one(line: variance.Line, step: float) -> bool:
+    return variance.SURE * line.slope_error < line.slope and 0.5 < line.slope / step < 2
+
+
+def _lost(found: Suspects) -> float:
+    """Return the share of the pixels that are at an extreme where noise is cut off."""
+    return found.at_low * found.low + found.at_high * found.high
+
+
+def _width_error(line: variance.Line) -> float:
+    return line.start_error / (2 * math.sqrt(line.start)) if line.start > 0 else 0.0
+
+
 def _turned(data: variance.Blocks) -> variance.Blocks:
-    return variance.Blocks(
-        data.mean, data.variance, data.count, data.scatter, data.order, data.chosen.swapaxes(1, 2), data.side
-    )
+    return replace(data, chosen=data.chosen.swapaxes(1, 2))
 
 
 def _little(sample: Sample, found: Suspects | None) -> NoiseReport:
     """Report on an image too small, or too full of wild pixels, for blocks: a guess, as unsure as it is large."""
-    sigma = impulses.first_sigma(sample.pieces) * sample.width if found else 0.0
+    first = impulses.first_sigma(sample.pieces) if found else 0.0
+    sigma = first * sample.width
     none = (0.0,) * correlation.LAGS
-    dark, bright = impulses.salt_and_pepper(sample.pieces, found, 0.0) if found else (0.0, 0.0)
+    sides = specks.salt_and_pepper(sample.pieces, found, first, 0.2 * first) if found else specks.Specks()
     return NoiseReport(
         sigma, sigma, 0.0, 0.0, sample.low, 2 * sigma**2, 0.0,
-        dark, bright, 0.0, 0.0, 0.0, 0.0, none, none, 1.0, 0.0, 0.0,
+        sides.dark, sides.bright, sides.error, 0.0, 0.0, 0.0, 0.0, none, none, 1.0, 0.0, 0.0,
         found.at_low if found and found.low else 0.0, found.at_high if found and found.high else 0.0,
         sample.step * sample.width, sample.low, sample.low + sample.width, sample.pieces.size,
     )  # fmt: skip

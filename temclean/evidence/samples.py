@@ -19,6 +19,11 @@ VALUES = 2**16
 """Pixels that are enough to see in what steps values come."""
 
 
+RELATED = {order: math.comb(4 * order, 2 * order) / math.comb(2 * order, order) ** 2 for order in (1, 2, 4, 8)}
+"""Pixels that count as one after the difference of an order, as it makes neighbours depend on each other: the sum of
+its squared autocorrelation."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """Pieces of an image, (count, rows, columns), whose least and greatest value are 0 and 1.
@@ -87,6 +92,16 @@ def bend(pixels: Floats, axis: int) -> Floats:
     out: Floats = before + after
     out -= 2 * here
     return out
+
+
+def steep(pixels: Floats, axis: int, order: int) -> Floats:
+    """Return the difference along an axis of order 1 or an even one; white noise keeps its variance."""
+    if order == 1:
+        parts = [pixels[(slice(None),) * axis + (part,)] for part in (slice(1, None), slice(None, -1))]
+        return (parts[0] - parts[1]) * np.float32(math.sqrt(0.5))
+    for _ in range(order // 2):
+        pixels = bend(pixels, axis)
+    return pixels * np.float32(1 / math.sqrt(math.comb(2 * order, order)))
 
 
 def spread(mask: Mask, rows: int, columns: int) -> Mask:

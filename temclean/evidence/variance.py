@@ -7,12 +7,12 @@ Image Underst. 64, 300). Of counted electrons the variance grows with the mean,
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence.samples import Floats, Mask, bend, block_sums, spread
+from temclean.evidence.samples import RELATED, Floats, Mask, block_sums, spread, steep
 
 Doubles = NDArray[np.float64]
 
@@ -22,11 +22,17 @@ QUIET = 0.5
 BINS = 10
 """Groups of blocks by their mean."""
 
-MASKED = 0.1
-"""Share of masked pixels above which the smallest filter is taken, so that enough of its places are whole."""
+MASKED = {0.02: 4, 0.1: 2, 1.0: 1}
+"""Share of masked pixels up to which a filter of an order is taken: enough of its places must be whole."""
+
+LEAK = 7.0
+"""What fine structure leaves in the filter of order 2 over what it leaves in that of order 4, about."""
 
 SURE = 4.0
 """Standard errors from which on a slope is one."""
+
+CELL = 16
+"""Pixels of a cell whose mean tells what varies slowly."""
 
 NODES = 96
 """Means at which a cut Gaussian is worked out."""
@@ -38,9 +44,12 @@ class Blocks:
 
     Attributes
     ----------
-    mean, variance, count : mean of the pixels, mean square of the filter, and places of the filter in each block.
-    scatter : variance of ``variance`` over its square, for one place of the filter.
-    order : 1, where the filter is the mixed difference of 2x2 pixels, or 2, that of 3x3.
+    mean, variance, count : mean of the pixels as the filter weights them, mean square of the filter, and places of the
+        filter in each block.
+    coarse : mean square of the filter of order 2 in the same blocks; None where that is the filter.
+    scatter : variance of ``variance`` over its square, for one place of the filter, of Gaussian noise.
+    order : of the filter, the mixed difference of so many orders along both axes.
+    slow : variance of what varies in these blocks from 4x4 pixels to the next, noise among it.
     chosen : which of all blocks, (pieces, down, across), these are.
     side : of a block, in pixels.
     """
@@ -48,10 +57,19 @@ class Blocks:
     mean: Doubles
     variance: Doubles
     count: Doubles
+    coarse: Doubles | None
     scatter: float
     order: int
+    slow: float
     chosen: Mask
     side: int
+
+    @property
+    def structured(self) -> float:
+        """Share of what varies in the blocks, from a few pixels to the next, that is not noise."""
+        found = float((self.variance * self.count).sum() / self.count.sum())
+        structure = max(self.slow - found / CELL, 0.0)
+        return structure / (structure + found) if structure else 0.0
 
 
 @dataclass(frozen=True)
@@ -68,17 +86,41 @@ class Line:
     middle: float = 0.0
     middle_error: float = 0.0
 
+    def doubted(self, share: float) -> "Line":
+        """Return it with larger errors, where that share of the variance may not be noise."""
+        start, slope = share * max(self.start, 0.0), share * abs(self.slope)
+        middle = share * max(self.start + self.slope * self.middle, 0.0)
+        return replace(
+            self,
+            start_error=math.hypot(self.start_error, start),
+            slope_error=math.hypot(self.slope_error, slope),
+            middle_error=math.hypot(self.middle_error, middle),
+        )
+
     def at(self, mean: Doubles) -> Doubles:
         """Return the variance at these means; at least a little."""
         return np.maximum(self.start + self.slope * mean, 1e-12)
 
 
 def mixed(pieces: Floats, order: int) -> Floats:
-    """Return the mixed difference of every 2x2 (order 1) or 3x3 pixels (order 2); white noise keeps its variance."""
-    if order == 1:
-        rows = pieces[:, 1:] - pieces[:, :-1]
-        return (rows[:, :, 1:] - rows[:, :, :-1]) * np.float32(0.5)
-    return bend(bend(pieces, 1), 2) * np.float32(1 / 6)
+    """Return the mixed difference of some order along both axes, 1 or an even one; white noise keeps its variance."""
+    return steep(steep(pieces, 1, order), 2, order)
+
+
+def weighted(pieces: Floats, order: int) -> Floats:
+    """Return the mean of the pixels that `mixed` looks at, as their variances enter into its square.
+
+    So where the variance grows with the intensity, that of the filter is on the same line, even across edges.
+    """
+    weights = np.array([math.comb(order, k) ** 2 for k in range(order + 1)], np.float64)
+    weights /= weights.sum()
+    for axis in (1, 2):
+        length = pieces.shape[axis] - order
+        parts = [pieces[(slice(None),) * axis + (slice(start, start + length),)] for start in range(order + 1)]
+        pieces = parts[0] * np.float32(weights[0])
+        for part, weight in zip(parts[1:], weights[1:], strict=True):
+            pieces += part * np.float32(weight)
+    return pieces
 
 
 def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
@@ -86,20 +128,22 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
 
     The filter does not see what varies slowly, so that the choice does not favour blocks with less noise.
     """
-    order = 1 if masked is not None and float(masked.mean()) > MASKED else 2
-    side = 16 if pieces.size >= 400 * 256 else 8
-    if min(pieces.shape[1:]) <= side + 2:
+    share = 0.0 if masked is None else float(masked.mean())
+    order = next(each for most, each in MASKED.items() if share <= most)
+    side = 16 if order == 1 and pieces.size >= 96 * 96 else 8
+    if min(pieces.shape[1:]) <= side + order:
         return None
     fine = mixed(pieces, order)
-    energy = fine * fine
-    if masked is None:
-        square, shape = block_sums(energy, side), block_sums(energy, side).shape
-        count = np.full(shape, float(side * side))
-        inner, cells = block_sums(pieces, 4), np.full(1, 16.0)
-    else:
-        whole = ~spread(masked, order + 1, order + 1)
-        square, count = block_sums(energy * whole, side), block_sums(whole, side)
-        inner, cells = block_sums(pieces * ~masked, 4), block_sums(~masked, 4)
+    whole = np.ones(fine.shape, bool) if masked is None else ~spread(masked, order + 1, order + 1)
+    square, count = block_sums(fine * fine * whole, side), block_sums(whole, side)
+    level = block_sums(weighted(pieces, order) * whole, side)
+    coarse = None
+    if order == 4:
+        fine = mixed(pieces[:, 1:-1, 1:-1], 2)
+        coarse = block_sums(fine * fine * whole, side)
+    lit = pieces if masked is None else pieces * ~masked
+    held = block_sums(np.ones(pieces.shape, bool) if masked is None else ~masked, 4)
+    inner = block_sums(lit, 4)
     down, across = square.shape[1:]
     many = side // 4
 
@@ -107,17 +151,27 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
         cut = cell[:, : down * many, : across * many]
         return cut.reshape(len(cut), down, many, across, many).swapaxes(2, 3).reshape(len(cut), down, across, -1)
 
-    held = grouped(np.broadcast_to(cells, inner.shape))
+    held, inner = grouped(held), grouped(inner)
     total = held.sum(3)
-    mean = grouped(inner).sum(3) / np.maximum(total, 1.0)
-    away = np.where(held > 0, grouped(inner) / np.maximum(held, 1.0) - mean[..., None], 0.0)
+    mean = inner.sum(3) / np.maximum(total, 1.0)
+    away = np.where(held > 0, inner / np.maximum(held, 1.0) - mean[..., None], 0.0)
     slow = (away * away * held).sum(3) / np.maximum(total, 1.0)
     usable = (count >= max(12, side * side // 16)) & (total >= side * side // 6)
     if int(usable.sum()) < 12:
         return None
     chosen = quiet(mean, slow, usable)
-    scatter = 2 * (2.25 if order == 1 else 3.78)
-    return Blocks(mean[chosen], square[chosen] / count[chosen], count[chosen], scatter, order, chosen, side)
+    places = count[chosen]
+    return Blocks(
+        level[chosen] / places if order > 1 else mean[chosen],
+        square[chosen] / places,
+        places,
+        None if coarse is None else coarse[chosen] / places,
+        2 * RELATED[order] ** 2,
+        order,
+        float(slow[chosen].mean()),
+        chosen,
+        side,
+    )
 
 
 def quiet(mean: Doubles, slow: Doubles, usable: Mask) -> Mask:
@@ -131,30 +185,56 @@ def quiet(mean: Doubles, slow: Doubles, usable: Mask) -> Mask:
     return chosen.reshape(mean.shape)
 
 
+def whitened(data: Blocks, kept: float, kept_by_coarse: float) -> tuple[Blocks, float]:
+    """Return blocks with the variance of all the noise, and the share of it that may be fine structure instead.
+
+    The two are what filters of both orders keep of it. What structure left in the filter is taken off, by how much more
+    it left in the coarse one: of simulated specimens `LEAK` times as much, give or take as much again.
+    """
+    variance = data.variance / kept
+    total = float((variance * data.count).sum())
+    if data.coarse is None or not total:
+        return replace(data, variance=variance), 0.0
+    coarse = data.coarse / kept_by_coarse
+    leak = (coarse - variance) / (LEAK - 1)
+    share = float((leak * data.count).sum()) / total
+    if abs(share) * (LEAK - 1) < 3 * math.sqrt(data.scatter / float(data.count.sum())):
+        return replace(data, variance=coarse, scatter=2 * RELATED[2] ** 2), abs(share)
+    share = abs(share)
+    return replace(data, variance=np.maximum(variance - leak, 0.0)), share
+
+
 def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
     """Fit variance against mean, or a constant, by weighted least squares without outliers above; with the misfit.
 
     The misfit is the mean square of what the fit leaves, in standard deviations.
     """
-    predicted = np.full(data.mean.shape, max(float(np.median(data.variance)), 1e-12))
+    middle = max(float(np.median(data.variance)), 0.2 * float(data.variance.mean()))
+    least = 0.05 * middle + 1e-12
+    predicted = np.full(data.mean.shape, max(middle, 1e-12))
     kept = np.ones(data.mean.shape, bool)
     fit, misfit = Line(0.0, 0.0, 0.0, 0.0), 0.0
     for _ in range(5):
-        weight = kept * data.count / (data.scatter * predicted**2)
+        # Of counted electrons a pixel's fourth cumulant is the cube of the gain times their mean.
+        scatter = data.scatter + np.maximum(fit.slope, 0.0) ** 2 / predicted
+        weight = kept * data.count / (scatter * predicted**2)
         columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
         normal = (columns * weight) @ columns.T
         if float(np.linalg.cond(normal)) > 1e12:
             return line(data, sloped=False) if sloped else (fit, misfit)
         covariance = np.linalg.inv(normal)
         found = covariance @ ((columns * weight) @ data.variance)
-        predicted = np.maximum(found @ columns, 0.05 * float(np.median(data.variance)) + 1e-12)
-        off = (data.variance - predicted) / (predicted * np.sqrt(data.scatter / data.count))
+        predicted = np.maximum(found @ columns, least)
+        off = (data.variance - predicted) / (predicted * np.sqrt(scatter / data.count))
         misfit = float(np.mean(off[kept] ** 2))
         errors = np.sqrt(np.diag(covariance) * max(misfit, 1.0))
         slope, slope_error = (float(found[1]), float(errors[1])) if sloped else (0.0, 0.0)
-        middle = -float(covariance[0, 1] / covariance[1, 1]) if sloped else 0.0
-        surest = math.sqrt(max(float(covariance[0, 0]) - (middle**2 * float(covariance[1, 1]) if sloped else 0.0), 0.0))
-        fit = Line(float(found[0]), slope, float(errors[0]), slope_error, middle, surest * math.sqrt(max(misfit, 1.0)))
+        place = -float(covariance[0, 1] / covariance[1, 1]) if sloped else 0.0
+        surest = math.sqrt(max(float(covariance[0, 0]) - (place**2 * float(covariance[1, 1]) if sloped else 0.0), 0.0))
+        fit = Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest * math.sqrt(max(misfit, 1.0)))
+        # A sum of squares is skewed, its cube root is not (Wilson and Hilferty 1931, Proc. Natl. Acad. Sci. 17, 684).
+        part = scatter / data.count / 9
+        off = (np.cbrt(data.variance / predicted) - 1 + part) / np.sqrt(part)
         kept = off < 3.5 * math.sqrt(max(1.0, float(np.median(off**2)) / 0.455))
     return fit, misfit
 
@@ -188,11 +268,15 @@ def cut_sigma(data: Blocks, low: bool, high: bool) -> tuple[float, float, float]
     """
     least, most = 1e-4, 2.0
     total = float(data.count.sum())
+
+    def expected(sigma: float) -> Doubles:
+        _, mean, variance = cut_gaussian(sigma, low, high)
+        return np.interp(data.mean, mean, variance)
+
     predicted = data.variance
     for _ in range(30):
         sigma = math.sqrt(least * most)
-        _, mean, variance = cut_gaussian(sigma, low, high)
-        predicted = np.interp(data.mean, mean, variance)
+        predicted = expected(sigma)
         ratio = np.minimum(data.variance / predicted, 4.0)
         if float((ratio * data.count).sum()) > total:
             least = sigma
@@ -200,4 +284,6 @@ def cut_sigma(data: Blocks, low: bool, high: bool) -> tuple[float, float, float]
             most = sigma
     off = (data.variance - predicted) / (predicted * np.sqrt(data.scatter / data.count))
     misfit = float(np.mean(np.minimum(off, 8.0) ** 2))
-    return sigma, 0.5 * sigma * math.sqrt(data.scatter * max(misfit, 1.0) / total), misfit
+    # The wider, the less the variance of what is left tells the width.
+    growth = float((np.log(expected(1.02 * sigma) / predicted) * data.count).sum()) / total / math.log(1.02)
+    return sigma, sigma * math.sqrt(data.scatter * max(misfit, 1.0) / total) / min(max(growth, 0.1), 2.0), misfit

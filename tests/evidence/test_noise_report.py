@@ -40,6 +40,44 @@ def test_salt_and_pepper_is_counted_and_grain_beside_it_measured(family: str, le
     assert report.sigma == pytest.approx(level if family == "gsp" else 0, rel=0.1, abs=1e-3)
 
 
+@pytest.mark.parametrize("scene", ["flat", "smooth"])
+@pytest.mark.parametrize("level", [0.12, 0.2, 0.3, 0.36])
+def test_specks_in_grain_that_hides_some_of_them_are_counted(scene: str, level: float) -> None:
+    rng = np.random.default_rng(9)
+    grainy = np.clip(SCENES[scene] + rng.normal(0, level, FLAT.shape), 0, 1)
+    hit = rng.random(FLAT.shape) < level
+    report = measure(np.where(hit, np.where(grainy < 0.5, 1.0, 0.0), grainy))
+    assert report.impulses == pytest.approx(level, rel=0.1)
+    assert abs(report.impulses - hit.mean()) < 4 * report.impulses_error
+
+
+def test_fine_structure_is_not_taken_for_noise_nor_for_its_correlation() -> None:
+    rng = np.random.default_rng(10)
+    dots = 0.5 + 0.25 * (np.cos(2 * np.pi * COLUMNS / 6.3) * np.cos(2 * np.pi * ROWS / 5.7))
+    report = measure(dots + rng.normal(0, 0.02, dots.shape))
+    assert report.sigma == pytest.approx(0.02, rel=0.1)
+    assert report.white
+    assert measure(rng.poisson(200 * dots)).at(100) == pytest.approx(10, rel=0.1)
+
+
+def test_stretches_of_rows_that_stand_out_add_nothing_to_the_noise() -> None:
+    rng = np.random.default_rng(11)
+    image = SMOOTH + rng.normal(0, 0.03, SMOOTH.shape)
+    for row in range(7, SIDE, 25):
+        start = int(rng.integers(0, 150))
+        image[row, start : start + 200] *= 1.6
+    report = measure(image)
+    assert report.sigma == pytest.approx(0.03, rel=0.03)
+    assert abs(report.along_rows[0]) < 0.03
+
+
+def test_a_gain_that_is_not_sure_has_an_error_that_says_so() -> None:
+    # Intensities that hardly differ: 99 to 101 counts.
+    report = measure(np.random.default_rng(12).poisson(100 + 2 * (SMOOTH - 0.5)))
+    assert report.gain == 0
+    assert 4 * report.gain_error > 1
+
+
 @pytest.mark.parametrize("counts", [0.5, 2, 10, 100, 1000])
 def test_counted_electrons_have_their_gain_and_offset(counts: float) -> None:
     rng = np.random.default_rng(2)
