@@ -110,7 +110,7 @@ def command(
     is done, in the same type. Model and scale of intensities are fixed by the first frame that is not all one value;
     --range sets the scale, for a camera whose first frame is not like the others.
     """
-    from temclean.commands import batch, jobs
+    from temclean.commands import batch, earlier, jobs
     from temclean.commands.evidence.files import Evidence
     from temclean.commands.jobs import Plan
     from temclean.commands.lines import say
@@ -162,7 +162,7 @@ def command(
             reporter.announce(session)
         run = OneSession(session) if session else Sessions(device, threads, reporter.announce, given=chosen)
         if dry_run:
-            return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
+            return reporter.report(earlier.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)
         if residual or support or interval:
             evidence = Evidence(residual, support, interval, replace=overwrite)

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Protocol
 
 from temclean import __version__, io
-from temclean.commands import earlier
 from temclean.commands.conversion import Conversion
+from temclean.commands.earlier import foresee
 from temclean.commands.jobs import Job
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import OneSession, Sessions
 from temclean.commands.sources import Source
 from temclean.errors import FileError
 from temclean.evidence.findings import Findings
-from temclean.io import temporary
+from temclean.io import Array, temporary
 from temclean.restoration import cautions, pipeline, windows
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.restoration.models import Model, Session
@@ -48,6 +48,10 @@ class Progress(Protocol):
         """Note that so many tiles of this file are done."""
 
 
+Passing = tuple[Array, Callable[[], None] | None]
+"""A frame on its way to the file, and what compares it with the raw one first, while the network goes on."""
+
+
 class InterruptedRunError(Exception):
     """The run was given up before this file was whole."""
 
@@ -65,46 +69,6 @@ class _Opened:
     resume: bool
     began: float
     closing: ExitStack
-
-
-def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
-    """Return what a run would do with a job: ``planned``, ``kept`` or ``failed``; nothing is written.
-
-    A result that is there already is kept with ``resume`` if this model made it of this input, or made again if it is
-    damaged; replaced with ``overwrite``; and otherwise in the way.
-    """
-    source = str(job.source)
-    if job.target is None or job.problem:
-        return refused(job)
-    if os.path.lexists(job.target):
-        ours = resume and earlier.is_result_of(job, job.target, model)
-        if ours and earlier.is_whole(job.target):
-            return Result(source, str(job.target), "kept", image=job.image)
-        if not overwrite and not ours:
-            remedy = (
-                "is not what this model makes of this input; --overwrite replaces it"
-                if resume
-                else "exists; --overwrite replaces it, --resume keeps it"
-            )
-            return Result(source, None, "failed", f"{job.target} {remedy}", image=job.image)
-    return Result(source, str(job.target), "planned", image=job.image)
-
-
-def rehearse(job: Job, sessions: Sessions, *, overwrite: bool = False, resume: bool = False) -> Result:
-    """Return what a run would do with a job, as :func:`foresee` does, but open the input too: one may be unreadable."""
-    if job.target is None or job.problem:
-        return refused(job)
-    try:
-        job, model, choice = sessions.settle(job)
-        foreseen = replace(foresee(job, model, overwrite=overwrite, resume=resume), model=model.name, choice=choice)
-        if foreseen.status != "planned":
-            return foreseen
-        with io.read(job.source, job.image) as image:
-            shape, dtype = tuple(image.pixels.shape), str(image.pixels.dtype)
-            windows.check(shape, model)
-            return replace(foreseen, warnings=image.warnings, shape=shape, dtype=dtype)
-    except Exception as error:
-        return failed(job, error)
 
 
 def run(
@@ -127,7 +91,7 @@ def run(
     session
         A model for all of them, or what chooses one for each.
     overwrite, resume
-        As in :func:`foresee`.
+        As in `earlier.foresee`.
     tile
         Side of a tile in pixels; None lets the pipeline choose.
     progress
@@ -144,7 +108,7 @@ def run(
     opening: deque[Future[_Opened | Result]] = deque()
     writing: deque[Future[Result]] = deque()
     opened: _Opened | Result | None = None
-    queue = FrameQueue(room=1)
+    queue = FrameQueue[Passing](room=1)
 
     def open_next() -> None:
         for job in waiting:
@@ -168,7 +132,7 @@ def run(
             # Before and after what takes long or much memory, nothing is left waiting.
             room = 0 if _size(opened.pixels) > LARGE else AHEAD
             yield from written(room)
-            queue = FrameQueue(room=1)
+            queue = FrameQueue[Passing](room=1)
             ready = sessions.session(opened.model, opened.choice)
             writing.append(_denoise(opened, ready, tile, queue, writer, progress))
             yield from written(room)
@@ -221,7 +185,7 @@ def _denoise(
     opened: _Opened,
     session: Session,
     tile: int | None,
-    queue: FrameQueue,
+    queue: FrameQueue[Passing],
     writer: ThreadPoolExecutor,
     progress: Progress | None,
 ) -> Future[Result]:
@@ -249,11 +213,18 @@ def _denoise(
     wishes["joined"] = job.joined if job.joined > 1 else None
     provenance |= {name: value for name, value in wishes.items() if value is not None}
     conversion = Conversion(pixels.dtype, job.dtype, job.blend, job.joined > 1)
-    if caution := cautions.of_steps(conversion.dtype, scaling):
-        opened.image.warn(caution)
+    if line := cautions.of_steps(conversion.dtype, scaling):
+        opened.image.warn(line)
     levels: list[float] = []
     found: list[Findings] = []
-    written = writer.submit(_write, opened, queue, session, provenance)
+    compare: list[Callable[[], None]] = []
+
+    def caution() -> None:
+        for line in (cautions.of_noise(levels), *cautions.of_findings(found), conversion.caution()):
+            if line:
+                opened.image.warn(line)
+
+    written = writer.submit(_write, opened, queue, caution, session, provenance)
     written.add_done_callback(lambda _: opened.closing.close())  # a run given up cancels it before it has begun
     try:
         advance = progress.advance if progress else None
@@ -267,13 +238,11 @@ def _denoise(
             progress=advance,
             noise=levels.append,
             findings=found.append,
+            later=compare.append if _size(pixels) // len(pixels) <= SMALL else None,
         ):
             if not pixels.held:
                 opened.source.check()
-            queue.put(conversion.after(frame))
-        for caution in (cautions.of_noise(levels), *cautions.of_findings(found), conversion.caution()):
-            if caution:
-                opened.image.warn(caution)
+            queue.put((conversion.after(frame), compare.pop() if compare else None))
         queue.close()
     except QueueClosedError:
         pass  # the writer has failed, and its record says why
@@ -282,13 +251,29 @@ def _denoise(
     return written
 
 
-def _write(opened: _Opened, queue: FrameQueue, session: Session, provenance: dict[str, object]) -> Result:
+def _compared(queue: FrameQueue[Passing], caution: Callable[[], None]) -> Iterator[Array]:
+    """Hand on the frames, each compared with its raw one, and warn of what that showed of them all."""
+    for frame, compare in queue:
+        if compare:
+            compare()
+            del compare  # it holds the raw frame
+        yield frame
+    caution()
+
+
+def _write(
+    opened: _Opened,
+    queue: FrameQueue[Passing],
+    caution: Callable[[], None],
+    session: Session,
+    provenance: dict[str, object],
+) -> Result:
     job, image = opened.job, opened.image
     if job.target is None:
         raise AssertionError(job)
     try:
         with opened.closing:
-            io.write(job.target, image, queue, provenance, replace=opened.replace)
+            io.write(job.target, image, _compared(queue, caution), provenance, replace=opened.replace)
     except Exception as error:
         if opened.resume and foresee(job, session.model, resume=True).status == "kept":  # another run was faster
             name = opened.model.name
