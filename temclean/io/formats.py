@@ -151,7 +151,7 @@ def output_suffix(path: str | os.PathLike[str], dtype: str | None = None, form: 
     path = Path(path)
     suffix = path.suffix.lower()
     try:
-        found = form or identify(path)
+        found: Format | None = form or identify(path)
     except OSError:
         found = READERS.get(suffix)
     if found is GZIP:
