@@ -30,5 +30,6 @@ sums:  ## note the SHA-256 of the models, after one was added or replaced
 reproducible:  ## build the sdist and the wheel twice, and show that they are the same byte for byte
 	PYTHON=$(PYTHON) .ci/reproducible
 
-fuzz:  ## open 10,000 damaged files of all formats, each bounded in time and memory
+fuzz:  ## open 10,000 damaged files, then for an hour those that reach new code (with atheris)
 	$(PYTHON) tests/fuzz.py
+	$(PYTHON) tests/fuzz_guided.py

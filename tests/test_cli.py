@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 import temclean
 from temclean import __version__, io
 from temclean.commands import doctor
-from temclean.errors import DeviceError, MissingExtraError, ModelError
+from temclean.errors import DeviceError, MissingExtraError, ModelError, TemcleanWarning
 from temclean.io import temporary
 from temclean.restoration import models, pipeline, tiling
 
@@ -268,6 +269,21 @@ class TestDenoise:
     def test_a_device_that_is_not_there_is_3(self, run: Run, tmp_path: Path, image_file: ImageFile) -> None:
         done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp", "--device", "cuda")
         assert (done.code, done.out, done.err) == (3, "", "temclean: cuda is not there\n")
+
+    def test_warnings_of_python_are_a_line(
+        self, run: Run, tmp_path: Path, image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        open_session = models.open_session
+
+        def warning(*given: Any) -> Any:
+            with warnings.catch_warnings():  # they are errors here
+                warnings.simplefilter("always")
+                warnings.warn("no CUDA graph\x1b[2J", TemcleanWarning, stacklevel=1)
+            return open_session(*given)
+
+        monkeypatch.setattr(models, "open_session", warning)
+        done = run("denoise", image_file(tmp_path / "a.tif"), "-m", "sp")
+        assert (done.code, done.err.splitlines()[0]) == (0, "temclean: warning: no CUDA graph\\x1b[2J")
 
     def test_warnings_of_a_file_come_once(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile

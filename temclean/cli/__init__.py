@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -14,7 +15,7 @@ from temclean import __version__
 from temclean.cli.interrupts import Interrupts
 from temclean.commands.codes import FAILED, INTERRUPTED, NO_DEVICE, USAGE
 from temclean.commands.lines import say
-from temclean.errors import DeviceError, FileError, ImageError, TemcleanError
+from temclean.errors import DeviceError, FileError, ImageError, TemcleanError, TemcleanWarning
 
 HELP_ASKED_FOR: type[click.ClickException] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
 CODES = {DeviceError: NO_DEVICE, FileError: FAILED, ImageError: FAILED}
@@ -80,7 +81,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may have letters that its encoding lacks
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, warnings.catch_warnings():
+        warnings.showwarning = _said(warnings.showwarning)
         try:
             # On Windows, Click would expand globs before TRUTH and TEST can be told apart; inputs are expanded by us.
             code = cli.main(arguments, prog_name="temclean", standalone_mode=False, windows_expand_args=False)
@@ -90,6 +92,18 @@ def _run(arguments: Sequence[str] | None) -> int:
             return _interrupted()
         except Exception as error:
             return _interrupted() if interrupts.came else _told(error, sys.argv[1:] if arguments is None else arguments)
+
+
+def _said(show: Callable[..., None]) -> Callable[..., None]:
+    """Return what says temclean's own warnings of Python in a line, and leaves others to what showed them before."""
+
+    def showwarning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, TemcleanWarning):
+            say(f"warning: {message}")
+        else:
+            show(message, category, *place)
+
+    return showwarning
 
 
 def _interrupted() -> int:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.option(
     "--scripts",
-    type=click.Choice(["fiji", "dm"]),
-    help="Print a macro for Fiji and ImageJ, or a script for DigitalMicrograph, that denoises the front image.",
+    type=click.Choice(["fiji", "dm", "module", "easybuild"]),
+    help="Print a macro for Fiji and ImageJ or a script for DigitalMicrograph, that denoises the front image; an "
+    "environment module for this installation, or a recipe for EasyBuild.",
 )
 @AS_JSON
 def command(scripts: "Program | None", as_json: bool) -> int:

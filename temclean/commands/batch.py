@@ -1,7 +1,7 @@
 """Denoise many files, with reading, running and writing side by side, and keep one record of each."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +9,11 @@ from typing import Protocol
 
 from temclean import io
 from temclean.commands.jobs import Job
-from temclean.commands.opening import Opened, foresee, open_job, size
+from temclean.commands.opening import SMALL, Opened, foresee, open_job, size
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import OneSession, Sessions
 from temclean.evidence.findings import Findings
-from temclean.io import temporary
+from temclean.io import Array, temporary
 from temclean.restoration import cautions, pipeline, windows
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError
 from temclean.restoration.models import Session
@@ -36,6 +36,10 @@ class Progress(Protocol):
 
     def advance(self, tiles: int) -> None:
         """Note that so many tiles of this file are done."""
+
+
+Passing = tuple[Array, Callable[[], None] | None]
+"""A frame on its way to the file, and what compares it with the raw one first, while the network goes on."""
 
 
 class InterruptedRunError(Exception):
@@ -79,7 +83,7 @@ def run(
     session
         A model for all of them, or what chooses one for each.
     overwrite, resume
-        As in :func:`foresee`.
+        As in `earlier.foresee`.
     tile
         Side of a tile in pixels; None lets the pipeline choose.
     progress
@@ -96,7 +100,7 @@ def run(
     opening: deque[Future[Opened | Result]] = deque()
     writing: deque[Future[Result]] = deque()
     opened: Opened | Result | None = None
-    queue = FrameQueue(room=1)
+    queue = FrameQueue[Passing](room=1)
 
     def open_next() -> None:
         for job in waiting:
@@ -120,7 +124,7 @@ def run(
             # Before and after what takes long or much memory, nothing is left waiting.
             room = 0 if size(opened.pixels) > LARGE else AHEAD
             yield from written(room)
-            queue = FrameQueue(room=1)
+            queue = FrameQueue[Passing](room=1)
             ready = sessions.session(opened.model, opened.choice)
             writing.append(_denoise(opened, ready, tile, queue, writer, progress))
             yield from written(room)
@@ -140,7 +144,7 @@ def _denoise(
     opened: Opened,
     session: Session,
     tile: int | None,
-    queue: FrameQueue,
+    queue: FrameQueue[Passing],
     writer: ThreadPoolExecutor,
     progress: Progress | None,
 ) -> Future[Result]:
@@ -154,11 +158,18 @@ def _denoise(
     provenance = opened.facts(session.device, cut)
     conversion = opened.conversion()
     job = opened.job
-    if caution := cautions.of_steps(conversion.dtype, scaling):
-        opened.image.warn(caution)
+    if line := cautions.of_steps(conversion.dtype, scaling):
+        opened.image.warn(line)
     levels: list[float] = []
     found: list[Findings] = []
-    written = writer.submit(_write, opened, queue, session, provenance)
+    compare: list[Callable[[], None]] = []
+
+    def caution() -> None:
+        for line in (cautions.of_noise(levels), *cautions.of_findings(found), conversion.caution()):
+            if line:
+                opened.image.warn(line)
+
+    written = writer.submit(_write, opened, queue, caution, session, provenance)
     written.add_done_callback(lambda _: opened.closing.close())  # a run given up cancels it before it has begun
     try:
         advance = progress.advance if progress else None
@@ -172,13 +183,11 @@ def _denoise(
             progress=advance,
             noise=levels.append,
             findings=found.append,
+            later=compare.append if size(pixels) // len(pixels) <= SMALL else None,
         ):
             if not pixels.held:
                 opened.source.check()
-            queue.put(conversion.after(frame))
-        for caution in (cautions.of_noise(levels), *cautions.of_findings(found), conversion.caution()):
-            if caution:
-                opened.image.warn(caution)
+            queue.put((conversion.after(frame), compare.pop() if compare else None))
         queue.close()
     except QueueClosedError:
         pass  # the writer has failed, and its record says why
@@ -187,13 +196,29 @@ def _denoise(
     return written
 
 
-def _write(opened: Opened, queue: FrameQueue, session: Session, provenance: dict[str, object]) -> Result:
+def _compared(queue: FrameQueue[Passing], caution: Callable[[], None]) -> Iterator[Array]:
+    """Hand on the frames, each compared with its raw one, and warn of what that showed of them all."""
+    for frame, compare in queue:
+        if compare:
+            compare()
+            del compare  # it holds the raw frame
+        yield frame
+    caution()
+
+
+def _write(
+    opened: Opened,
+    queue: FrameQueue[Passing],
+    caution: Callable[[], None],
+    session: Session,
+    provenance: dict[str, object],
+) -> Result:
     job, image = opened.job, opened.image
     if job.target is None:
         raise AssertionError(job)
     try:
         with opened.closing:
-            io.write(job.target, image, queue, provenance, replace=opened.replace)
+            io.write(job.target, image, _compared(queue, caution), provenance, replace=opened.replace)
     except Exception as error:
         if opened.resume and foresee(job, session.model, resume=True).status == "kept":  # another run was faster
             name = opened.model.name

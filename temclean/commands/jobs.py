@@ -43,12 +43,17 @@ class Job:
     inputs: tuple[str, ...] = ()
     """Models with whose name the result would be written over an input."""
 
+    def file_name(self, model: str) -> str:
+        """Return the name of its result, were this its model."""
+        if self.before is None or self.target is None:
+            raise ValueError(f"{self.target} has its name")
+        return f"{self.before}_{model}{self.target.name.removeprefix(f'{self.before}_{OPEN_NAME}')}"
+
     def named(self, model: str) -> "Job":
         """Return the job with this model's name in that of its result, where it was open."""
         if self.before is None or self.target is None:
             return self
-        ending = self.target.name.removeprefix(f"{self.before}_{OPEN_NAME}")
-        place = self.target.with_name(f"{self.before}_{model}{ending}")
+        place = self.target.with_name(self.file_name(model))
         problem = (
             f"its result would be written over the input {place}; give another -o" if model in self.inputs else None
         )
@@ -124,15 +129,16 @@ def plan(
     found = expand(names, recursive=recursive)
     if tell and len(found) >= MANY:
         tell(f"looking at {len(found)} files")
-    left_out = {item.path for item in found if not item.problem and is_left_out(item.path, include_results)}
+    forms = {item.path: _form(item.path) for item in found if not item.problem}
+    left_out = {path for path, form in forms.items() if is_left_out(path, include_results, form)}
     chosen = [item for item in found if item.path not in left_out]
     images = [(item, which) for item in chosen for which in _images(item, image)]
     if out is not None and _names_a_file(out) and len(images) > 1:
         what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
         raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
     alone = len(images) == 1
-    every = (_job(item, which, model, out, dtype, alone=alone) for item, which in images)
-    jobs = [replace(each, blend=blend, joined=joined) for each in every]
+    common = Job(Path(), None, dtype=dtype, blend=blend, joined=joined)
+    jobs = [_job(item, which, model, out, common, forms.get(item.path), alone=alone) for item, which in images]
     return Plan(
         jobs=tuple(refuse_clashes(jobs))[index - 1 :: count],
         left_out=tuple(item.path for item in found if item.path in left_out),
@@ -148,38 +154,46 @@ def target(
     under: str | Path = "",
     dtype: str | None = None,
     image: str = "",
+    form: io.Format | None = None,
 ) -> Path:
     """Return where the result of ``source`` goes: ``STEM_MODEL.EXT``, beside it or in the folder ``out``.
 
     ``alone`` says that there is no other result, so that ``out`` may be the file itself; ``under`` is the folder in
     ``out``. A format that cannot hold pixels of ``dtype`` gives way to TIFF. Of a file with several images, ``image``
-    comes before the model: ``STEM_IMAGE_MODEL.EXT``.
+    comes before the model: ``STEM_IMAGE_MODEL.EXT``. ``form`` is what the file is, where that is known.
     """
     if out is not None and alone and _names_a_file(out):
         return out
     folder = source.parent if out is None else out / under
     parts = [_stem(source), image, model] if image else [_stem(source), model]
-    return folder / f"{'_'.join(parts)}{io.output_suffix(source, dtype)}"
+    return folder / f"{'_'.join(parts)}{io.output_suffix(source, dtype, form)}"
 
 
 def _stem(source: Path) -> str:
     """Return the name of a file without its suffixes: ``a`` of ``a.tif.gz`` and of ``a.ome.zarr``."""
-    inner = Path(source.stem)
-    packed = source.suffix.lower() == ".gz" or (source.suffix.lower(), inner.suffix.lower()) == (".zarr", ".ome")
-    return inner.stem if packed else source.stem
+    stem, suffix = source.stem, source.suffix.lower()
+    packed = suffix == ".gz" or (suffix == ".zarr" and Path(stem).suffix.lower() == ".ome")
+    return Path(stem).stem if packed else stem
 
 
 def _names_a_file(out: Path) -> bool:
     return out.suffix.lower() in io.WRITERS and (not out.is_dir() or io.is_folder_format(out))
 
 
-def is_left_out(path: Path, include_results: bool = False) -> bool:
+def _form(path: Path) -> io.Format | None:
+    try:
+        return io.identify(path)
+    except (TemcleanError, OSError):  # as its reader will say
+        return None
+
+
+def is_left_out(path: Path, include_results: bool = False, form: io.Format | None = None) -> bool:
     """Return whether temclean made this file; one that cannot be read is for its reader to complain about.
 
     With ``include_results`` only pictures and evidence of results are left out.
     """
     try:
-        made = io.provenance(path)
+        made = io.provenance(path, form)
     except (TemcleanError, OSError):
         return False
     return made is not None and (PREVIEW in made or EVIDENCE in made or not include_results)
@@ -208,14 +222,25 @@ def _images(item: Found, image: str | None) -> list[_Which]:
     return [_Which(names[place], in_names[place]) for place in places]
 
 
-def _job(item: Found, which: _Which, model: str | None, out: Path | None, dtype: str | None, *, alone: bool) -> Job:
+def _job(
+    item: Found,
+    which: _Which,
+    model: str | None,
+    out: Path | None,
+    common: Job,
+    form: io.Format | None,
+    *,
+    alone: bool,
+) -> Job:
     if item.problem:
-        return Job(item.path, None, item.problem)
+        return replace(common, source=item.path, problem=item.problem)
     name = OPEN_NAME if model is None else model
-    place = target(item.path, name, out, alone=alone, under=item.under, dtype=dtype, image=which.in_names)
+    place = target(
+        item.path, name, out, alone=alone, under=item.under, dtype=common.dtype, image=which.in_names, form=form
+    )
     fixed = model is not None or (out is not None and alone and _names_a_file(out))
     before = None if fixed else "_".join(filter(None, (_stem(item.path), which.in_names)))
-    return Job(item.path, place, dtype=dtype, image=which.image, before=before)
+    return replace(common, source=item.path, target=place, image=which.image, before=before)
 
 
 def refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
@@ -223,6 +248,7 @@ def refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
     key_of = _Keys()
     sources = {key_of(job.source): job.source for job in jobs if job.target}
     taken: dict[str, Job] = {}
+    models = list(available())
     for job in jobs:
         if job.target is None:
             yield job
@@ -236,8 +262,9 @@ def refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:
             problem = f"its result would be {job.target}, as that of {first.source} is; give it another -o"
             yield replace(job, problem=problem)
         elif job.before is not None:
-            targets = ((name, job.named(name).target) for name in available())
-            yield replace(job, inputs=tuple(name for name, place in targets if place and key_of(place) in sources))
+            folder = os.path.dirname(job.target)  # noqa: PTH120
+            hit = [name for name in models if key_of.within(folder, job.file_name(name)) in sources]
+            yield replace(job, inputs=tuple(hit)) if hit else job
         else:
             yield job
 
@@ -246,21 +273,25 @@ class _Keys:
     """Names by which two paths to one file are told to be the same; each folder is looked into once."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, tuple[str, set[str]]] = {}
+        self._folders: dict[str, tuple[str, set[str]]] = {}
 
     def __call__(self, path: Path) -> str:
-        if path.parent not in self._folders:
-            self._folders[path.parent] = os.path.realpath(path.parent), _links(path.parent)
-        folder, links = self._folders[path.parent]
-        if path.name in links or path.name == "..":
-            return os.path.normcase(os.path.realpath(path))
-        return os.path.normcase(os.path.join(folder, path.name))  # noqa: PTH118
+        return self.within(*os.path.split(path))
+
+    def within(self, parent: str, name: str) -> str:
+        """Return the name by which a file in a folder is known."""
+        if parent not in self._folders:
+            self._folders[parent] = os.path.realpath(parent), _links(parent)
+        folder, links = self._folders[parent]
+        if name in links or name == "..":
+            return os.path.normcase(os.path.realpath(os.path.join(parent, name)))  # noqa: PTH118
+        return os.path.normcase(os.path.join(folder, name))  # noqa: PTH118
 
 
-def _links(folder: Path) -> set[str]:
+def _links(folder: str) -> set[str]:
     """Return the names in a folder that are links to elsewhere."""
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder or os.curdir) as entries:
             return {entry.name for entry in entries if entry.is_symlink()}
     except OSError:  # it is not there yet
         return set()

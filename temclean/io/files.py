@@ -235,12 +235,15 @@ def remedy(error: OSError, path: Path) -> str:
     return "write to another folder, or close the program that holds the file"
 
 
-def provenance(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Return what temclean noted in a result of its own, or None for any other file, a damaged or missing one too."""
+def provenance(path: str | os.PathLike[str], form: Format | None = None) -> dict[str, Any] | None:
+    """Return what temclean noted in a result of its own, or None for any other file, a damaged or missing one too.
+
+    With ``form`` it is not looked again what format it is of.
+    """
     path = Path(path)
     try:
         with reading(path):
-            form = identify(path)
+            form = form or identify(path)
             text = form.load("note").provenance(path) if form.writes else None
             found = json.loads(text) if text else None
     except (TemcleanError, ValueError):

@@ -136,22 +136,22 @@ def _head(path: Path) -> bytes:
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading it could take forever
         raise FileError(f"{path}: is a pipe or a device, not a file; save what comes out of it, and name that")
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         head = file.read(_HEAD)
     if not head:
         raise FileError(f"{path}: is empty; copy it again from its source")
     return head
 
 
-def output_suffix(path: str | os.PathLike[str], dtype: str | None = None) -> str:
+def output_suffix(path: str | os.PathLike[str], dtype: str | None = None, form: Format | None = None) -> str:
     """Return the suffix for a result of `path`: its own where that format can be written and is what the file is.
 
-    With `dtype`, it has to hold such pixels too.
+    With `dtype`, it has to hold such pixels too. With ``form`` it is not looked again what the file is.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     try:
-        found: Format | None = identify(path)
+        found: Format | None = form or identify(path)
     except OSError:
         found = READERS.get(suffix)
     if found is GZIP:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Condition
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
 from temclean.restoration.scaling import Frames
 
 Frame = NDArray[Any]
+Item = TypeVar("Item")
 
 
 class ReadAhead:
@@ -65,8 +66,8 @@ class QueueClosedError(Exception):
     """The other side has stopped."""
 
 
-class FrameQueue:
-    """A bounded queue of frames that either side can end.
+class FrameQueue(Generic[Item]):
+    """A bounded queue of frames, or of frames and what goes with each, that either side can end.
 
     One thread calls ``put`` and then ``close``; another iterates. ``put`` waits while ``room`` frames are on their way.
 
@@ -87,13 +88,13 @@ class FrameQueue:
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[Item] = deque()
         self._changed = Condition()
         self._closed = False
         self._abandoned = False
         self._error: BaseException | None = None
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Item) -> None:
         """Send a frame; raise ``QueueClosedError`` if nobody will take it."""
         with self._changed:
             self._changed.wait_for(lambda: self._abandoned or len(self._frames) < self._room)
@@ -116,7 +117,7 @@ class FrameQueue:
             self._frames.clear()
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Item]:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._frames or self._closed)

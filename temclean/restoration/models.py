@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
-from temclean.restoration import proof
+from temclean.restoration import proof, replay
 from temclean.restoration.modelfile import Model, Normalisation, describe
 from temclean.restoration.shipped import available
 
@@ -213,17 +213,13 @@ def _cuda(ort: Any, model: Model) -> Any:
         with contextlib.redirect_stdout(io.StringIO()):
             if hasattr(ort, "preload_dlls"):
                 ort.preload_dlls(directory="")  # from the nvidia packages, rather than torch's, which may differ
-            runtime = ort.InferenceSession(
-                str(model.path), options, providers=[(CUDA, settings), CPU], enable_fallback=0
-            )
-        if CUDA not in runtime.get_providers():
-            raise RuntimeError("onnxruntime could not load it")
-        runtime.disable_fallback()
-        _check_interface(runtime, model)
-        probe = np.zeros((1, model.frames, model.multiple, model.multiple), dtype=np.float32)
-        restored = runtime.run(["restored"], {"image": probe})[0]
-        if not np.isfinite(restored).all():
-            raise RuntimeError("a first run gave numbers that are not finite")
+            try:
+                runtime = _proved(_cuda_session(ort, model, options, settings | replay.SETTING), model, ort)
+            except ModelError:
+                raise
+            except Exception as error:  # it may be the graph's, or the GPU's: then this fails too
+                runtime = _proved(_cuda_session(ort, model, options, settings), model)
+                replay.warn(error)
     except ModelError:
         raise
     except Exception as error:
@@ -231,6 +227,27 @@ def _cuda(ort: Any, model: Model) -> Any:
             f"CUDA does not work here: {_first_line(error)}; check the driver with nvidia-smi, "
             'install "temclean[gpu]" again, or take --device cpu'
         ) from error
+    return runtime
+
+
+def _cuda_session(ort: Any, model: Model, options: Any, settings: dict[str, str]) -> Any:
+    return ort.InferenceSession(str(model.path), options, providers=[(CUDA, settings), CPU], enable_fallback=0)
+
+
+def _proved(runtime: Any, model: Model, ort: Any = None) -> Any:
+    """Return a session that runs on the GPU; with ``ort``, one that replays CUDA graphs, recorded here once."""
+    if CUDA not in runtime.get_providers():
+        raise RuntimeError("onnxruntime could not load it")
+    runtime.disable_fallback()
+    _check_interface(runtime, model)
+    if ort:
+        runtime = replay.Replaying(ort, runtime)
+    side = model.multiple
+    probe = np.linspace(0, 1, model.frames * side * side, dtype=np.float32).reshape(1, model.frames, side, side)
+    for _ in range(3 if ort else 1):  # the second run records, the third replays
+        restored = runtime.run(["restored"], {"image": probe})[0]
+        if not np.isfinite(restored).all():
+            raise RuntimeError("a first run gave numbers that are not finite")
     return runtime
 
 

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar, overload
@@ -236,6 +237,7 @@ def denoise_frames(
     progress: Callable[[int], object] | None = None,
     noise: Callable[[float], object] | None = None,
     findings: Callable[[Findings], object] | None = None,
+    later: Callable[[Callable[[], None]], object] | None = None,
     which: Iterable[int] | None = None,
 ) -> Iterator[NDArray[Any]]:
     """Denoise a stack frame by frame; in memory are the frames that the model looks at, one result and a few tiles.
@@ -256,6 +258,9 @@ def denoise_frames(
         Called with the `cautions.noise_level` of each frame that is not flat.
     findings : callable, optional
         Called with what `examine` finds of each frame that is not flat.
+    later : callable, optional
+        Given what calls these two for each frame, before that is yielded, to call it in another thread; else it is
+        called here, while no network runs.
     which : iterable of int, optional
         The frames to denoise, where not all are wanted.
 
@@ -271,13 +276,26 @@ def denoise_frames(
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame = window[len(window) // 2]
         inference.restore(window, out, session, cut, scale, progress)
-        if noise and not scale.flat and session.model.family not in FAINT:
-            noise(cautions.noise_level(frame, out, wild=session.model.family in inference.WILD))
-        if findings and not scale.flat:
-            findings(examine(frame, out, session.model))
+        if (noise or findings) and not scale.flat:
+            measure = partial(_measure, frame, out, session.model, noise, findings)
+            later(measure) if later else measure()
+            del measure
         del frame, window
         yield out
         del out  # it is the receiver's: do not hold two while the next is made
+
+
+def _measure(
+    frame: NDArray[Any],
+    restored: NDArray[Any],
+    model: Model,
+    noise: Callable[[float], object] | None,
+    findings: Callable[[Findings], object] | None,
+) -> None:
+    if noise and model.family not in FAINT:
+        noise(cautions.noise_level(frame, restored, wild=model.family in inference.WILD))
+    if findings:
+        findings(examine(frame, restored, model))
 
 
 def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:

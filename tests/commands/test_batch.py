@@ -18,8 +18,10 @@ from temclean import io
 from temclean.commands import batch, jobs, opening
 from temclean.commands.inputs import expand
 from temclean.errors import ParameterError
+from temclean.evidence.findings import Findings
+from temclean.evidence.residual import Missing
 from temclean.io import temporary
-from temclean.restoration import pipeline, tiling
+from temclean.restoration import models, pipeline, tiling
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 
 Array = NDArray[Any]
@@ -437,6 +439,24 @@ def test_each_image_of_a_file_is_done_and_kept_by_its_name(tmp_path: Path) -> No
     (tmp_path / "a_A_sp.tif").replace(tmp_path / "a_B_sp.tif")
     again = list(batch.run(jobs.plan([str(path)], "sp", image="B").jobs, SESSION, resume=True))
     assert [one.status for one in again] == ["failed"]
+
+
+def test_results_are_compared_with_their_images_while_the_network_goes_on(
+    tmp_path: Path, image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the thread that writes; and what is compared is each frame as it was read, and its result."""
+    pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    session = models.open_session(models.load(Path(__file__).parents[1] / "data" / "identity.onnx"), "cpu", 1)
+    seen: list[tuple[str, int, int]] = []
+
+    def examine(frame: NDArray[Any], restored: NDArray[Any], _: object) -> Findings:
+        seen.append((threading.current_thread().name, int(frame[0, 0]), int(restored[0, 0])))
+        return Findings(missing=Missing(significance=9.0, row=3, column=5))
+
+    monkeypatch.setattr(pipeline, "examine", examine)
+    (result,) = batch.run(jobs.plan([str(image_file(tmp_path / "a.tif", 7, 3))], "identity").jobs, session)
+    assert seen == [("temclean-write_0", 7 + 24 * number, 7 + 24 * number) for number in range(3)]
+    assert [line for line in result.warnings if "in 3 of 3 frames, most clearly at row 3, column 5" in line]
 
 
 class TestRelay:

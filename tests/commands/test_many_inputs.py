@@ -17,6 +17,7 @@ from temclean.commands import jobs
 from temclean.commands.folders import matches
 from temclean.commands.inputs import expand
 from temclean.errors import FileError
+from temclean.io import formats
 from temclean.io.tiff import own_tag
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
@@ -97,6 +98,21 @@ def test_what_takes_a_while_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     told: list[str] = []
     jobs.plan([str(tmp_path)], "sp", tell=told.append)
     assert told == ["looking at 3 files"]
+
+
+@pytest.mark.parametrize("model", [None, "sp"])
+def test_planning_looks_into_each_file_twice_and_at_the_models_once(
+    tmp_path: Path, image_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, model: str | None
+) -> None:
+    """Once for what it is, once for temclean's own note: of 100,000 files, each look takes seconds."""
+    for index in range(5):
+        image_file(tmp_path / f"{index}.tif")
+    looks: list[object] = []
+    for module, name in ((formats, "_head"), (own_tag, "_place"), (jobs, "available")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given, real=real, name=name: looks.append(name) or real(*given))
+    assert len(jobs.plan([str(tmp_path)], model).jobs) == 5
+    assert (looks.count("_head"), looks.count("_place"), looks.count("available")) == (5, 5, 1)
 
 
 @pytest.mark.parametrize("big", [False, True])

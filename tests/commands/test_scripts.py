@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -84,3 +85,38 @@ def test_imagej_runs_the_macro(run: Run, tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.stack(list(clean.pixels)), temclean.denoise(pixels, NETWORK, device="cpu"))
         assert clean.pixel_size == pytest.approx((0.25, 0.25))
         assert clean.unit == "nm"
+
+
+@pytest.mark.skipif(not shutil.which("tclsh"), reason="no tclsh, Debian's tcl")
+def test_the_module_sets_what_tcl_reads_in_it(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tcl runs it, with the commands that environment modules add only printing what they are given."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "a $b [c]"))
+    text = run("doctor", "--scripts", "module").out
+    assert text.startswith("#%Module1.0\n")
+    commands = "".join(
+        f"proc {name} args {{ puts {name}\\t[join $args \\t] }}\n"
+        for name in ("conflict", "prepend-path", "append-path")
+    )
+    (tmp_path / "module.tcl").write_text(f"{commands}proc module-whatis text {{}}\n{text}", encoding="utf-8")
+    done = subprocess.run(["tclsh", tmp_path / "module.tcl"], capture_output=True, text=True, check=True)
+    assert [line.split("\t") for line in done.stdout.splitlines()] == [
+        ["conflict", "temclean"],
+        ["prepend-path", "PATH", f"{sys.prefix}/only"],
+        ["prepend-path", "MANPATH", f"{sys.prefix}/share/man"],
+        ["append-path", "MANPATH", ""],  # and what man looks through without it
+    ]
+    assert "only/temclean is not there" in done.stderr
+
+
+def test_easybuild_s_recipe_has_all_that_this_version_needs(run: Run) -> None:
+    """Recipes are Python; modules of EasyBuild and extensions together bring what pyproject.toml asks for."""
+    recipe: dict[str, Any] = {"SOURCE_PY3_WHL": "a wheel"}
+    exec(run("doctor", "--scripts", "easybuild").out, recipe)
+    assert (recipe["name"], recipe["version"]) == ("temclean", temclean.__version__)
+    brought = {each[0].lower() for each in (*recipe["dependencies"], *recipe["exts_list"])}
+    brought |= {"numpy"} if "scipy-bundle" in brought else set()
+    brought |= {"click", "packaging"} if "python-bundle-pypi" in brought else set()
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    asked = {re.split("[^a-z0-9]", each)[0] for each in (*project["dependencies"], *extras["cpu"], *extras["em"])}
+    assert asked <= brought

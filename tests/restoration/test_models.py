@@ -3,6 +3,8 @@
 import builtins
 import json
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
-from temclean.restoration import models, onnx_outline, proof
+from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError, TemcleanWarning
+from temclean.restoration import models, onnx_outline, proof, replay
 
 DATA = Path(__file__).parents[1] / "data"
 NETWORK = DATA / "network.onnx"
@@ -175,6 +177,39 @@ def test_options_that_do_not_exist_are_refused():
         models.open_session(model, "cpu", threads=0)
 
 
+class Buffer:
+    """Memory of the GPU."""
+
+    def __init__(self, shape, dtype, device, number):
+        assert (device, number) == ("cuda", 0)
+        self.content = np.full(shape, np.nan, dtype)
+
+    def update_inplace(self, array):
+        assert (array.shape, array.dtype) == (self.content.shape, self.content.dtype)
+        self.content = array.copy()
+
+    def numpy(self):
+        return self.content
+
+
+class Binding:
+    """What one run reads and writes."""
+
+    def bind_ortvalue_input(self, name, value):
+        assert name == "image"
+        self.image = value
+
+    def bind_ortvalue_output(self, name, value):
+        assert name == "restored"
+        self.restored = value
+
+    def synchronize_inputs(self):
+        pass
+
+    def synchronize_outputs(self):
+        pass
+
+
 class FakeRuntime:
     """What of onnxruntime is used, on a machine of our making."""
 
@@ -184,6 +219,8 @@ class FakeRuntime:
         self.sessions: list[SimpleNamespace] = []
         self.calls: list[object] = []
         self.GraphOptimizationLevel = SimpleNamespace(ORT_ENABLE_ALL=99)
+        self.graph, self.settings = None, {}  # how CUDA graphs fail; what the last session of a GPU was given
+        self.OrtValue = SimpleNamespace(ortvalue_from_shape_and_type=Buffer)
 
     def set_default_logger_severity(self, level):
         self.calls.append(("severity", level))
@@ -199,21 +236,40 @@ class FakeRuntime:
         entries = {}
         return SimpleNamespace(entries=entries, add_session_config_entry=entries.__setitem__)
 
+    def RunOptions(self):  # noqa: N802
+        entries = {}
+        return SimpleNamespace(entries=entries, add_run_config_entry=entries.__setitem__)
+
     def InferenceSession(self, path, options, *, providers, enable_fallback=1):  # noqa: N802
         names = [item[0] if isinstance(item, tuple) else item for item in providers]
         cuda = models.CUDA in names
+        self.settings = providers[0][1] if cuda else {}
+        if self.graph == "cannot open" and "enable_cuda_graph" in self.settings:
+            raise RuntimeError("the graph has nodes on the CPU")
         self.calls.append(("session", names, dict(options.entries), enable_fallback))
         if cuda and self.create_error:
             raise self.create_error
         value = SimpleNamespace(name="image", type="tensor(float)", shape=["batch", 1, "height", "width"])
 
-        def run(outputs, inputs):
+        def run(outputs, inputs, options=None):
             self.calls.append(("run", names, inputs["image"].shape))
             if cuda and self.run_error:
                 raise self.run_error
             return [inputs["image"] + np.float32(self.result)]
 
+        graphs = {}
+
+        def replay(binding, options):
+            """Record what is bound when an id is new; then read and write that, whatever is bound."""
+            self.calls.append(("replay", options.entries["gpu_graph_id"]))
+            if self.graph == "cannot record" or (self.graph == "breaks" and len(self.calls) > 12):
+                raise RuntimeError("operation not permitted when stream is capturing")
+            image, restored = graphs.setdefault(options.entries["gpu_graph_id"], (binding.image, binding.restored))
+            restored.content = image.content + np.float32(self.result + (self.graph == "wrong"))
+
         return SimpleNamespace(
+            io_binding=Binding,
+            run_with_iobinding=replay,
             get_providers=lambda: [models.CUDA, models.CPU] if cuda and self.loads else [models.CPU],
             get_inputs=lambda: [value],
             get_outputs=lambda: [SimpleNamespace(**{**vars(value), "name": "restored"})],
@@ -266,6 +322,62 @@ def test_a_gpu_that_does_not_work_is_not_taken(fake, behaviour):
     assert session.device == "cpu"
     assert session.fallback == str(caught.value)
     assert models.open_session(model, "cpu").fallback is None
+
+
+def tile(seed, side=4):
+    return np.random.default_rng(seed).random((1, 1, side, side), dtype=np.float32)
+
+
+def test_tiles_of_a_shape_are_replayed_from_the_third_on_and_shapes_do_not_mix(fake):
+    runtime = fake(result=0.25)
+    session = models.open_session(models.load(NETWORK), "cuda")
+    assert runtime.settings["enable_cuda_graph"] == "1"
+    del runtime.calls[:]
+    kept = []
+    for seed in range(6):
+        for side in (4, 6):
+            kept.append((tile(seed, side), session.run(tile(seed, side))))
+    for given, restored in kept:  # all at the end: what came before must not change with what comes after
+        np.testing.assert_array_equal(restored, given + np.float32(0.25))
+    assert sum(call[0] == "run" for call in runtime.calls) == 4
+    assert [sum(call == ("replay", number) for call in runtime.calls) for number in ("1", "2", "3")] == [0, 6, 6]
+
+
+@pytest.mark.parametrize("graph", ["cannot open", "cannot record", "wrong", "breaks"])
+def test_without_graphs_the_gpu_runs_as_before_and_that_is_said_once(fake, graph):
+    runtime = fake(result=0.25)
+    runtime.graph = graph
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        session = models.open_session(models.load(NETWORK), "cuda")
+        for seed in range(9):
+            np.testing.assert_array_equal(session.run(tile(seed)), tile(seed) + np.float32(0.25))
+    assert [each.category for each in said] == [TemcleanWarning]
+    assert "no CUDA graph can be used here" in str(said[0].message)
+    assert session.device == "cuda"
+
+
+def test_other_threads_run_without_graphs(fake):
+    runtime = fake(result=0.25)
+    session = models.open_session(models.load(NETWORK), "cuda")
+    for seed in range(3):
+        session.run(tile(seed))
+    del runtime.calls[:]
+    with ThreadPoolExecutor(1) as other:
+        restored = other.submit(session.run, tile(9)).result()
+    np.testing.assert_array_equal(restored, tile(9) + np.float32(0.25))
+    assert [call[0] for call in runtime.calls] == ["run"]
+
+
+def test_buffers_are_bound_as_onnxruntime_wants_it():
+    """On the CPU, where there are no graphs: names, types and calls are those of the real thing."""
+    ort = pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    runtime = ort.InferenceSession(str(NETWORK), providers=[models.CPU])
+    replaying = replay.Replaying(ort, runtime, "cpu")
+    for seed in range(4):
+        (restored,) = replaying.run(["restored"], {"image": tile(seed, 8)})
+        np.testing.assert_array_equal(restored, runtime.run(["restored"], {"image": tile(seed, 8)})[0])
+    assert list(replaying._recorded) == [(1, 1, 8, 8)]
 
 
 def test_without_cuda_in_onnxruntime_auto_is_silent_and_cuda_says_what_to_install(fake):

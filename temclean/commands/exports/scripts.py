@@ -1,14 +1,20 @@
-"""Scripts with which other programs call the command line: they name this very installation."""
+"""Scripts with which other programs call the command line, or install it: they name this very installation."""
 
 import json
 import sys
 from importlib import resources
 from typing import Literal
 
+from temclean import __version__
 from temclean.restoration.shipped import AUTO, available
 
-Program = Literal["fiji", "dm"]
-FILES: dict[Program, str] = {"fiji": "temclean.ijm", "dm": "temclean.s"}
+Program = Literal["fiji", "dm", "module", "easybuild"]
+FILES: dict[Program, str] = {
+    "fiji": "temclean.ijm",
+    "dm": "temclean.s",
+    "module": "temclean.tcl",
+    "easybuild": "temclean.eb",
+}
 
 
 def script(program: Program) -> str:
@@ -22,6 +28,8 @@ def script(program: Program) -> str:
         "@PROGRAM@": json.dumps(sys.executable, ensure_ascii=False),
         "@MODELS@": ", ".join(map(json.dumps, names)),
         "@NAMES@": ", ".join(names),
+        "@VERSION@": __version__,
+        "@PREFIX@": sys.prefix,
     }
     for mark, text in parts.items():
         template = template.replace(mark, text)

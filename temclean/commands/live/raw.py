@@ -172,7 +172,7 @@ class _Reader:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._queue = FrameQueue(room=1)
+        self._queue = FrameQueue[NDArray[Any]](room=1)
         self.left = 0
 
     def frames(self) -> Iterator[NDArray[Any]]:
