@@ -115,6 +115,22 @@ def test_a_hopped_atom_leaves_no_ghost(dose: float, count: int) -> None:
     assert abs(np.mean(ghosts)) < 0.1
 
 
+def test_a_step_parts_frames_where_two_of_them_alone_do_not() -> None:
+    """Atoms of 1.8 standard errors of a smoothed difference come with the middle frame; steps show them at 3.8."""
+    rng, level, height = np.random.default_rng(5), 0.1, 0.09
+    y, x = np.mgrid[:96, :96] % 16 - 8
+    frames = rng.normal(0.0, level, (9, 96, 96))
+    frames[4:] += height * np.exp(-(y**2 + x**2) / (2 * 1.7**2))
+    noisy = tuple((2 * level**2 / (4 * np.pi * sigma**2), 0.0) for sigma in (1.2, 2.4))
+    stack = torch.from_numpy(frames[None].astype(np.float32))
+    others = torch.cat([stack[:, :4], stack[:, 5:]], dim=1)
+    with torch.no_grad():
+        weights = small(frames=9, noise=noisy).agreement(stack[:, 4:5], others)[0].numpy()
+    on = weights[:, 8:-8:16, 8:-8:16].mean(axis=(1, 2))
+    assert on[:4].max() < 0.3
+    assert on[4:].min() > 0.5
+
+
 class Counted:
     """Frames that are made when they are asked for, and remember how many were."""
 

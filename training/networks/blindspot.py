@@ -22,8 +22,8 @@ WINDOW, LEAST = 9, 5
 SCALES = 1.2, 2.4
 """Standard deviations in pixels of the Gaussians under which frames are compared: those of small and of large atoms."""
 
-STRAYED = 6.0
-"""Squared difference from the middle frame, over the variance that noise gives it, at which a neighbour counts half."""
+STRAYED = 7.0
+"""Squared difference, over the variance that noise gives it, at which a neighbour counts half."""
 
 GUESSED = 0.25
 """Weight of a hidden pixel's guess beside a frame that has seen it."""
@@ -50,10 +50,12 @@ class BlindSpot(Network):
 
     Each neighbour k counts as far as it shows the same as the middle frame around a pixel,
 
-    .. math:: w_k = \sigma(z_0 - \max_s (G_s * (y_0 - y_k))^2 / v_s)
+    .. math:: w_k = \sigma(z_0 - \max_{s, d} (G_s * d)^2 / v_{s, d})
 
-    with Gaussians :math:`G_s` and the variance :math:`v_s` that noise gives their difference: an atom that has hopped
-    differs by more. The mean under these weights, with less noise the more frames agree, is what ``prior`` restores,
+    with Gaussians :math:`G_s`, differences d, and the variance :math:`v_{s, d}` that noise gives these: where an atom
+    has hopped there is more. The differences are that of the two frames, :math:`y_0 - y_k`, and for each moment between
+    them that of the means of all frames before it and of all after it, which tell a step that two frames alone do not.
+    The mean under these weights, with less noise the more frames agree, is what ``prior`` restores,
     together with features of how many do and of the middle frame. At the start these are nothing, so the network begins
     with what ``prior`` knows of images.
 
@@ -142,12 +144,24 @@ class BlindSpot(Network):
 
     def agreement(self, middle: Tensor, others: Tensor) -> Tensor:
         """Return the weights of the neighbours, (batch, frames - 1, height, width)."""
+        half, last = self.frames // 2, self.frames - 1
         level = smoothed((middle + others.sum(1, keepdim=True)) / self.frames, self.gaussian1)
-        strayed = torch.zeros_like(others)
+        summed = torch.cat([others[:, :half], middle, others[:, half:]], dim=1).cumsum(1)
+        before = torch.arange(1.0, self.frames, device=others.device)[:, None, None]
+        after = self.frames - before
+        steps = summed[:, :-1] / before - (summed[:, -1:] - summed[:, :-1]) / after
+        apart = torch.cat([middle - others, steps * (0.5 / before + 0.5 / after).rsqrt()], dim=1)
+        strayed = torch.zeros_like(apart)
         for (start, slope), kernel in zip(self.noise, (self.gaussian0, self.gaussian1), strict=True):
             variance = torch.maximum(start + slope * level, 0.1 * (start + slope.abs()) + 1e-9)
-            strayed = torch.maximum(strayed, smoothed(middle - others, kernel).square() / variance)
-        return torch.sigmoid(self.strayed - strayed)
+            strayed = torch.maximum(strayed, smoothed(apart, kernel).square() / variance)
+        alone, steps = strayed[:, :last], strayed[:, last:]
+        # A step shows at the moments beside its own too, at up to 0.64 of it: only the greatest one counts in full. It
+        # parts the middle frame from all that are beyond it.
+        steps = 3.0 * steps - 2.0 * steps.amax(1, keepdim=True)
+        earlier = [steps[:, index:half].amax(1) for index in range(half)]
+        later = [steps[:, half : index + 1].amax(1) for index in range(half, last)]
+        return torch.sigmoid(self.strayed - torch.maximum(alone, torch.stack([*earlier, *later], dim=1)))
 
 
 def gaussian(sigma: float) -> Tensor:
