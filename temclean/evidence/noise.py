@@ -17,9 +17,12 @@ IMPULSES = 1e-4
 FINE = 0.4
 """Correlation along both axes from which on what looks like grain is fine structure."""
 
-BY_STRUCTURE, BY_CUTS = 0.07, 0.25
+BY_STRUCTURE, BY_CUTS = 0.11, 0.25
 """Share of the variance in doubt where hardly anything but structure varies, and where all noise is cut off: so much
 it is off on simulated images (``tests/bench/bench_inspect.py``)."""
+
+ALONG_BY_STRUCTURE = 0.015
+"""The same for the correlation with the next pixel."""
 
 NOTHING = 1e-4
 """Noise, of the range of the image, below which nothing is said of what it depends on."""
@@ -174,8 +177,9 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     line, width, cut = _fit(data, found, sample.step)
     if found.low and not cut:
         return report(sample, counted=True)
+    structured = data.structured
     by_chance = min(_width_error(line), 0.1 * width)
-    line = line.doubted(math.hypot(wrong, leak, BY_STRUCTURE * data.structured, BY_CUTS * _lost(found)))
+    line = line.doubted(math.hypot(wrong, leak, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
     if min(across.correlation[0], down.correlation[0]) > FINE:
         width *= math.sqrt(kept)  # what may be fine structure has no tails
     sides = specks.salt_and_pepper(pieces, found, width, by_chance)
@@ -208,7 +212,7 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
         column_error=down.line_error * sample.width,
         along_rows=across.correlation,
         along_columns=down.correlation,
-        along_error=max(across.error, down.error),
+        along_error=math.hypot(max(across.error, down.error), ALONG_BY_STRUCTURE * structured),
         row_length=across.length,
         column_length=down.length,
         clipped_low=found.at_low if found.low and cut else 0.0,
