@@ -91,7 +91,7 @@ def test_windows_lie_where_they_lay_in_the_whole_image() -> None:
 
 def test_a_network_grows_windows_and_comes_back_from_its_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    small, large = ResidualUNet((4, 6)), ResidualUNet((4, 6), spectral=(16, 32))
+    small, large = ResidualUNet((4,)), ResidualUNet((4,), spectral=(16,))
     for weight in small.parameters():
         torch.nn.init.normal_(weight, std=0.15)
     state = large.state_dict()
