@@ -39,6 +39,9 @@ HELD_OUT = 0.1
 PAIRS = 12
 """Consecutive frames whose differences tell the noise."""
 
+STEADY = 0.005
+"""Noise, of the range, that is added to the measured one where frames are compared: rounding must not part them."""
+
 RELATED = 0.1
 """Correlation with a pixel further on, from which on that is hidden too."""
 
@@ -116,7 +119,9 @@ def measure(frames: Frames, scale: Scaling) -> Measured:
         tuple(float(value) for value in np.median([getattr(each, name) for each in reports], axis=0))
         for name in ("along_rows", "along_columns")
     )
-    return Measured(float(np.median(levels)) / 2**0.5, tuple(lines), rows, columns)
+    steady = [2.0 * STEADY**2 / (4.0 * np.pi * sigma**2) for sigma in blindspot.SCALES]
+    differences = tuple((start + least, slope) for (start, slope), least in zip(lines, steady, strict=True))
+    return Measured(float(np.median(levels)) / 2**0.5, differences, rows, columns)
 
 
 def _line(level: Array, difference: Array, bins: int = 8) -> tuple[float, float]:

@@ -80,6 +80,16 @@ def test_a_wide_blind_spot_is_cut_to_what_can_be_paid_for() -> None:
     assert spot.columns > spot.rows
 
 
+def test_frames_of_hardly_any_noise_are_not_parted_by_rounding() -> None:
+    y, x = np.mgrid[:64, :64]
+    frames = (x // 8 + y // 8) % 2 + np.random.default_rng(4).normal(0.0, 1e-5, (9, 64, 64))
+    network = small(frames=9, noise=footage.measure(frames, footage.Scaling(0.0, 1.0)).differences)
+    stack = torch.from_numpy(frames[None].astype(np.float32))
+    others = torch.cat([stack[:, :4], stack[:, 5:] + 1e-4], 1)  # ten times the noise, and nothing to the eye
+    with torch.no_grad():
+        assert float(network.agreement(stack[:, 4:5], others).min()) > 0.9
+
+
 def test_frames_that_agree_are_averaged() -> None:
     frames = np.random.default_rng(1).normal(0.0, 0.1, (5, 96, 96)).astype(np.float32)
     measured = footage.measure(frames, footage.Scaling(0.0, 1.0))
