@@ -159,12 +159,14 @@ def verify(network: Network, runner: Runner) -> None:
             raise ModelError(f"ONNX and torch differ by {error:.2e} on {tuple(image.shape)}")
 
 
-def halo(runner: Runner, network: ResidualUNet | CGRDN | ResNetUNet, family: str, largest_error: float = 3e-4) -> int:
+def halo(
+    runner: Runner, network: ResidualUNet | CGRDN | ResNetUNet, family: str, largest_error: float = 0.1 / 255
+) -> int:
     """Measure how far from a cut the result still feels it, in pixels, up to a multiple of the network's own.
 
     A quarter of an image, cut out and restored alone, is compared with the same quarter of the whole, over several
-    kinds of image; beyond the halo they differ by less than ``largest_error`` of the range, less than a tenth of a grey
-    level of 8 bits. The theoretical reach is an upper bound.
+    kinds of image; beyond the halo they differ by less than ``largest_error`` of the range, a tenth of a grey level of
+    8 bits. The theoretical reach is an upper bound.
     """
     bound = -(-network.reach // network.multiple) * network.multiple
     side = bound + 8 * network.multiple

@@ -104,6 +104,9 @@ def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, An
         sample = Sample(opened.pixels, footage.scaled(opened.pixels), recipe["crop"], recipe["seed"])
     clean = clean_domain(sample, pixels, about["size"], about["density"])
     chosen = Recipe(str(movie), clean=clean, **shape(recipe["start"]), **recipe)
+    multiple = networks.build(asdict(chosen)).multiple
+    if chosen.crop % multiple:
+        raise ParameterError(f"--crop {chosen.crop}: with this --start give a multiple of {multiple}")
     low, high = clean.width
     click.echo(
         f"{len(sample.held)} frames; clean images of atoms {low:.1f} to {high:.1f} pixels wide (standard deviation), "

@@ -5,8 +5,9 @@ Where the truth is known, nothing need be learned from a critic: the network lea
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +39,7 @@ class Paired:
     seed: int = 1
     widths: tuple[int, ...] = networks.WIDTHS
     more: tuple[int, ...] = ()
+    shape: dict[str, Any] = field(default_factory=dict)
     simulated: bool = True
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Recipe:
     movie, image : file, and which of its images.
     start : model or checkpoint to begin with.
     clean : the clean domain.
-    widths, more : channels of both U-Nets at each depth, and further blocks.
+    widths, more, shape : channels of both U-Nets at each depth, further blocks, and what else they are made with.
     steps, rate, batch, crop, seed : updates, learning rate, crops in a batch, their side, of all that is drawn.
     """
 
@@ -55,6 +55,7 @@ class Recipe:
     clean: Clean
     widths: tuple[int, ...] = networks.WIDTHS
     more: tuple[int, ...] = ()
+    shape: dict[str, Any] = field(default_factory=dict)
     steps: int = 2000
     rate: float = 5e-5
     batch: int = 6

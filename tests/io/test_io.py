@@ -894,7 +894,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "a.tif", counts("u1"))
 
-    def locked(self: Path, *arguments: Any) -> None:
+    def locked(self: Path, *arguments: Any, **options: Any) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "open", locked)
