@@ -209,10 +209,10 @@ def score_movie(movie: Path, result: Path, apart: int | None = None, data_range:
         noisy, clean = raw.pixels, restored.pixels
         if tuple(noisy.shape) != tuple(clean.shape):
             raise ImageError(f"{result}: shape {tuple(clean.shape)} is not that of {movie}, {tuple(noisy.shape)}")
-        if len(noisy) < apart + 2:
+        if len(noisy) < 2 * apart + 1:
             raise ImageError(
-                f"{movie}: holds {len(noisy)} frames, and to compare with two that are {apart} or more away takes "
-                f"{apart + 2}; give a longer movie"
+                f"{movie}: holds {len(noisy)} frames, and to compare with two that a result has not seen, which "
+                f"are {apart} or more away, takes {2 * apart + 1}; give a longer movie"
             )
         unit = _movie_span(noisy) if data_range is None else data_range
         unseen = metrics.unseen_error(_triples(noisy, clean, apart), unit)
@@ -222,10 +222,15 @@ def score_movie(movie: Path, result: Path, apart: int | None = None, data_range:
 
 
 def references(index: int, frames: int, apart: int) -> tuple[int, int] | None:
-    """Return which two frames a result is compared with: before and after it, or two on one side; None if not there."""
+    """Return which two frames a result is compared with: before and after it, or two on one side; None if not there.
+
+    Near the ends of a movie a model that looks at 2 ``apart`` - 1 frames has the first or last ones of all
+    (:func:`temclean.restoration.windows.neighbours`): what it has not seen begins beyond these.
+    """
     before, after = index - apart, index + apart
     if before >= 0 and after < frames:
         return before, after
+    before, after = min(before, frames - 2 * apart), max(after, 2 * apart - 1)
     if after + 1 < frames:
         return after, after + 1
     return (before, before - 1) if before >= 1 else None

@@ -10,6 +10,7 @@ import pytest
 
 from temclean import io, metrics, noise
 from temclean.commands.scoring import references
+from temclean.restoration.windows import neighbours
 from temclean.specimen import movies
 
 Run = Callable[..., Any]
@@ -64,13 +65,15 @@ def test_a_result_says_how_far_its_model_looked(run: Run, tmp_path: Path) -> Non
 
 
 def test_references_are_frames_that_were_not_seen() -> None:
-    for frames in range(5, 12):
-        for index in range(frames):
-            chosen = references(index, frames, 3)
-            if chosen:
-                assert len(set(chosen)) == 2
-                assert all(0 <= other < frames and abs(other - index) >= 3 for other in chosen)
-    assert [references(index, 5, 3) for index in range(5)] == [(3, 4), None, None, None, (1, 0)]
+    for frames in range(5, 24):
+        for window in (1, 3, 5, 9)[: 3 if frames < 9 else None]:
+            for index in range(frames):
+                chosen = references(index, frames, window // 2 + 1)
+                assert (chosen is not None) or frames < window + 2
+                if chosen:
+                    assert len(set(chosen)) == 2
+                    assert not set(chosen) & set(neighbours(index, frames, window))
+                    assert set(chosen) < set(range(frames))
 
 
 def test_what_cannot_be_compared_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
