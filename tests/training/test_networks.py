@@ -15,7 +15,7 @@ VARIANTS = {
     "full": lambda: ResidualUNet((3, 4), full=2),
     "biases": lambda: ResidualUNet((3, 4), biases=False),
     "branches": lambda: ResidualUNet((3, 4), branches=True),
-    "spectral": lambda: ResidualUNet((3, 4), spectral=(8, 16)),
+    "spectral": lambda: ResidualUNet((3, 4), spectral=(8,)),
 }
 
 
