@@ -125,7 +125,8 @@ def train(
     checks = film.check(CHECKS, network.multiple)
     fit_span(network, [window for window, _ in checks], models.load(recipe.prior).normalisation.room)
     start = errors(network, checks)
-    best: dict[str, Any] = {"gain": 0.0, "step": 0, "weights": deepcopy(network.state_dict())}
+    whole = max(1e-12, float(start.mean()))  # most of it is the noise of the pixels themselves
+    best: dict[str, Any] = {"gain": 0.0, "step": 0, "error": whole, "weights": deepcopy(network.state_dict())}
     network = network.to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0, fused=True)
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
@@ -150,7 +151,8 @@ def train(
         trial.load_state_dict(run.weights)
         fallen, error = gain(start, errors(trial, checks))
         if fallen > best["gain"]:
-            best = {"gain": fallen, "step": run.step, "weights": deepcopy(trial.state_dict())}
+            weights = deepcopy(trial.state_dict())
+            best = {"gain": fallen, "step": run.step, "error": whole - fallen, "weights": weights}
         record = {
             "command": "temclean " + " ".join(sys.argv[1:]),
             "commit": loop.commit(),
@@ -162,7 +164,6 @@ def train(
         }
         run.save({"recipe": options, "record": record, "origin": run.origin, "best": best})
         loop.preview(out, target, restored)
-        whole = max(1e-12, float(start.mean()))  # most of it is the noise of the pixels themselves
         share = f"held out: off by {100 * fallen / whole:.2f}% +- {100 * error / whole:.2f}% less than at the start"
         run.report(recipe.steps, recipe.batch, share)
     finished = begin(recipe.prior, measured, network.frames)
@@ -237,5 +238,7 @@ def main(
         state = loop.load(checkpoint)
         if state["best"]["step"] == 0:
             click.echo("training has gained nothing: the model is as it was at the start", err=True)
+        if state["best"]["error"] > 2.0 * measured.level**2:
+            click.echo("the model is further off than the noise is strong: the movie is better as it is", err=True)
         export_movie.export(network, state, out, opened, measured)
     click.echo(f"{movie} -> {out}")

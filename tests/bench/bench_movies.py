@@ -21,8 +21,9 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -185,17 +186,24 @@ def measures(film: Movie, kind: str, raw: Frames, result: Frames) -> dict[str, f
     }
 
 
-def tables(rows: list[dict[str, object]]) -> None:
-    """Print what is known, a table for each kind of movie and dose."""
-    for kind, dose in dict.fromkeys((row["kind"], row["dose"]) for row in rows):
-        print(f"\n{kind}, {dose:g} electrons a pixel\n")
-        print("| | PSNR | uPSNR | CSS | found, false | hops kept | ghost |\n|---|---|---|---|---|---|---|")
-        chosen = [row for row in rows if (row["kind"], row["dose"]) == (kind, dose)]
-        for row in sorted(chosen, key=lambda row: -float(row["psnr"])):  # type: ignore[arg-type]
-            atom = f"{row['found']:.0%}, {row['false']:.0%}" if np.isfinite(row["found"]) else "-"  # type: ignore[arg-type]
-            hop = f"{row['kept']:.0%} | {row['ghost']:.0%}" if row["ends"] else "- | -"
-            unseen = f"{row['upsnr']:.1f} +- {row['error']:.1f}"
-            print(f"| {row['method']} | {row['psnr']:.1f} | {unseen} | {row['css']:.2f} | {atom} | {hop} |")
+def tables(rows: list[dict[str, Any]]) -> None:
+    """Print a table for each measure: methods down, from the best PSNR to the worst, and movies with doses across."""
+    films = sorted({(row["kind"], row["dose"]) for row in rows})
+    cells = {(row["method"], row["kind"], row["dose"]): row for row in rows}
+    rank = {name: np.mean([row["psnr"] for row in rows if row["method"] == name]) for name, *_ in cells}
+    measured: dict[str, tuple[Callable[[dict[str, Any]], str], tuple[str, ...]]] = {
+        "PSNR (uPSNR), dB": (lambda row: f"{row['psnr']:.1f} ({row['upsnr']:.1f})", tuple(movies.KINDS)),
+        "CSS": (lambda row: f"{row['css']:.2f}", ("clusters", "hopping")),
+        "atoms found, false": (lambda row: f"{row['found']:.0%}, {row['false']:.0%}", tuple(WIDTHS)),
+        "hops kept, ghost": (lambda row: f"{row['kept']:.0%}, {row['ghost']:.0%}", ("clusters", "hopping")),
+    }
+    for title, (told, kinds) in measured.items():
+        shown = [film for film in films if film[0] in kinds]
+        print(f"\n| {title} | " + " | ".join(f"{kind}, {dose:g}" for kind, dose in shown) + " |")
+        print("|---" * (len(shown) + 1) + "|")
+        for name in sorted(rank, key=lambda name: -rank[name]):
+            found = [cells.get((name, *film)) for film in shown]
+            print(f"| {name} | " + " | ".join(told(row) if row else "" for row in found) + " |")
 
 
 def main() -> None:
