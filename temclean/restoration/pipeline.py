@@ -143,22 +143,11 @@ def denoise(
     session = models.session_of(model.path if isinstance(model, Model) else models.find(model), device, threads)
     windows.check(pixels.shape, session.model)
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
-    result = np.empty((len(frames), *pixels.shape[-2:]), dtype=pixels.dtype)
-    cut, scale = plan(_frame_shape(pixels.shape), session.model, tile), scaling(frames, session.model)
-    conversion = Conversion(pixels.dtype, blend=float(blend))
-    levels, found, seen = [], [], windows.Windows(conversion.before(frames), session.model.frames)
-    for index, place in enumerate(result):
-        window, out = seen[index], np.empty(place.shape, conversion.between) if conversion.needed else place
-        frame = window[len(window) // 2]
-        inference.restore(window, out, session, cut, scale)
-        if not scale.flat:
-            if session.model.family not in FAINT:
-                levels.append(cautions.noise_level(frame, out, wild=session.model.family in inference.WILD))
-            found.append(examine(frame, out, session.model))
-        if conversion.needed:
-            place[...] = conversion.after(out)
-    lines = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), cautions.of_noise(levels))
-    for line in (*filter(None, lines), *cautions.of_findings(found)):
+    plan(_frame_shape(pixels.shape), session.model, tile)  # what cannot be done is said before what takes long
+    scale = scaling(frames, session.model)
+    result, lines = _all(frames, session, tile, scale, float(blend))
+    said = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), *lines)
+    for line in filter(None, said):
         warnings.warn(line, TemcleanWarning, stacklevel=2)
     restored = result.reshape(pixels.shape)
     return image.with_pixels(restored) if calibrated else restored
@@ -201,17 +190,25 @@ def denoise_block(
 ) -> NDArray[Any]:
     """Denoise frames (..., rows, columns), in whichever thread or process Dask has for them."""
     session = models.session_of(models.find(model), device, threads)
-    frames, result = pixels.reshape(-1, *pixels.shape[-2:]), np.empty_like(pixels, order="C")
+    result, lines = _all(pixels.reshape(-1, *pixels.shape[-2:]), session, tile, scale, blend)
+    for line in lines:
+        warnings.warn(line, TemcleanWarning, stacklevel=2)
+    return result.reshape(pixels.shape)
+
+
+def _all(
+    frames: Frames, session: Session, tile: int | None, scale: Scaling, blend: float
+) -> tuple[NDArray[Any], list[str]]:
+    """Denoise all frames; return them, (frames, rows, columns), and what there is to say of them."""
     levels: list[float] = []
     found: list[Findings] = []
-    conversion = Conversion(pixels.dtype, blend=blend)
-    seen = conversion.before(frames)
-    clean = denoise_frames(seen, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
-    for out, frame in zip(result.reshape(frames.shape), clean, strict=True):
-        out[...] = conversion.after(frame)
-    for line in filter(None, (cautions.of_noise(levels), *cautions.of_findings(found))):
-        warnings.warn(line, TemcleanWarning, stacklevel=2)
-    return result
+    conversion = Conversion(frames.dtype, blend=blend)
+    raw = conversion.before(frames)
+    clean = denoise_frames(raw, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
+    result = np.empty(tuple(frames.shape), frames.dtype)
+    for place, frame in zip(result, clean, strict=True):
+        place[...] = conversion.after(frame)
+    return result, [*filter(None, (cautions.of_noise(levels), *cautions.of_findings(found)))]
 
 
 def _array(image: ArrayLike) -> NDArray[Any]:
