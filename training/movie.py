@@ -70,8 +70,7 @@ def begin(prior: str, measured: Measured, window: int) -> BlindSpot:
     weights, records = loop.shipped(path)
     try:
         recipe = json.loads(records[-1]["recipe"])
-        shape = {name: value for name, value in recipe.get("shape", {}).items() if name != "branches"}
-        inner = networks.build({**recipe, "shape": shape})
+        inner = networks.build({**recipe, **networks.beginning(recipe)})
         inner.load_state_dict(weights)
         if not isinstance(inner, networks.ResidualUNet):
             raise TypeError(type(inner).__name__)

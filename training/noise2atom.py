@@ -91,8 +91,7 @@ def shape(start: str) -> dict[str, Any]:
     recipe = json.loads(origin[-1].get("recipe", "{}"))
     if recipe.get("network", "residual") != "residual" or "widths" not in recipe:
         raise FileError(f"{path}: training cannot begin with this network; take --start general")
-    shape = {name: value for name, value in recipe.get("shape", {}).items() if name == "spectral"}
-    return {"widths": tuple(recipe["widths"]), "more": tuple(recipe.get("more", ())), "shape": shape}
+    return networks.beginning(recipe)
 
 
 def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, Any], run: dict[str, Any]) -> None:

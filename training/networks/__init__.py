@@ -31,6 +31,12 @@ def build(recipe: Mapping[str, Any]) -> ResidualUNet | CGRDN | ResNetUNet:
     return ResidualUNet(tuple(recipe["widths"]), tuple(recipe.get("more", ())), **shape)
 
 
+def beginning(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes the network of a shipped model again, from the recipe of its last run: branches are folded."""
+    shape = {name: value for name, value in recipe.get("shape", {}).items() if name != "branches"}
+    return {"widths": tuple(recipe["widths"]), "more": tuple(recipe.get("more", ())), "shape": shape}
+
+
 __all__ = [
     "CGRDN",
     "NAMES",
@@ -42,6 +48,7 @@ __all__ = [
     "PatchDiscriminator",
     "ResNetUNet",
     "ResidualUNet",
+    "beginning",
     "build",
     "folded",
 ]
