@@ -17,9 +17,6 @@ Array = NDArray[np.float32]
 PERCENTILES = (0.5, 99.5)
 """Percentiles of the noisy image that become 0 and 1; written into each model's metadata for the pipeline."""
 
-MULTIPLE = 32
-"""The networks of the shipped models take sides that are multiples of this many pixels."""
-
 TRAINING_STRUCTURES = range(densities.COUNT - 1)
 """Structures of :mod:`temclean.specimen.densities` that networks see; the last is kept for tests."""
 
@@ -69,6 +66,7 @@ class DataOptions:
     smooth : share of the backgrounds of ``bbg`` and ``bbg-keep`` that do not jump between patches.
     reflected : share of crops that go on by reflection below and on the right, as the pipeline has images do whose
         sides are no multiples of what the network takes; the others are cut.
+    multiple : what the network takes sides to be multiples of.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
     blurred : share of the crops of ``tem`` that a camera's transfer function blurs, noise aside.
 
@@ -96,6 +94,7 @@ class DataOptions:
     grainy: float = 0.0
     smooth: float = 0.6
     reflected: float = 0.25
+    multiple: int = 32
     apart: float = 0.0
     blurred: float = 0.7
 
@@ -255,7 +254,7 @@ def pair(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> tup
     clean = cut(scene, options, rng)
     noisy, clean, impulses = distorted(clean, chosen(options.noises, rng), scene.pixel_size, options, rng)
     if rng.random() < options.reflected:
-        rows, columns = options.crop - rng.integers(MULTIPLE, size=2)
+        rows, columns = options.crop - rng.integers(options.multiple, size=2)
         noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
     room = 0.0 if impulses else options.room
     low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)

@@ -60,9 +60,7 @@ ATOMIC = {
 """Shares of specimens whose atoms show."""
 
 TRANSMITTED = {
-    "phase-sheet": 0.2,
-    "phase-crystal": 0.16,
-    "phase": 0.24,
+    "phase": 0.6,
     "coherent": 0.16,
     "hr": 0.14,
     "graphene": 0.05,
@@ -99,20 +97,24 @@ GAUSSIAN = DataOptions(
 WIDER = (48, 96, 128, 160, 192)
 """Channels at each depth of ``general``: a weak lattice is averaged over many cells at a quarter of the resolution."""
 
-RECIPES = {
-    "general": Recipe(
-        replace(
-            GAUSSIAN,
-            noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
-            crop=256,
-            batch=3,
-        ),
-        WIDER,
-        average=0.999,
-        relative=0.04,
-        similarity=0.3,
-        shape={"spectral": (64, 128)},
+GENERAL = Recipe(
+    replace(
+        GAUSSIAN,
+        noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
+        crop=256,
+        batch=3,
+        multiple=64,
     ),
+    WIDER,
+    rate=3e-4,
+    average=0.999,
+    relative=0.04,
+    similarity=0.3,
+    shape={"spectral": (64, 128)},
+)
+
+RECIPES = {
+    "general": GENERAL,
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
     "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
@@ -149,17 +151,13 @@ RECIPES = {
         shape={"base": 8},
     ),
     **{
-        f"{kind}{microscope}": Recipe(
-            replace(
-                GAUSSIAN,
+        f"{kind}{microscope}": replace(
+            GENERAL,
+            data=replace(
+                GENERAL.data,
                 noises={microscope: 0.5, "poisson": 0.3, "g": 0.2},
                 specimens=mixture(atomic, TRANSMITTED if microscope == "tem" else ATOMIC),
             ),
-            WIDER,
-            rate=4e-4,
-            average=0.999,
-            relative=0.04,
-            similarity=0.3,
         )
         for microscope in ("tem", "stem", "sem")
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))

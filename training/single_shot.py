@@ -14,7 +14,7 @@ from temclean.errors import ParameterError
 from temclean.restoration.models import usable_cores
 from temclean.training import distributed, loop, losses, networks
 from temclean.training.adversarial import Adversary
-from temclean.training.data import MULTIPLE, DataOptions
+from temclean.training.data import DataOptions
 from temclean.training.recipes import RECIPES, Recipe
 from temclean.training.stream import Pairs
 
@@ -111,8 +111,7 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
     """Return a recipe for another network, or a narrower or wider one with ``width`` channels at its top."""
     recipe = replace(recipe, network=network or recipe.network)
     if recipe.network == "cgrdn":
-        recipe = replace(recipe, rate=CGRDN_RATE)
-        return replace(recipe, shape={"width": width, "growth": max(1, width // 2)}) if width else recipe
+        return replace(recipe, rate=CGRDN_RATE, shape={"width": width, "growth": max(1, width // 2)} if width else {})
     if width:
         widths = tuple(max(1, round(each * width / recipe.widths[0])) for each in recipe.widths)
         recipe = replace(recipe, widths=widths)
@@ -124,7 +123,7 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
 @click.option("--steps", type=click.IntRange(min=1), help="Updates [default: the recipe's].")
 @click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch.")
-@click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 pixels.")
+@click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 or 64 pixels.")
 @click.option(
     "--network", type=click.Choice(networks.NAMES), help="cgrdn is that of Lobato 2024 [default: the recipe's]."
 )
@@ -173,8 +172,8 @@ def main(
     chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate, loss=loss or chosen.loss)
     if adversarial:
         chosen = replace(chosen, adversarial=chosen.adversarial or ADVERSARIAL)
-    if data.crop % MULTIPLE or data.crop > data.scene:
-        raise click.BadParameter(f"{data.crop} is not a multiple of {MULTIPLE} up to {data.scene}")
+    if data.crop % data.multiple or data.crop > data.scene:
+        raise click.BadParameter(f"{data.crop} is not a multiple of {data.multiple} up to {data.scene}")
     target = out or CHECKPOINTS / f"{recipe}.pt"
     if resume and target.exists():
         check_same(target, chosen)

@@ -1,13 +1,18 @@
 """The networks: sizes, reach, and what their options promise; needs the ``train`` extra."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("onnxscript", reason="the train extra is not installed")
 
-from temclean.training import data, export, networks  # noqa: E402
+from temclean.restoration import models  # noqa: E402
+from temclean.training import evaluate, export, loop, networks  # noqa: E402
 from temclean.training.networks import CGRDN, PatchDiscriminator, ResidualUNet  # noqa: E402
+from temclean.training.recipes import RECIPES  # noqa: E402
 
 VARIANTS = {
     "cgrdn": lambda: CGRDN(3, 2, groups=2, blocks=2, layers=2),
@@ -97,7 +102,22 @@ def test_recipes_of_any_age_are_built_again() -> None:
     assert (new.widths, new.more, new.deeper) == ((4, 6, 8), (1, 2), (1,))
     narrow = networks.build({"widths": [4], "network": "cgrdn", "shape": {"width": 6, "growth": 3}})
     assert (narrow.head.in_channels, narrow.multiple) == (6, 2)
-    assert ResidualUNet().multiple == data.MULTIPLE
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_crops_and_reflections_are_what_the_network_of_a_recipe_takes(name: str) -> None:
+    recipe = RECIPES[name]
+    assert networks.build(asdict(recipe)).multiple == recipe.data.multiple
+    assert recipe.data.crop % recipe.data.multiple == 0
+
+
+def test_the_models_of_microscopes_can_begin_with_the_general_one(tmp_path: Path) -> None:
+    general, _ = loop.shipped(models.find("general"))
+    for name in evaluate.MICROSCOPES:
+        network = networks.build(asdict(RECIPES[name]))
+        loop.Run(network, torch.optim.SGD(network.parameters()), tmp_path / "a.pt").start(models.find("general"))
+        for part, weight in network.state_dict().items():
+            assert torch.equal(weight, general[part])
 
 
 def test_each_output_of_the_discriminator_judges_70_pixels() -> None:

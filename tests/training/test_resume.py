@@ -109,6 +109,7 @@ def test_a_width_keeps_the_proportions() -> None:
     assert single_shot.shaped(TINY, None, 8).widths == (8, 12, 16, 16, 16)
     assert single_shot.shaped(TINY, "cgrdn", 32).shape == {"width": 32, "growth": 16}
     assert single_shot.shaped(TINY, None, None) == TINY
+    assert single_shot.shaped(RECIPES["general"], "cgrdn", None).shape == {}
 
 
 SECOND = """

@@ -148,7 +148,7 @@ def test_the_light_is_kept_by_bbg_keep_alone() -> None:
 
 def test_crops_go_on_by_reflection_as_the_pipeline_has_images_do() -> None:
     image = np.random.default_rng(1).random((96, 128), dtype=np.float32)
-    tile = tiling.split(image[:70, :99], tiling.plan((70, 99), (96, 128), 0, multiple=data.MULTIPLE))[0]
+    tile = tiling.split(image[:70, :99], tiling.plan((70, 99), (96, 128), 0, multiple=data.DataOptions({}).multiple))[0]
     np.testing.assert_array_equal(data.reflect(image, (70, 99)), tile)
 
 
