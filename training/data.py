@@ -31,6 +31,10 @@ MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind,
 COUNTS = (0.3, 300.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
 
+STRAYS, STEADY, DRAWS = 1.5, 0.8, 12
+"""Pixels by which the beam of a scanned image strays at most (root mean square), in what share of the crops, and draws
+to look for such a beam: where it strays further, no network can tell where a column was, and learns nothing."""
+
 SHORT = (0.7, 25.0)
 """The same of ``short``, exposures of a few milliseconds."""
 
@@ -166,7 +170,13 @@ def record(image: Array, family: str, pixel_size: float, rng: np.random.Generato
     if rng.random() < 0.3:
         image = image + np.float32(rng.uniform(0.0, 2.0) * float(image.mean()))
     kind = noise.FAMILIES[family](pixel_size=pixel_size)  # type: ignore[call-arg]
-    noisy = noise.apply(image, kind, int(rng.integers(2**63)))
+    chain = kind.draw(image, int(rng.integers(2**63)))
+    if rng.random() < STEADY:
+        for _ in range(DRAWS):
+            if all(step.strays <= STRAYS for step in chain.steps if isinstance(step, noise.Jitter)):
+                break
+            chain = kind.draw(image, int(rng.integers(2**63)))
+    noisy = noise.apply(image, chain, int(rng.integers(2**63)))
     clean, noisy = postprocess.draw_all(image, noisy, rng)
     return noisy, clean
 

@@ -52,6 +52,12 @@ class Jitter(Noise):
             check(name, getattr(self, name), 0, LARGEST_SHIFT)
             check(f"{name}_phi", getattr(self, f"{name}_phi"), 0, FLATTEST_CORRELATION)
 
+    @property
+    def strays(self) -> float:
+        """Standard deviation of the widest of the three displacements, pixels."""
+        series = ((self.x, self.x_phi), (self.y, self.y_phi), (self.line, self.line_phi))
+        return max(step / math.sqrt(1 - phi * phi) for step, phi in series)
+
     def _render(self, pixels: Pixels, out: Pixels, seed: int, threads: int) -> None:
         rows, columns = pixels.shape
         down, line = np.empty((2, rows))

@@ -73,10 +73,8 @@ def _scanned(scene: Scene, seed: int) -> Noisy:
 
 
 def _straying(chain: noise.Chain) -> float:
-    """Return by how many pixels the beam is displaced, root mean square; of the widest of the three series."""
-    series = [(step.x, step.x_phi, step.y, step.y_phi, step.line, step.line_phi)
-              for step in chain.steps if isinstance(step, noise.Jitter)]  # fmt: skip
-    return max((each[at] / np.sqrt(1 - each[at + 1] ** 2) for each in series for at in (0, 2, 4)), default=0.0)
+    """Return by how many pixels the beam is displaced, root mean square."""
+    return max((step.strays for step in chain.steps if isinstance(step, noise.Jitter)), default=0.0)
 
 
 NOISES: dict[str, Callable[[Scene, int], Noisy]] = {
