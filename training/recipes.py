@@ -84,7 +84,7 @@ def mixture(atomic: float, kinds: dict[str, float] = ATOMIC) -> dict[str, float]
 
 GAUSSIAN = DataOptions(
     noises={"g": 1.0},
-    specimens=mixture(0.75),
+    specimens=mixture(0.72),
     room=0.15,
     grainy=0.2,
     crop=192,
@@ -100,7 +100,7 @@ WIDER = (48, 96, 128, 160, 192)
 GENERAL = Recipe(
     replace(
         GAUSSIAN,
-        noises={"g": 0.24, "poisson": 0.2, "tem": 0.18, "stem": 0.21, "sem": 0.17},
+        noises={"g": 0.22, "poisson": 0.22, "tem": 0.16, "stem": 0.24, "sem": 0.16},
         crop=256,
         batch=3,
         multiple=64,
