@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import noise, specimen
+from temclean.evidence import lag
 from temclean.noise import mtf, postprocess
 from temclean.restoration import scaling
 from temclean.restoration.inference import REACH
@@ -27,6 +28,9 @@ STRETCHED = {"phase", "hr", "lr", "bn", "mos2", "crystal", "amorphous", "points"
 """Specimens with a contrast of their own, which simple noise would drown: they are stretched to any part of [0, 1]."""
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
+
+SCANNED = {"stem", "sem"}
+"""Those of a beam that scans, whose detector's lag the pipeline undoes before a network sees the image."""
 
 COUNTS = (0.3, 300.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
@@ -178,7 +182,8 @@ def record(image: Array, family: str, pixel_size: float, rng: np.random.Generato
             chain = kind.draw(image, int(rng.integers(2**63)))
     noisy = noise.apply(image, chain, int(rng.integers(2**63)))
     clean, noisy = postprocess.draw_all(image, noisy, rng)
-    return noisy, clean
+    weights = lag.measure(noisy[None]) if family in SCANNED else ()
+    return (lag.undo(noisy, weights) if weights else noisy), clean
 
 
 def reflect(image: Array, kept: tuple[int, int]) -> Array:

@@ -125,7 +125,7 @@ class ResidualUNet(Network):
         convolutions += 2 * pitches[1] * sum(dilation + 1 for dilation in self.more)
         convolutions += 4 * pitches[1] * sum(dilation + 1 for dilation in self.deeper)
         convolutions += 0 if self.last is None else 1
-        convolutions += max((windows.side - 1 for windows in self.spectral), default=0)
+        convolutions += max((windows.reach for windows in self.spectral), default=0)
         return convolutions + pitches[-1] - 1
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:

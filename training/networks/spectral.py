@@ -18,6 +18,15 @@ EULER = float(np.euler_gamma)
 """By how much the mean logarithm of the power of noise, which is distributed exponentially, lies below that of its
 mean."""
 
+HIDDEN = 8
+"""Features that the gain of a coefficient is corrected by."""
+
+WIDEST = 64
+"""Largest side of windows that look at the windows around them: a network's reach grows by half of it."""
+
+UNIT = 0.2
+"""What logarithms are multiplied by before layers see them."""
+
 THRESHOLD, STEEPNESS = 4.0, 2.0
 """Multiple of the noise's power that an untrained gain halves, and how fast it changes there: as its power 2."""
 
@@ -28,8 +37,10 @@ class SpectralWindows(nn.Module):
     Windows overlap by half and are weighted by a half sine before and after, whose squares add up to 1. Each has its
     mean taken away, is transformed, and has its coefficients multiplied by a gain between 0 and 1: a logistic function
     of the logarithm of the coefficient's power over the geometric mean of all in the window, and of the same for the
-    mean of its neighbours; its three weights are learned. Transforms are products with matrices, which every runtime
-    has. Height and width must be multiples of ``side / 2``.
+    mean of its neighbours; its three weights are learned. Two layers correct it by more: nearer neighbours, the same
+    coefficient in the windows around this one where windows are small, the wave's length and the strength of the noise.
+    They begin with no correction. Transforms are products with matrices, which every runtime has. Height and width must
+    be multiples of ``side / 2``.
     """
 
     def __init__(self, side: int) -> None:
@@ -40,12 +51,25 @@ class SpectralWindows(nn.Module):
         # Half a spectrum stands for both halves, but for its first and last column.
         twice = np.where(grid[: side // 2 + 1] % (side // 2) == 0, 1.0, 2.0)
         taper = np.sin(np.pi * (grid + 0.5) / side)
-        constants = {"cosines": np.cos(turns), "sines": np.sin(turns), "twice": twice, "taper": taper}
+        waves = np.hypot(np.minimum(grid, side - grid)[:, None], grid[: side // 2 + 1]) / side
+        lengths = UNIT * np.log(np.maximum(waves, 0.5 / side))
+        constants = {
+            "cosines": np.cos(turns), "sines": np.sin(turns), "twice": twice, "taper": taper, "lengths": lengths,
+        }  # fmt: skip
         for name, value in constants.items():
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
         self.own = nn.Parameter(torch.tensor([STEEPNESS]))
         self.others = nn.Parameter(torch.zeros(1))
         self.shift = nn.Parameter(torch.tensor([-STEEPNESS * float(np.log(THRESHOLD))]))
+        self.seen = nn.Conv2d(5 + (side <= WIDEST), HIDDEN, 1)
+        self.correction = nn.Conv2d(HIDDEN, 1, 1)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
+
+    @property
+    def reach(self) -> int:
+        """The furthest distance in pixels from which an input pixel can change an output pixel."""
+        return self.side - 1 + (self.side // 2 if self.side <= WIDEST else 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Estimate images; in float32 whatever the precision around it, as peaks are thousands of times the noise."""
@@ -84,11 +108,14 @@ class SpectralWindows(nn.Module):
         power = torch.log1p((real * real + imaginary * imaginary) * (1.0 / LEAST_POWER))
         floor = power.mean(dim=(-2, -1), keepdim=True) + EULER
         shape = power.shape
-        power = (power - floor).reshape(-1, 1, shape[-2], shape[-1])
-        reach = NEIGHBOURS // 2
-        around = nn.functional.avg_pool2d(power, (NEIGHBOURS, 1), 1, (reach, 0), count_include_pad=False)
-        around = nn.functional.avg_pool2d(around, (1, NEIGHBOURS), 1, (0, reach), count_include_pad=False)
-        return torch.sigmoid(self.own * power + self.others * around + self.shift).reshape(shape)
+        windows = [beside(power - floor)] if self.side <= WIDEST else []
+        power, *windows = (each.reshape(-1, 1, shape[-2], shape[-1]) for each in (power - floor, *windows))
+        around, near = pooled(power, NEIGHBOURS), pooled(power, 3)
+        level = floor.reshape(-1, 1, 1, 1).expand_as(power)
+        told = UNIT * torch.cat([power, around, near, level, *windows], dim=1)
+        told = torch.cat([told, self.lengths.expand_as(power)], dim=1)
+        correction: Tensor = self.correction(torch.relu(self.seen(told)))
+        return torch.sigmoid(self.own * power + self.others * around + self.shift + correction).reshape(shape)
 
     def cut(self, x: Tensor) -> Tensor:
         """Cut images, continued by reflection, into windows: (batch, rows, columns, side, side)."""
@@ -111,3 +138,18 @@ class SpectralWindows(nn.Module):
         columns = columns.reshape(batch, down, self.side, (across - 1) * half)
         rows = columns[:, :-1, half:] + columns[:, 1:, :half]
         return rows.reshape(batch, 1, (down - 1) * half, (across - 1) * half)
+
+
+def pooled(x: Tensor, side: int) -> Tensor:
+    """Return the mean of the square around each coefficient, of which less is there at the edges."""
+    reach = side // 2
+    rows = nn.functional.avg_pool2d(x, (side, 1), 1, (reach, 0), count_include_pad=False)
+    return nn.functional.avg_pool2d(rows, (1, side), 1, (0, reach), count_include_pad=False)
+
+
+def beside(x: Tensor) -> Tensor:
+    """Return the mean of each coefficient over a window and the eight around it; those at the edges count twice."""
+    for _ in range(2):  # along rows of windows, then along columns
+        wider = torch.cat([x[:, :1], x, x[:, -1:]], dim=1)
+        x = ((wider[:, :-2] + wider[:, 1:-1] + wider[:, 2:]) * (1.0 / 3.0)).transpose(1, 2)
+    return x
