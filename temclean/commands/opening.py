@@ -15,8 +15,9 @@ from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import Sessions
 from temclean.commands.sources import Source, digest
 from temclean.errors import FileError, TemcleanError
+from temclean.evidence import lag
 from temclean.io import npy
-from temclean.restoration import pipeline, tiling, windows
+from temclean.restoration import cautions, pipeline, tiling, windows
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.frame_queue import ReadAhead
 from temclean.restoration.models import Model
@@ -44,7 +45,8 @@ class Opened:
 
     def conversion(self) -> Conversion:
         """Return the way from its pixels to the result's."""
-        return Conversion(self.pixels.dtype, self.job.dtype, self.job.blend, self.job.joined > 1)
+        job = self.job
+        return Conversion(self.pixels.dtype, job.dtype, job.blend, job.joined > 1, self.scaling.lag)
 
     def facts(self, device: str, cut: tiling.Plan) -> dict[str, object]:
         """Return what is noted in the result."""
@@ -62,6 +64,7 @@ class Opened:
         }
         wishes = {"choice": self.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
         wishes["frames"] = frames if frames > 1 else None
+        wishes[lag.LAG] = lag.noted(self.scaling.lag) if self.scaling.lag else None
         wishes["joined"] = job.joined if job.joined > 1 else None
         return facts | {name: value for name, value in wishes.items() if value is not None}
 
@@ -79,6 +82,7 @@ class Opened:
             image=self.job.image,
             model=self.model.name,
             choice=self.choice,
+            notes=tuple(filter(None, [cautions.of_lag(self.scaling.lag)])),
         )
 
 

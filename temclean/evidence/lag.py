@@ -56,6 +56,9 @@ LOOKED_AT = 3
 
 BAND = 256  # rows
 
+LAG = "lag"
+"""What the filter is called in what a result says of how it was made."""
+
 
 class Frames(Protocol):
     """A stack of frames: an array, or frames that are read on demand."""
@@ -120,7 +123,7 @@ def _correlation(image: NDArray[Any]) -> Doubles | None:
     if float(values[1]) - first**2 > BEYOND * (1 - first**2):
         return None
     down = float(_Along(np.ascontiguousarray(sample.pieces.swapaxes(1, 2))).correlation(1)[0][0])
-    return None if down > ACROSS * first else values
+    return None if down > ACROSS * first else 0.5 * (values + coarse)
 
 
 class _Along:
@@ -146,8 +149,8 @@ class _Along:
 
     def _seen(self, values: Floats) -> Floats:
         """Return the mean of values over the rows that the difference looks at, as it weights their variance."""
-        parts = (values[:, place : place + self.rows : EVERY] for place in range(ORDER + 1))
-        total: Floats = sum(np.float32(weight) * part for weight, part in zip(VARIANCES, parts, strict=True))
+        parts = [values[:, place : place + self.rows : EVERY] for place in range(ORDER + 1)]
+        total: Floats = np.sum([np.float32(share) * part for share, part in zip(VARIANCES, parts, strict=True)], axis=0)
         return total
 
     def correlation(self, side: int) -> tuple[Doubles, float]:
@@ -217,6 +220,20 @@ def _whitening(correlation: Doubles) -> Weights:
     return tuple(float(weight) for weight in np.round(filter_ / total, 6))
 
 
+def noted(weights: Weights) -> str:
+    """Return a filter in words that :func:`weights_of` reads."""
+    return " ".join(map(str, weights))
+
+
+def weights_of(note: object) -> Weights:
+    """Return the filter that a result notes; () where that is none."""
+    try:
+        weights = tuple(map(float, str(note).split()))
+    except ValueError:
+        return ()
+    return weights if 1 < len(weights) <= TAPS + 1 and abs(sum(weights) - 1) < 1e-3 else ()
+
+
 def pixels(weights: Weights) -> float:
     r"""Return by how many pixels the lag that a filter undoes has moved what the image shows along its rows.
 
@@ -243,6 +260,8 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
         Of float32, or of what holds the image's own numbers.
     """
     kind = np.result_type(image.dtype, np.float32)
+    if not weights:
+        return image.astype(kind)
     taps = len(weights) - 1
     out = np.empty(image.shape, kind)
     bound = _wildness(image[:: max(1, image.shape[0] // BAND)].astype(kind))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean.evidence import lag
 from temclean.evidence.findings import Findings
 from temclean.restoration.scaling import Scaling
 
@@ -30,6 +31,16 @@ def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
     return (
         f"the image has only {steps} whole numbers between dark and bright, and the result is rounded to these; "
         "--dtype float32, or an image of 32-bit floats, keeps what lies between"
+    )
+
+
+def of_lag(weights: lag.Weights) -> str | None:
+    """Return what to say where the lag of a detector was undone."""
+    if not weights:
+        return None
+    return (
+        f"noise that hangs together along rows shows a detector's lag; it is undone, by which structure moves back by "
+        f"{lag.pixels(weights):.1f} pixels along its rows and becomes sharper (-m g leaves it in)"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean.evidence import lag
 from temclean.restoration.scaling import Frames
 
 BLOCK = 256  # rows
@@ -23,13 +24,20 @@ class Conversion:
         Share of the raw image in the result, 0 to 1.
     joined : bool
         Whether frames are means of several, which are no whole numbers.
+    lag : tuple of float
+        The filter that undoes the lag of the raw image before it is mixed in, as it was before it was denoised.
     """
 
     def __init__(
-        self, source: np.dtype[Any], wanted: str | None = None, blend: float = 0.0, joined: bool = False
+        self,
+        source: np.dtype[Any],
+        wanted: str | None = None,
+        blend: float = 0.0,
+        joined: bool = False,
+        lag: lag.Weights = (),
     ) -> None:
         self.dtype = np.dtype(wanted) if wanted else source
-        self.blend = blend
+        self.blend, self.lag = blend, lag
         self.changed = self.dtype != source
         self.needed = self.changed or blend > 0 or joined
         # Floats that hold each value of the input: nothing is rounded on the way, and all of it once at the end.
@@ -50,6 +58,8 @@ class Conversion:
         if not self.needed:
             return frame
         raw = self.raw.pop(self.done) if self.blend else None
+        if raw is not None and self.lag:
+            raw = lag.undo(raw, self.lag)
         self.done += 1
         out = np.empty(frame.shape, self.dtype)
         for top in range(0, frame.shape[0], BLOCK):

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError, ParameterError, TemcleanWarning
+from temclean.evidence import lag
 from temclean.evidence.findings import Findings, compare
 from temclean.restoration import cautions, choice, inference, lazy, models, tiling, windows
 from temclean.restoration import scaling as intensities
@@ -115,7 +117,8 @@ def denoise(
     Returns
     -------
     ndarray, or Image for an Image, dask array for a dask array
-        The same shape, type and scale; integers are rounded and clipped to what the type can hold. An Image keeps its
+        The same shape, type and scale; integers are rounded and clipped to what the type can hold. The lag of a scanned
+        image's detector is undone by models that know scanned images (`temclean.evidence.lag`). An Image keeps its
         calibration and metadata; its pixels are in memory. A dask array is lazy: model and scale are settled now, in
         one pass through the frames, as the scale is that of all of them, whichever are computed; the network runs when
         a block is. Blocks are of whole frames.
@@ -202,7 +205,7 @@ def _all(
     """Denoise all frames; return them, (frames, rows, columns), and what there is to say of them."""
     levels: list[float] = []
     found: list[Findings] = []
-    conversion = Conversion(frames.dtype, blend=blend)
+    conversion = Conversion(frames.dtype, blend=blend, lag=scale.lag)
     raw = conversion.before(frames)
     clean = denoise_frames(raw, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
     result = np.empty(tuple(frames.shape), frames.dtype)
@@ -267,8 +270,8 @@ def denoise_frames(
         Each frame denoised, of its own shape and type, in an array of its own.
     """
     cut = plan(_frame_shape(frames.shape), session.model, tile)
-    scale = intensities.measure(frames, *_normalisation(session.model)) if scaling is None else scaling
-    seen = windows.Windows(frames, session.model.frames)
+    scale = _scale(frames, session.model) if scaling is None else scaling
+    seen = windows.Windows(lag.Undone(frames, scale.lag) if scale.lag else frames, session.model.frames)
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame = window[len(window) // 2]
@@ -301,8 +304,16 @@ def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findin
 
 
 def scaling(frames: Frames, model: Model) -> Scaling:
-    """Measure the scale of a whole image or stack as the model wants it."""
-    return intensities.measure(frames, *_normalisation(model))
+    """Measure the scale of a whole image or stack as the model wants it, and its lag if it is to be undone."""
+    return _scale(frames, model)
+
+
+def _scale(frames: Frames, model: Model) -> Scaling:
+    normalisation = model.normalisation
+    weights = lag.measure(frames) if normalisation.lag else ()
+    seen = lag.Undone(frames, weights) if weights else frames
+    measured = intensities.measure(seen, normalisation.low, normalisation.high, normalisation.room)
+    return replace(measured, lag=weights)
 
 
 def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tiling.Plan:
@@ -333,10 +344,6 @@ def check_tile(model: Model, tile: int) -> None:
 def tile_count(shape: tuple[int, ...], session: Session, *, tile: int | None = None) -> int:
     """Return how many tiles a stack of shape (..., rows, columns) takes."""
     return math.prod(shape[:-2]) * len(plan(_frame_shape(shape), session.model, tile))
-
-
-def _normalisation(model: Model) -> tuple[float, float, float]:
-    return model.normalisation.low, model.normalisation.high, model.normalisation.room
 
 
 def _frame_shape(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -36,12 +36,14 @@ class Frames(Protocol):
 class Scaling:
     """The intensities, in the image's own units, that become 0 and 1; equal where all pixels are.
 
-    Of their distance, ``room`` is left below and above the percentiles that were measured.
+    Of their distance, ``room`` is left below and above the percentiles that were measured. ``lag`` is the filter that
+    undoes the lag of the image first (`temclean.evidence.lag`), empty where there is none.
     """
 
     low: float
     high: float
     room: float = field(default=0.0, compare=False)
+    lag: tuple[float, ...] = ()
 
     @property
     def flat(self) -> bool:

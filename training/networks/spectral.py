@@ -18,7 +18,7 @@ EULER = float(np.euler_gamma)
 """By how much the mean logarithm of the power of noise, which is distributed exponentially, lies below that of its
 mean."""
 
-HIDDEN = 8
+HIDDEN = 6
 """Features that the gain of a coefficient is corrected by."""
 
 WIDEST = 64
@@ -52,7 +52,7 @@ class SpectralWindows(nn.Module):
         twice = np.where(grid[: side // 2 + 1] % (side // 2) == 0, 1.0, 2.0)
         taper = np.sin(np.pi * (grid + 0.5) / side)
         waves = np.hypot(np.minimum(grid, side - grid)[:, None], grid[: side // 2 + 1]) / side
-        lengths = UNIT * np.log(np.maximum(waves, 0.5 / side))
+        lengths = np.log(np.maximum(waves, 0.5 / side))
         constants = {
             "cosines": np.cos(turns), "sines": np.sin(turns), "twice": twice, "taper": taper, "lengths": lengths,
         }  # fmt: skip
@@ -61,10 +61,9 @@ class SpectralWindows(nn.Module):
         self.own = nn.Parameter(torch.tensor([STEEPNESS]))
         self.others = nn.Parameter(torch.zeros(1))
         self.shift = nn.Parameter(torch.tensor([-STEEPNESS * float(np.log(THRESHOLD))]))
-        self.seen = nn.Conv2d(5 + (side <= WIDEST), HIDDEN, 1)
-        self.correction = nn.Conv2d(HIDDEN, 1, 1)
-        nn.init.zeros_(self.correction.weight)
-        nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
+        self.seen = nn.Parameter(0.3 * torch.randn(HIDDEN, 5 + (side <= WIDEST)))
+        self.seen_shift = nn.Parameter(torch.zeros(HIDDEN, 1))
+        self.correction = nn.Parameter(torch.zeros(1, HIDDEN))
 
     @property
     def reach(self) -> int:
@@ -112,9 +111,9 @@ class SpectralWindows(nn.Module):
         power, *windows = (each.reshape(-1, 1, shape[-2], shape[-1]) for each in (power - floor, *windows))
         around, near = pooled(power, NEIGHBOURS), pooled(power, 3)
         level = floor.reshape(-1, 1, 1, 1).expand_as(power)
-        told = UNIT * torch.cat([power, around, near, level, *windows], dim=1)
-        told = torch.cat([told, self.lengths.expand_as(power)], dim=1)
-        correction: Tensor = self.correction(torch.relu(self.seen(told)))
+        lengths = self.lengths.expand_as(power)
+        told = UNIT * torch.stack([power, around, near, level, lengths, *windows]).reshape(self.seen.shape[1], -1)
+        correction = (self.correction @ torch.relu(self.seen @ told + self.seen_shift)).reshape(power.shape)
         return torch.sigmoid(self.own * power + self.others * around + self.shift + correction).reshape(shape)
 
     def cut(self, x: Tensor) -> Tensor:

@@ -119,7 +119,7 @@ def denoise_range(movie: Movie, network: Network, setting: Setting, first: int, 
         pixels = image.pixels
         if (stamp(movie.source), pixels.shape, str(pixels.dtype)) != (movie.stamp, movie.shape, movie.dtype):
             raise ImageError(f"is another file for {here()}, or has changed; run it again when it is finished")
-        conversion = Conversion(pixels.dtype, movie.wanted, movie.blend, movie.joined > 1)
+        conversion = Conversion(pixels.dtype, movie.wanted, movie.blend, movie.joined > 1, movie.scaling.lag)
         conversion.done = first
         frames = pipeline.denoise_frames(
             conversion.before(Together(pixels, movie.joined) if movie.joined > 1 else pixels),
