@@ -23,8 +23,7 @@ from temclean.errors import ModelError
 from temclean.restoration import pipeline
 from temclean.restoration.modelfile import METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training import evaluate, networks
-from temclean.training.data import PERCENTILES
+from temclean.training import data, evaluate, networks
 from temclean.training.networks import CGRDN, Network, ResidualUNet, ResNetUNet
 
 OPSET = 18
@@ -139,7 +138,7 @@ class Runner:
         return restored
 
     def __call__(self, noisy: np.ndarray) -> np.ndarray:
-        low, high = np.percentile(noisy, PERCENTILES)
+        low, high = np.percentile(noisy, data.PERCENTILES)
         span = max(high - low, 1e-6)
         restored = self.raw(((noisy - low) / span).astype(np.float32)[None, None])[0, 0]
         return (restored * span + low).astype(np.float32)
@@ -291,9 +290,10 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
         "pixel_sizes": list(recipe["data"]["pixel_sizes"]),
         "normalisation": {
             "method": "percentile",
-            "low": PERCENTILES[0],
-            "high": PERCENTILES[1],
+            "low": data.PERCENTILES[0],
+            "high": data.PERCENTILES[1],
             "room": recipe["data"]["room"],
+            "lag": not data.SCANNED.isdisjoint(recipe["data"]["noises"]),
         },
         "multiple": network.multiple,
         "halo": halo(Runner(half), network, name),

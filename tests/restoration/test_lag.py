@@ -1,0 +1,84 @@
+"""The lag of a detector, undone before the network: from Python, from Dask, and from the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+import temclean
+from temclean import io, noise
+from temclean.evidence import lag
+from temclean.restoration import models, pipeline
+
+pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+
+SIDE, PITCH = 192, 16
+ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
+CLEAN = np.float32(40 + 160 * np.exp(-((ROWS % PITCH - 8) ** 2 + (COLUMNS % PITCH - 8) ** 2) / 9))
+
+
+@pytest.fixture(scope="module")
+def raw() -> np.ndarray:
+    """Return an image of counts whose detector lags by most of a pixel."""
+    counted = noise.apply(CLEAN, noise.Poisson(0.5), 1)
+    return noise.apply(counted, noise.FastScan(detector=4.0, decay=0.0), 0)
+
+
+def right_of_truth(image: np.ndarray) -> float:
+    """Return by how many pixels a lattice stands right of where it is, by its phase in the transform."""
+    wave = np.exp(-2j * np.pi * COLUMNS / PITCH)
+    centred, truth = (each - each.mean(dtype=np.float64) for each in (image, CLEAN))
+    return -PITCH / (2 * np.pi) * float(np.angle(np.sum(centred * wave) / np.sum(truth * wave)))
+
+
+def test_atoms_stand_where_they_are(raw: np.ndarray) -> None:
+    assert right_of_truth(raw) > 0.4
+    assert right_of_truth(temclean.denoise(raw, "general", device="cpu")) == pytest.approx(0.0, abs=0.15)
+
+
+def test_a_model_sees_the_image_as_if_nothing_had_lagged(raw: np.ndarray) -> None:
+    session = models.session_of(models.find("general"), "cpu")
+    scale = pipeline.scaling(raw[None], session.model)
+    assert scale.lag == lag.measure(raw[None]) != ()
+    undone = lag.undo(raw, scale.lag)
+    again = pipeline.scaling(undone[None], session.model)
+    assert (scale.low, scale.high) == (again.low, again.high)
+    (wanted,) = pipeline.denoise_frames(undone[None], session, scaling=again)
+    np.testing.assert_array_equal(temclean.denoise(raw, "general", device="cpu"), wanted)
+    assert pipeline.scaling(raw[None], models.load("g")).lag == ()
+
+
+def test_whole_numbers_stay_whole_and_what_is_mixed_in_does_not_lag(raw: np.ndarray) -> None:
+    counts = np.stack([np.clip(raw, 0, None).round().astype(np.uint16)] * 2)
+    assert temclean.denoise(counts, "general", device="cpu").dtype == np.uint16
+    weights = lag.measure(counts)
+    mixed = temclean.denoise(counts, "general", device="cpu", blend=1.0)
+    undone = lag.undo(counts[1], weights)
+    np.testing.assert_array_equal(mixed[1], np.rint(undone).clip(0, 65535))
+
+
+def test_blocks_of_dask_lag_no_more_than_the_array(raw: np.ndarray) -> None:
+    da = pytest.importorskip("dask.array", reason="Dask is not installed")
+    stack = np.stack([raw, raw[::-1]])
+    lazily = temclean.denoise(da.from_array(stack, chunks=(1, 96, 192)), "general", device="cpu", threads=1)
+    np.testing.assert_array_equal(lazily.compute(), temclean.denoise(stack, "general", device="cpu", threads=1))
+
+
+def test_the_result_says_so_and_its_evidence_rests_on_what_the_network_saw(
+    raw: np.ndarray, tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", raw)
+    done = run("denoise", tmp_path / "a.tif", "-m", "general", "--device", "cpu", "--residual", "--support", "--json")
+    assert done.code == 0, done.err
+    assert any("a detector's lag; it is undone" in note for note in json.loads(done.out)["notes"])
+    made = io.provenance(tmp_path / "a_general.tif")
+    assert made is not None
+    undone = lag.undo(raw, lag.weights_of(made["lag"]))
+    restored, left = (tifffile.imread(tmp_path / f"a_general{part}.tif") for part in ("", "_residual"))
+    np.testing.assert_allclose(left, undone - restored, atol=1e-3)
+    verdicts = (tmp_path / "a_general_support.csv").read_text().count(",supported")
+    assert verdicts == (SIDE // PITCH) ** 2
