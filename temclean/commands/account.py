@@ -42,6 +42,8 @@ def statements(found: Inspection) -> Iterator[tuple[str, str]]:
         yield "noise", _strength(report, median)
         yield "", _lines_of_noise(report)
         yield "", _correlation(report)
+        if found.lag is not None:
+            yield "", f"a detector's lag: it moved structure by {found.lag:.1f} pixels along rows; general undoes it"
         yield "impulses", _impulses(report)
         yield "structure", _structure(found)
     if found.model:

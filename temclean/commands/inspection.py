@@ -11,7 +11,7 @@ from temclean import io
 from temclean.commands.inputs import expand, images_of
 from temclean.commands.records import describe
 from temclean.errors import MissingExtraError, TemcleanError
-from temclean.evidence import noise, samples, spectrum
+from temclean.evidence import lag, noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.restoration import choice
 
@@ -29,6 +29,7 @@ class Inspection:
     instrument : what the file says of the microscope, by the names of `temclean.io.instrument.Instrument`.
     median : of the first frame.
     noise : of the first frame; None where it cannot be measured, and ``no_noise`` says why.
+    lag : pixels by which a detector's lag has moved structure along its rows; None where none is sure.
     period : of a lattice or of fringes, in pixels; None where there is none.
     model, choice : what ``denoise`` takes, and why.
     error : why there is nothing, in one line.
@@ -48,6 +49,7 @@ class Inspection:
     median: float | None = None
     noise: NoiseReport | None = None
     no_noise: str | None = None
+    lag: float | None = None
     period: float | None = None
     model: str | None = None
     choice: str | None = None
@@ -113,6 +115,7 @@ def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = T
         frame = image.pixels[0]
         chosen = choice.choose(image) if choose else None
         sample = samples.sample(frame)
+        weights = lag.measure(image.pixels)
         known = Inspection(
             str(path),
             io.identify(path).name,
@@ -126,6 +129,7 @@ def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = T
             dict(image.metadata.get("instrument") or {}),
             model=chosen.name if chosen else None,
             choice=chosen.reason if chosen else None,
+            lag=round(lag.pixels(weights), 3) if weights else None,
             warnings=() if several else image.warnings,
         )
     if sample is None:
