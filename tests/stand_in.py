@@ -8,6 +8,7 @@ from typing import Any
 
 from temclean import cli
 from temclean.restoration import models, pipeline, tiling
+from temclean.restoration.scaling import Scaling
 
 PLACES = [
     (models, "load"),
@@ -28,9 +29,9 @@ def install(pause: float = 0.01) -> None:
             yield pixels[index] + 1
 
     parts = [
-        lambda name: SimpleNamespace(name=name, sha256="5e55", frames=1),
+        lambda name: SimpleNamespace(name=name, sha256="5e55", frames=1, normalisation=SimpleNamespace(scanned=False)),
         lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None),
-        lambda *_: SimpleNamespace(low=0.0, high=100.0, room=0.0),
+        lambda *_: Scaling(0.0, 100.0),
         lambda shape, *_: tiling.plan(shape, 1),
         frames,
     ]

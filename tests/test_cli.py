@@ -24,6 +24,7 @@ from temclean.commands import doctor
 from temclean.errors import DeviceError, MissingExtraError, ModelError, TemcleanWarning
 from temclean.io import temporary
 from temclean.restoration import models, pipeline, tiling
+from temclean.restoration.scaling import Scaling
 
 Run = Callable[..., Any]
 ImageFile = Callable[..., Path]
@@ -37,7 +38,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and te
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a model ``sp`` in place that adds 1."""
-    model = SimpleNamespace(name="sp", sha256="5e55", frames=1)
+    model = SimpleNamespace(name="sp", sha256="5e55", frames=1, normalisation=SimpleNamespace(scanned=False))
 
     def load(name: str) -> Any:
         if name != "sp":
@@ -56,7 +57,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "load", load)
     monkeypatch.setattr(models, "open_session", open_session)
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=100.0, room=0.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, 100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
@@ -248,7 +249,7 @@ class TestDenoise:
     ) -> None:
         good, made = image_file(tmp_path / "a.tif"), image_file(tmp_path / "made.tif", provenance={"temclean": "0"})
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-        monkeypatch.setattr(pipeline, "scaling", lambda *_: SimpleNamespace(low=0.0, high=9.0, room=0.0))
+        monkeypatch.setattr(pipeline, "scaling", lambda *_: Scaling(0.0, 9.0))
         done = run("denoise", good, made, tmp_path / "none.tif", "-m", "sp", "-q")
         assert done.code == 1
         assert done.out == f"{good} -> {tmp_path / 'a_sp.tif'}\n"

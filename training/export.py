@@ -293,7 +293,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int) -> dict[str, obje
             "low": data.PERCENTILES[0],
             "high": data.PERCENTILES[1],
             "room": recipe["data"]["room"],
-            "lag": not data.SCANNED.isdisjoint(recipe["data"]["noises"]),
+            "scanned": not data.SCANNED.isdisjoint(recipe["data"]["noises"]),
         },
         "multiple": network.multiple,
         "halo": halo(Runner(half), network, name),

@@ -4,12 +4,13 @@ import math
 import os
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from temclean import __version__, io
+from temclean.commands.evidence.as_seen import SCANNED
 from temclean.commands.jobs import Job
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import Sessions
@@ -42,6 +43,7 @@ class Opened:
     resume: bool
     began: float
     closing: ExitStack
+    notes: list[str] = field(default_factory=list)
 
     def conversion(self) -> Conversion:
         """Return the way from its pixels to the result's."""
@@ -64,6 +66,7 @@ class Opened:
         }
         wishes = {"choice": self.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
         wishes["frames"] = frames if frames > 1 else None
+        wishes[SCANNED] = True if self.model.normalisation.scanned else None
         wishes[lag.LAG] = lag.noted(self.scaling.lag) if self.scaling.lag else None
         wishes["joined"] = job.joined if job.joined > 1 else None
         return facts | {name: value for name, value in wishes.items() if value is not None}
@@ -82,7 +85,7 @@ class Opened:
             image=self.job.image,
             model=self.model.name,
             choice=self.choice,
-            notes=tuple(filter(None, [cautions.of_lag(self.scaling.lag)])),
+            notes=(*filter(None, [cautions.of_lag(self.scaling.lag)]), *self.notes),
         )
 
 

@@ -44,6 +44,18 @@ def of_lag(weights: lag.Weights) -> str | None:
     )
 
 
+def of_straying(findings: Sequence[Findings]) -> str | None:
+    """Return what to say where rows were put back."""
+    strayed = [each.strayed for each in findings if each.strayed]
+    if not strayed:
+        return None
+    where = f" in {len(strayed)} of {len(findings)} frames" if len(findings) > 1 else ""
+    return (
+        f"the beam strayed from row to row, by {max(strayed):.1f} pixels (root mean square){where}; the rows were put "
+        "back (-m g leaves them)"
+    )
+
+
 def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:
     """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
+from temclean.evidence import straying
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
@@ -15,11 +16,39 @@ REACH = 1.0
 """How far below and above its scale a network sees an image, in units of the scale: further out it has not been shown
 anything, and one bright particle or wild pixel would ring through its surroundings."""
 
+LEAST_STEPS = 30
+"""Whole numbers between dark and bright that a first result needs to tell by how much rows are displaced."""
+
 WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
 
 ATOMS_ALONE = {"n2a"}
 """Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
+
+
+def restore_steadily(
+    window: list[NDArray[Any]],
+    out: NDArray[Any],
+    session: Session,
+    cut: tiling.Plan,
+    scale: Scaling,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[NDArray[Any], float]:
+    """Denoise as :func:`restore`, and once more where a scanned beam strayed, with its rows put back.
+
+    Return the frame that was denoised in the end, and by how many pixels its rows were put back, root mean square.
+    """
+    restore(window, out, session, cut, scale, progress)
+    frame = window[len(window) // 2]
+    coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
+    if len(window) > 1 or scale.flat or coarse or not session.model.normalisation.scanned:
+        return frame, 0.0
+    found = straying.measure(frame, out)
+    if found is None:
+        return frame, 0.0
+    frame = straying.steadied(frame, out, found)
+    restore([frame], out, session, cut, scale)
+    return frame, found.width
 
 
 def restore(

@@ -33,15 +33,16 @@ MOST_FRAMES = 33
 class Normalisation:
     """What becomes 0 and 1 before the network sees an image: these percentiles of the whole image or stack.
 
-    ``room``, in units of their distance, is left below and above them where the noise is not cut off. With ``lag``,
-    that of a scanned image's detector is undone before all else (`temclean.evidence.lag`).
+    ``room``, in units of their distance, is left below and above them where the noise is not cut off. Of models that
+    know ``scanned`` images, the lag of the detector is undone before all else (`temclean.evidence.lag`), and rows are
+    put back from which the beam strayed, for a second look (`temclean.evidence.straying`).
     """
 
     method: str
     low: float
     high: float
     room: float = 0.0
-    lag: bool = False
+    scanned: bool = False
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ def _all(
     conversion = Conversion(frames.dtype, blend=blend, lag=scale.lag)
     raw = conversion.before(frames)
     clean = denoise_frames(raw, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
-    result = np.empty(tuple(frames.shape), frames.dtype)
+    result = np.empty((len(frames), *_frame_shape(frames.shape)), frames.dtype)
     for place, frame in zip(result, clean, strict=True):
         place[...] = conversion.after(frame)
     return result, [*filter(None, (cautions.of_noise(levels), *cautions.of_findings(found)))]
@@ -274,10 +274,9 @@ def denoise_frames(
     seen = windows.Windows(lag.Undone(frames, scale.lag) if scale.lag else frames, session.model.frames)
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
-        frame = window[len(window) // 2]
-        inference.restore(window, out, session, cut, scale, progress)
+        frame, strayed = inference.restore_steadily(window, out, session, cut, scale, progress)
         if (noise or findings) and not scale.flat:
-            measure = partial(_measure, frame, out, session.model, noise, findings)
+            measure = partial(_measure, frame, out, strayed, session.model, noise, findings)
             later(measure) if later else measure()
             del measure
         del frame, window
@@ -288,6 +287,7 @@ def denoise_frames(
 def _measure(
     frame: NDArray[Any],
     restored: NDArray[Any],
+    strayed: float,
     model: Model,
     noise: Callable[[float], object] | None,
     findings: Callable[[Findings], object] | None,
@@ -295,7 +295,7 @@ def _measure(
     if noise and model.family not in FAINT:
         noise(cautions.noise_level(frame, restored, wild=model.family in inference.WILD))
     if findings:
-        findings(examine(frame, restored, model))
+        findings(replace(examine(frame, restored, model), strayed=strayed))
 
 
 def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:
@@ -310,7 +310,7 @@ def scaling(frames: Frames, model: Model) -> Scaling:
 
 def _scale(frames: Frames, model: Model) -> Scaling:
     normalisation = model.normalisation
-    weights = lag.measure(frames) if normalisation.lag else ()
+    weights = lag.measure(frames) if normalisation.scanned else ()
     seen = lag.Undone(frames, weights) if weights else frames
     measured = intensities.measure(seen, normalisation.low, normalisation.high, normalisation.room)
     return replace(measured, lag=weights)

@@ -23,11 +23,13 @@ from temclean.evidence.residual import Missing
 from temclean.io import temporary
 from temclean.restoration import models, pipeline, tiling
 from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
+from temclean.restoration.scaling import Scaling
 
 Array = NDArray[Any]
 ImageFile = Callable[..., Path]
 
-MODEL = SimpleNamespace(name="sp", sha256="5e55", frames=1)
+PLAIN = SimpleNamespace(scanned=False)
+MODEL = SimpleNamespace(name="sp", sha256="5e55", frames=1, normalisation=PLAIN)
 SESSION: Any = SimpleNamespace(model=MODEL, device="cpu", threads=1)
 
 
@@ -225,7 +227,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
             yield pixels[index] + 1
 
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=100.0, room=0.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, 100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
@@ -413,7 +415,7 @@ class TestRun:
     def test_so_few_steps_that_rounding_spoils_the_result_give_a_warning(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile, high: float
     ) -> None:
-        monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=high, room=0.0))
+        monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, high))
         (result,) = run([image_file(tmp_path / "a.tif")])
         assert bool(result.warnings) == (high == 19)
         assert all("only 19 whole numbers" in line and "32-bit floats" in line for line in result.warnings)

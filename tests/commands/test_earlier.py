@@ -20,9 +20,13 @@ from temclean import io
 from temclean.commands import batch, jobs, opening
 from temclean.io import temporary
 from temclean.restoration import pipeline, tiling
+from temclean.restoration.scaling import Scaling
 
 ImageFile = Callable[..., Path]
-SESSION: Any = SimpleNamespace(model=SimpleNamespace(name="sp", sha256="5e55", frames=1), device="cpu", threads=1)
+PLAIN = SimpleNamespace(scanned=False)
+SESSION: Any = SimpleNamespace(
+    model=SimpleNamespace(name="sp", sha256="5e55", frames=1, normalisation=PLAIN), device="cpu", threads=1
+)
 pytestmark = pytest.mark.usefixtures("fake")
 FORMATS = [("movie.tif", "u2"), ("big.btf", "f8"), ("movie.mrc", "i2"), ("movie.npy", "f4"), ("one.png", "u1")]
 
@@ -36,7 +40,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
             yield pixels[index] + 1
 
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: SimpleNamespace(low=0.0, high=100.0, room=0.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, 100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 

@@ -15,6 +15,7 @@ from temclean.commands import sessions
 from temclean.errors import DeviceError
 from temclean.restoration import choice, models
 from temclean.restoration.choice import Choice
+from temclean.restoration.modelfile import Normalisation
 
 Run = Callable[..., Any]
 
@@ -26,7 +27,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     taken: list[str] = []
 
     def load(name: str | Path) -> Any:
-        low = SimpleNamespace(low=0.0, high=100.0, room=0.0)
+        low = Normalisation("percentile", 0.0, 100.0)
         return SimpleNamespace(
             name=str(name), sha256=f"5e{name}", frames=1, family="g", normalisation=low, multiple=2, halo=1
         )

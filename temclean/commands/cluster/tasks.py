@@ -113,9 +113,11 @@ class Ranges(WholeFile):
         self._conversion.clipped = sum(each.clipped for each in parts)
         self._conversion.total = sum(each.total for each in parts)
         devices = sorted({each.device for each in parts})
+        found = [each for part in parts for each in part.findings]
+        opened.notes.extend(filter(None, [cautions.of_straying(found)]))
         lines = [
             cautions.of_noise([level for each in parts for level in each.levels]),
-            *cautions.of_findings([found for each in parts for found in each.findings]),
+            *cautions.of_findings(found),
             self._conversion.caution(),
         ]
         if len(devices) > 1:

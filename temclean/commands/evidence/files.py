@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from temclean import __version__, io
+from temclean.commands.evidence.as_seen import AsSeen
 from temclean.commands.evidence.residual import Residual
 from temclean.commands.evidence.spots import Spots
 from temclean.commands.evidence.widths import Widths
 from temclean.commands.jobs import EVIDENCE
 from temclean.commands.records import Result, describe
 from temclean.errors import FileError, ImageError
-from temclean.evidence import lag
-from temclean.io.image import MappedFrames
 from temclean.restoration.pipeline import FLATTENING
 
 
@@ -53,9 +51,7 @@ class Evidence:
         made = io.provenance(target) or {}
         note = {"temclean": __version__, EVIDENCE: target.name}
         note |= {name: made[name] for name in ("model", "model_sha256", "input", "input_sha256") if name in made}
-        if lag.LAG in made:  # what the network saw
-            undo = partial(lag.undo, weights=lag.weights_of(made[lag.LAG]))
-            raw = replace(raw, pixels=MappedFrames(raw.pixels.path, raw.pixels, raw.pixels.shape, undo))
+        raw = replace(raw, pixels=AsSeen(raw.pixels, restored.pixels, made))
         image = replace(raw, container=None, suffix=".tif")  # its own calibration, and what is known of the instrument
         files, notes, structure = list[Path](), list[str](), None
         if self.residual:

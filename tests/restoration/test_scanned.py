@@ -1,4 +1,4 @@
-"""The lag of a detector, undone before the network: from Python, from Dask, and from the command line."""
+"""What a scanned beam does, undone around the network: from Python, from Dask, and from the command line."""
 
 import json
 from collections.abc import Callable
@@ -11,10 +11,14 @@ import tifffile
 
 import temclean
 from temclean import io, noise
-from temclean.evidence import lag
+from temclean.evidence import lag, straying
 from temclean.restoration import models, pipeline
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:a regular pattern:temclean.errors.TemcleanWarning"
+)  # of the atoms' tops
 
 SIDE, PITCH = 192, 16
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -82,3 +86,40 @@ def test_the_result_says_so_and_its_evidence_rests_on_what_the_network_saw(
     np.testing.assert_allclose(left, undone - restored, atol=1e-3)
     verdicts = (tmp_path / "a_general_support.csv").read_text().count(",supported")
     assert verdicts == (SIDE // PITCH) ** 2
+
+
+@pytest.fixture(scope="module")
+def strayed() -> np.ndarray:
+    """Return counts of a beam that strays by half a pixel from row to row."""
+    moved = noise.apply(CLEAN, noise.Jitter(x=0.0, y=0.4, line=0.4, y_phi=0.0, line_phi=0.0), 3)
+    return noise.apply(moved, noise.Poisson(0.5), 1)
+
+
+def error_of(image: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((image - CLEAN)[8:-8, 8:-8].astype(np.float64) ** 2)))
+
+
+def test_rows_are_put_back_for_a_second_look(strayed: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = temclean.denoise(strayed, "general", device="cpu")
+    stack = np.stack([strayed, strayed[::-1]]).round().astype(np.uint16)
+    frames = temclean.denoise(stack, "general", device="cpu")
+    np.testing.assert_array_equal(frames[0], temclean.denoise(stack, "general", device="cpu")[0])
+    monkeypatch.setattr(straying, "measure", lambda raw, restored: None)
+    assert error_of(result) < 0.95 * error_of(temclean.denoise(strayed, "general", device="cpu"))
+
+
+def test_that_rows_were_put_back_is_said_and_the_residual_is_of_them(
+    strayed: np.ndarray, tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", strayed)
+    done = run("denoise", tmp_path / "a.tif", "-m", "general", "--device", "cpu", "--residual", "--json")
+    record = json.loads(done.out)
+    assert any("the beam strayed from row to row, by 0." in note for note in record["notes"])
+    restored, left = (tifffile.imread(tmp_path / f"a_general{part}.tif") for part in ("", "_residual"))
+    found = straying.measure(strayed, restored)
+    assert found is not None
+    np.testing.assert_allclose(left, straying.steadied(strayed, restored, found) - restored, atol=1e-3)
+    assert left.std() < 0.95 * (strayed - restored).std()
+    run("denoise", tmp_path / "a.tif", "-m", "g", "--device", "cpu", "--residual", "--json")
+    restored, left = (tifffile.imread(tmp_path / f"a_g{part}.tif") for part in ("", "_residual"))
+    np.testing.assert_allclose(left, strayed - restored, atol=1e-3)

@@ -1,0 +1,83 @@
+"""Rows from which a beam strayed: against displacements that were made."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from temclean.evidence import straying
+
+SIDE = 192
+ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE].astype(float)
+
+
+def lattice(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return columns of atoms on a square lattice that is turned, at any places."""
+    turned = rows * np.cos(0.3) - columns * np.sin(0.3), rows * np.sin(0.3) + columns * np.cos(0.3)
+    return 20 + 40 * np.prod([1 + np.cos(2 * np.pi * each / 14) for each in turned], axis=0)
+
+
+CLEAN = lattice(ROWS, COLUMNS)
+
+
+@pytest.mark.parametrize(("right", "down"), [(0.4, 0.0), (0.0, 0.4), (0.3, 0.2), (0.8, 0.5)])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_rows_are_found_where_they_were_put(right: float, down: float, dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    moved = rng.normal(0.0, 1.0, (2, SIDE)) * [[right], [down]]
+    raw = rng.poisson(lattice(ROWS + moved[1][:, None], COLUMNS + moved[0][:, None])).clip(0, 255).astype(dtype)
+    found = straying.measure(raw, CLEAN.round().astype(dtype))
+    assert found is not None
+    for each, made, width in zip((found.right, found.down), moved, (right, down), strict=True):
+        assert np.std(each - made) < 0.12 + 0.35 * width
+        if width:
+            assert np.corrcoef(each, made)[0, 1] > 0.9
+        else:
+            assert np.std(each) < 0.05
+    assert found.width == pytest.approx(np.hypot(right, down), rel=0.35)
+    steady = straying.steadied(raw, CLEAN, found)
+    before, after = (np.abs(image - CLEAN).mean(axis=1).mean() for image in (raw.astype(float), steady))
+    still = np.abs(rng.poisson(CLEAN) - CLEAN).mean()
+    assert after - still < 0.4 * (before - still)
+
+
+ALIGNED = 40 + 160 * np.exp(-((ROWS % 16 - 8) ** 2 + (COLUMNS % 16 - 8) ** 2) / 9)
+DRIFTED = lattice(ROWS + 0.2 * np.sin(ROWS / 40), COLUMNS + ROWS / 50)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "restored"),
+    [
+        (lambda rng: rng.poisson(CLEAN), CLEAN),
+        (lambda rng: rng.normal(CLEAN, 20.0), CLEAN),
+        (lambda rng: rng.poisson(CLEAN) + rng.normal(0.0, 10.0, (SIDE, 1)), CLEAN),
+        (lambda rng: rng.poisson(CLEAN) * np.where(rng.random((SIDE, 1)) < 0.1, 0.6, 1.0), CLEAN),
+        (lambda rng: np.where(rng.random(CLEAN.shape) < 0.02, 5000.0, rng.poisson(CLEAN)), CLEAN),
+        (lambda rng: rng.poisson(DRIFTED), DRIFTED),
+        (lambda rng: CLEAN, CLEAN),
+        (lambda rng: rng.poisson(ALIGNED), ndimage.gaussian_filter(ALIGNED, 1.2)),
+        (
+            lambda rng: rng.poisson(20 + 100.0 * (ROWS // 40 % 2)),
+            ndimage.gaussian_filter(20 + 100.0 * (ROWS // 40 % 2), 1),
+        ),
+    ],
+    ids=[
+        "counted",
+        "Gaussian",
+        "rows of an offset",
+        "lost lines",
+        "wild pixels",
+        "drift",
+        "clean",
+        "blunt columns",
+        "blunt layers",
+    ],
+)
+def test_what_is_no_straying_is_not_taken_for_it(spoil, restored: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    assert straying.measure(spoil(np.random.default_rng(2)), restored) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (63, 200), (200, 63), (64, 64), (300, 70)])
+def test_small_and_flat_images_are_left_alone(shape: tuple[int, int]) -> None:
+    flat = np.full(shape, 7, np.uint8)
+    assert straying.measure(flat, flat) is None
+    assert straying.measure(np.random.default_rng(0).poisson(7, shape), flat) is None
