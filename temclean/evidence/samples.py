@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean.evidence.data_bar import rows_above
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -47,9 +49,10 @@ class Sample:
 def sample(image: NDArray[np.generic], *, most: int = MOST, side: int = SIDE) -> Sample | None:
     """Return what is looked at of an image (rows, columns): all of it, or of a large one pieces at full resolution.
 
-    None where all its pixels are alike, or some are NaN, infinite or too far apart. What is large has more than
+    A data bar at its bottom is left out. None where all its pixels are alike, or some are NaN, infinite or too far apart. What is large has more than
     ``most`` pixels; pieces of ``side`` x ``side`` are taken of it, each from the middle of its share of the image.
     """
+    image = image[: rows_above(image)]
     rows, columns = image.shape
     if rows * columns <= most or min(rows, columns) < side:
         # Of a long strip that is narrower than a piece, its beginning.
