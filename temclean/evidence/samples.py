@@ -49,8 +49,9 @@ class Sample:
 def sample(image: NDArray[np.generic], *, most: int = MOST, side: int = SIDE) -> Sample | None:
     """Return what is looked at of an image (rows, columns): all of it, or of a large one pieces at full resolution.
 
-    A data bar at its bottom is left out. None where all its pixels are alike, or some are NaN, infinite or too far apart. What is large has more than
-    ``most`` pixels; pieces of ``side`` x ``side`` are taken of it, each from the middle of its share of the image.
+    A data bar at its bottom is left out. None where all its pixels are alike, or some are NaN, infinite or too far
+    apart. What is large has more than ``most`` pixels; pieces of ``side`` x ``side`` are taken of it, each from the
+    middle of its share of the image.
     """
     image = image[: rows_above(image)]
     rows, columns = image.shape

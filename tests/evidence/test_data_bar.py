@@ -24,9 +24,8 @@ def particles(bar: int) -> np.ndarray:
     strip = np.full((bar, 320), 255.0)
     strip[-bar:][2:3] = 0
     letters = strip[10 : bar - 6, 20:200]
-    letters[
-        np.random.default_rng(2).random((len(letters) // 4 + 1, 18)).repeat(4, 0)[: len(letters)].repeat(10, 1) < 0.4
-    ] = 0
+    drawn = np.random.default_rng(2).random((len(letters) // 4 + 1, 18)) < 0.4
+    letters[drawn.repeat(4, 0)[: len(letters)].repeat(10, 1)] = 0
     return np.vstack([image, strip]).round().astype(np.uint8)
 
 
@@ -47,7 +46,7 @@ def test_bars_as_software_draws_them_are_found() -> None:
         assert abs(rows_above(image) - top) <= 3  # letters begin two rows below its edge
 
 
-@pytest.mark.parametrize("kind", ["hr", "lr", "bright-field", "graphene"])
+@pytest.mark.parametrize("kind", ["lr", "bright-field", "graphene"])
 def test_specimens_have_none_be_their_ground_quite_even(kind: str) -> None:
     for number in range(3):
         image = specimen.draw(kind, 128, 0.3, number).image

@@ -120,8 +120,7 @@ def _image(path: Path, place: int | None, name: str | None, wanted: Wanted) -> I
             height = data_bar.rows_above(frame)
             if height < len(frame) and not number:
                 warnings.append(data_bar.LEFT_OUT.format(height))
-            frame = frame[:height]
-            measured = _frame(known, frame, scale, wanted, angstroms)
+            measured = _frame(known, frame[:height], scale, wanted, angstroms)
             if restored:
                 measured = _without_errors(measured)
             yield replace(measured, warnings=() if number else tuple(warnings))
