@@ -16,6 +16,7 @@ from temclean.io.units import METRES, tidy_unit
 from temclean.restoration import choice, models, pipeline
 from temclean.restoration.lazy import LazyFrames
 from temclean.restoration.models import Device, Model
+from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
 
 NOTE = "temclean"
@@ -69,15 +70,18 @@ def denoise(
     >>> temclean.hyperspy.denoise(hs.load("a.dm4", lazy=True), "g").save("a_g.hspy")  # doctest: +SKIP
     """
     frames = _frames(signal)
-    if model == AUTO:
-        model = choice.choose(frames, _about(signal)).name
-    known = models.load(model)
+    about = _about(signal)
+    chosen = choice.choose(frames, about) if model == AUTO else None
+    known = models.load(chosen.name if chosen else model)
     if isinstance(frames, np.ndarray):
-        pixels = pipeline.denoise(frames, known, device=device, threads=threads, tile=tile)
+        pixels = pipeline.denoise(frames, chosen or known, device=device, threads=threads, tile=tile)
         clean = signal.deepcopy()
         clean.data = pixels.reshape(signal.data.shape)
     else:
-        clean = _lazily(signal, frames, known, device, threads or 1, tile)
+        scale, lines = pipeline.settle(frames, known, about, chosen=chosen is not None)
+        for line in lines:
+            warnings.warn(line, TemcleanWarning, stacklevel=2)
+        clean = _lazily(signal, frames, known, scale, device, threads or 1, tile)
     clean.metadata.set_item(NOTE, {"version": __version__, "model": known.name, "sha256": known.sha256})
     return clean
 
@@ -116,11 +120,10 @@ def _about(signal: Any) -> choice.About:
     )
 
 
-def _lazily(signal: Any, frames: LazyFrames, model: Model, device: Device, threads: int, tile: int | None) -> Any:
+def _lazily(
+    signal: Any, frames: LazyFrames, model: Model, scale: Scaling, device: Device, threads: int, tile: int | None
+) -> Any:
     """Return the signal whose frames are denoised when they are computed."""
-    scale, line = pipeline.settle(frames, model)
-    if line:
-        warnings.warn(line, TemcleanWarning, stacklevel=3)
     return signal.map(
         pipeline.denoise_block,
         inplace=False,

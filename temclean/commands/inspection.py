@@ -11,7 +11,7 @@ from temclean import io
 from temclean.commands.inputs import expand, images_of
 from temclean.commands.records import describe
 from temclean.errors import MissingExtraError, TemcleanError
-from temclean.evidence import lag, noise, samples, spectrum
+from temclean.evidence import data_bar, lag, noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.restoration import choice
 
@@ -132,6 +132,8 @@ def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = T
             lag=round(lag.pixels(weights), 3) if weights else None,
             warnings=() if several else image.warnings,
         )
+    if (height := data_bar.rows_above(frame)) < len(frame):
+        known = replace(known, warnings=(*known.warnings, data_bar.LEFT_OUT.format(height)))
     if sample is None:
         why = "all pixels are alike" if np.isfinite(frame).all() else "some pixels are NaN or infinite"
         return replace(known, no_noise=f"cannot be measured: {why}")

@@ -19,10 +19,12 @@ from temclean.errors import FileError, TemcleanError
 from temclean.evidence import lag
 from temclean.io import npy
 from temclean.restoration import cautions, pipeline, tiling, windows
+from temclean.restoration.choice import About
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.frame_queue import ReadAhead
 from temclean.restoration.models import Model
 from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.together import Together
 
 SMALL = 2**26
 """Bytes up to which an image is read as a whole before its turn."""
@@ -138,6 +140,9 @@ def open_job(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scalin
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=size(image.pixels) <= SMALL))
         windows.check(pixels.shape, model)
         scaling = scaling or pipeline.scaling(pixels, model)
+        seen = Together(pixels, job.joined) if job.joined > 1 else pixels
+        for line in cautions.of_model(seen, model, About.of(image), chosen=choice is not None):
+            image.warn(line)
         source.check()
     except Exception as error:
         closing.close()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,10 +141,7 @@ def _tails(groups: Groups, sigma: float, cut: tuple[bool, bool]) -> tuple[Double
     inside = 1 - low - high
     first = clean * inside + width * (phi_low - phi_high)
     second = (clean**2 + width**2) * inside + width * (clean * (phi_low - phi_high) - phi_high)
-    middles, spreads = np.linspace(-0.25, 1.25, 121), np.array([0.005, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.2, 0.3])
-    shape = np.exp(-0.5 * ((clean - middles[:, None, None]) / spreads[:, None]) ** 2).reshape(-1, 65)
-    shape = shape[shape.sum(1) > 1e-6]
-    shape /= shape.sum(1, keepdims=True)
+    shape = _distributions()
     whole, one, two, *tails = (shape @ each for each in (inside, first, second, above, low, high))
     mean = one / whole
     variance = two / whole - mean**2
@@ -152,6 +150,17 @@ def _tails(groups: Groups, sigma: float, cut: tuple[bool, bool]) -> tuple[Double
     off += (groups.variance[:, None] - variance) ** 2 / (2 * groups.variance**2 / groups.count + 1e-7)[:, None]
     best = np.argmin(off, axis=1)
     return tails[0][best], tails[1][best], tails[2][best]
+
+
+@cache
+def _distributions() -> Doubles:
+    """Return normal distributions between 0 and 1, (distributions, 65 places), of many middles and widths."""
+    clean = np.linspace(0, 1, 65)
+    middles, spreads = np.linspace(-0.25, 1.25, 121), np.array([0.005, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.2, 0.3])
+    shape = np.exp(-0.5 * ((clean - middles[:, None, None]) / spreads[:, None]) ** 2).reshape(-1, 65)
+    shape = shape[shape.sum(1) > 1e-6]
+    made: Doubles = shape / shape.sum(1, keepdims=True)
+    return made
 
 
 def box(values: Floats) -> Floats:

@@ -274,7 +274,7 @@ def cut_sigma(data: Blocks, low: bool, high: bool) -> tuple[float, float, float]
         return np.interp(data.mean, mean, variance)
 
     predicted = data.variance
-    for _ in range(30):
+    for _ in range(17):  # to 1e-4 of it
         sigma = math.sqrt(least * most)
         predicted = expected(sigma)
         ratio = np.minimum(data.variance / predicted, 4.0)

@@ -4,7 +4,7 @@
 ``unseen`` compares a denoised movie with noisy frames that it has not seen, ``rings`` images in the Fourier plane.
 ``gaussians`` fits many spots at once, ``scatter`` tells how sure that is, ``columns`` finds columns of atoms by it, and
 ``matching`` compares them; ``lattice`` fits a lattice to their places, by way of ``neighbours``, ``strain`` tells how
-they are off it, ``counting`` groups their intensities.
+they are off it, ``counting`` groups their intensities, and ``echoes`` are maxima between them that are none.
 ``particles`` measures larger ``regions``.
 """
 

@@ -22,12 +22,16 @@ Region = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Settled:
-    """The model for a layer, why it was taken, and the scale of all its frames: the same for a preview and for all."""
+    """The model for a layer, why it was taken, and the scale of all its frames: the same for a preview and for all.
+
+    What speaks ``against`` the model is a line each.
+    """
 
     session: Session
     reason: str | None
     scale: Scaling
     frames: Frames
+    against: tuple[str, ...] = ()
 
 
 def frames_of(data: Any, *, rgb: bool = False, multiscale: bool = False) -> Frames:
@@ -59,7 +63,9 @@ def settle(layer: Any, model: str) -> Settled:
     chosen = choice.choose(frames, about(layer)) if model == AUTO else choice.Choice(model, "")
     session = models.session_of(models.find(chosen.name))
     windows.check(tuple(frames.shape), session.model)
-    return Settled(session, chosen.reason or None, pipeline.scaling(frames, session.model), frames)
+    scale = pipeline.scaling(frames, session.model)
+    against = cautions.of_model(frames, session.model, about(layer), chosen=model == AUTO)
+    return Settled(session, chosen.reason or None, scale, frames, tuple(against))
 
 
 def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
@@ -88,7 +94,7 @@ def every(settled: Settled) -> Iterator[NDArray[Any] | str]:
         settled.frames, settled.session, scaling=settled.scale, noise=levels.append, findings=found.append
     )
     steps = cautions.of_steps(settled.frames.dtype, settled.scale)
-    yield from filter(None, (steps, cautions.of_noise(levels), *cautions.of_findings(found)))
+    yield from filter(None, (*settled.against, steps, cautions.of_noise(levels), *cautions.of_findings(found)))
 
 
 def _around(part: slice, side: int, halo: int, multiple: int) -> tuple[slice, slice]:

@@ -1,4 +1,9 @@
-"""What an image and its result give cause to warn of, in the words that the command line and Python share."""
+"""What an image and its result give cause to warn of, in the words that the command line and Python share.
+
+`of_model` is said before a result is there: it rests on the report by which `choice` chooses, of one frame and few
+pixels, which takes a dozen milliseconds whatever the size of a frame and however many there are. How much models lose
+by noise that they do not know is printed by ``tests/bench/bench_cautions.py``.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,9 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence import lag
+from temclean.evidence import lag, noise, samples
 from temclean.evidence.findings import Findings
-from temclean.restoration.scaling import Scaling
+from temclean.evidence.noise import NoiseReport
+from temclean.evidence.samples import Sample
+from temclean.restoration.choice import About, grain, specks
+from temclean.restoration.modelfile import Model
+from temclean.restoration.scaling import Frames, Scaling
 
 FEW_STEPS = 20
 """Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
@@ -21,6 +30,33 @@ STRONG_NOISE = 0.6
 
 SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
+
+WHITE = {"g", "sp", "gsp", "bbg", "bbg-keep"}
+"""Noise families in which each pixel has noise of its own, of one strength whatever its brightness."""
+
+FOR_SPECKS = {"sp", "gsp"}
+"""Noise families with specks."""
+
+SMALLEST = 96
+"""Pixels along a side below which a frame tells too little."""
+
+NOTHING = 1e-3
+"""Noise, of the range, below which an image has hardly any."""
+
+LEFT_BY_SP = 0.03
+"""Grain, of the range, above which it is not to be left in the image."""
+
+HANGING = 0.3
+"""Correlation with the next pixel from which on a network for white noise loses 1.5 dB and more."""
+
+LINES = 0.3
+"""What whole rows share, over the grain, from which on it loses as much."""
+
+COUNTS = 1.5
+"""Electrons a pixel below which it loses 2 dB and more against one that knows counts."""
+
+SATURATED = 0.02
+"""Share of the pixels from which on areas at the greatest value are no matter of a few."""
 
 
 def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
@@ -120,3 +156,103 @@ def _where(findings: Sequence[Findings], kind: str) -> str:
     """Return in how many frames something was found, where there are several."""
     clear = sum(getattr(each, kind).clear for each in findings)
     return f" in {clear} of {len(findings)} frames" if len(findings) > 1 else ""
+
+
+def of_model(frames: Frames, model: Model, about: About, *, chosen: bool = False) -> list[str]:
+    """Return what there is to say of denoising frames (frames, rows, columns) with a model; mostly nothing.
+
+    Parameters
+    ----------
+    frames : Frames
+        The middle one is read.
+    model : Model
+        Only of the noise that its family names is known what it learned.
+    about : About
+        What the file says of its image.
+    chosen : bool
+        Whether `choice.choose` took the model: then nothing is said against that.
+    """
+    frame = frames[len(frames) // 2]
+    if min(frame.shape) < SMALLEST or frame.dtype.kind not in "iuf":
+        return []
+    sample = samples.sample(frame, most=samples.FEW, side=samples.NARROW)
+    if sample is None:
+        return []
+    report = noise.report(sample)
+    for line in (_of_little(report, sample), _of_saturation(report, sample)):
+        if line:
+            return [line]
+    return [] if chosen else list(_of_kind(report, sample, model, about))
+
+
+def _of_kind(report: NoiseReport, sample: Sample, model: Model, about: About) -> Iterator[str]:
+    family = model.family
+    if family not in WHITE | {"general"}:
+        return
+    specked = specks(report, sample, about)
+    if specked and family not in FOR_SPECKS:
+        yield f"{specked[1]}, which {model.name} has not learned to take for noise; -m {specked[0]} has"
+    level = grain(report, sample)
+    if family == "sp" and level > LEFT_BY_SP and not (specked and specked[0] == "sp"):
+        better = "gsp" if specked else "g"
+        yield f"there is grain of {level:.2g} of the range, and {model.name} knows specks alone; -m {better} takes it"
+    if family not in WHITE or specked:
+        return
+    counts = _counts(report, sample)
+    if counts is not None and counts < COUNTS:
+        yield (
+            f"there are {counts:.1g} counts a pixel, and {model.name} has learned grain of even strength, as many "
+            "counts make it; -m general knows few"
+        )
+    yield from _of_correlation(report, model)
+
+
+def _of_correlation(report: NoiseReport, model: Model) -> Iterator[str]:
+    rows, columns = report.along_rows[0], report.along_columns[0]
+    least = max(HANGING, 5 * report.along_error)  # specks leave few pixels to tell
+    close = f"and {model.name} has learned noise in which each pixel has its own: it may leave some, or make structure"
+    if min(rows, columns) > least:
+        yield (
+            f"the noise hangs together along both axes ({rows:.2f} and {columns:.2f} from pixel to pixel), as "
+            f"resampling leaves it, {close} of it; denoise what it was resampled from"
+        )
+        return
+    lined = max((report.row, "rows"), (report.column, "columns"))
+    if lined[0] > LINES * report.at(0.5 * (report.low + report.high)):
+        yield f"whole {lined[1]} are brighter or darker than the next, {close} of it"
+    elif max(rows, columns) > least:
+        axis = "rows" if rows > columns else "columns"
+        yield (
+            f"the noise hangs together along {axis} ({max(rows, columns):.2f} from pixel to pixel), {close} of it; "
+            "-m general knows a scanned beam's"
+        )
+
+
+def _counts(report: NoiseReport, sample: Sample) -> float | None:
+    """Return the mean number of electrons a pixel, where they are counted one by one and nothing was rescaled."""
+    if not (report.gain > 4 * report.gain_error and report.step and 0.5 < report.gain / report.step < 2):
+        return None
+    mean = sample.low + sample.width * float(sample.pieces.mean())
+    return (mean - report.offset) / report.step
+
+
+def _of_little(report: NoiseReport, sample: Sample) -> str | None:
+    places = (report.low + share * (report.high - report.low) for share in (0.1, 0.5, 0.9))
+    most = max(grain(report, sample), *(report.at(place) / sample.width for place in places))
+    if most > max(NOTHING, 0.3 * sample.step) or report.impulses or report.row or report.column:
+        return None
+    return (
+        f"there is hardly any noise in it ({max(most, 1e-5):.1g} of the range at most): to denoise it, perhaps again, "
+        "can only take fine structure away"
+    )
+
+
+def _of_saturation(report: NoiseReport, sample: Sample) -> str | None:
+    """Return what to say of areas that are white throughout: where noise alone is cut off, every other pixel is not."""
+    white = sample.pieces >= 1
+    if report.impulses or 1 - float(samples.spread(~white, 3, 3).mean()) < SATURATED:
+        return None
+    return (
+        f"{float(white.mean()):.0%} of the pixels are at the greatest value there is, {report.high:.6g}, side by side: "
+        "what was brighter is lost, and no model brings it back; take less gain or dose"
+    )

@@ -159,9 +159,9 @@ def _of_frame(frame: NDArray[Any], about: About) -> tuple[str, str]:
     if sample is None:
         return "g", "nothing can be measured in it"
     report = noise.report(sample)
-    specks = _specks(report, sample, about)
-    if specks:
-        return specks
+    specked = specks(report, sample, about)
+    if specked:
+        return specked
     if about.reciprocal:
         return "g", "a diffraction pattern, by its calibration"
     kind, why = about.kind, f"its file says {about.kind}"
@@ -174,20 +174,21 @@ def _of_frame(frame: NDArray[Any], about: About) -> tuple[str, str]:
     return f"{'hr' if atomic else 'lr'}{kind.lower()}", f"{why}, {how}"
 
 
-def _specks(report: NoiseReport, sample: Sample, about: About) -> tuple[str, str] | None:
-    grain = _grain(report, sample)
+def specks(report: NoiseReport, sample: Sample, about: About) -> tuple[str, str] | None:
+    """Return the model for black and white specks, and why; None where there are hardly any."""
+    level = grain(report, sample)
     least = SPECKS_OF_MICROSCOPE if about.kind or about.angstroms else SPECKS
-    if report.impulses < max(least, SPECKS_FOR_GRAIN * grain):
+    if report.impulses < max(least, SPECKS_FOR_GRAIN * level):
         return None
     if about.kind and min(report.dark, report.bright) < ONE_SIDED:  # saturated
         return None
     share = f"{100 * report.impulses:.2g}% of the pixels are black or white specks"
-    if grain < GRAIN * report.impulses:
+    if level < GRAIN * report.impulses:
         return "sp", f"{share} and there is no grain"
-    return "gsp", f"{share}, and there is grain of {100 * grain:.2g}% of the range"
+    return "gsp", f"{share}, and there is grain of {100 * level:.2g}% of the range"
 
 
-def _grain(report: NoiseReport, sample: Sample) -> float:
+def grain(report: NoiseReport, sample: Sample) -> float:
     """Return the standard deviation of white noise at the median, of the range from the least to the greatest value."""
     if report.fine_structure:
         return 0.0
@@ -211,8 +212,8 @@ def _microscope(report: NoiseReport, sample: Sample, about: About) -> tuple[Kind
 
 
 def _even(report: NoiseReport, sample: Sample) -> str:
-    grain = 100 * _grain(report, sample)
-    return f"even grain of {grain:.2g}% of the range" if grain >= 0.1 else "there is hardly any noise"
+    level = 100 * grain(report, sample)
+    return f"even grain of {level:.2g}% of the range" if level >= 0.1 else "there is hardly any noise"
 
 
 def _atomic(shown: Structure, about: About, kind: Kind) -> tuple[bool, str]:

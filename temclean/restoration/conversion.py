@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from temclean.errors import ImageError
 from temclean.evidence import lag
 from temclean.restoration.scaling import Frames
 
@@ -103,3 +104,18 @@ class _Cast:
         if self.conversion.blend:
             self.conversion.raw[index] = frame
         return frame
+
+
+def array(image: ArrayLike) -> NDArray[Any]:
+    """Return what is passed for an image as an array; ImageError if it is none."""
+    pixels = np.asarray(image)
+    check(pixels)
+    return pixels
+
+
+def check(pixels: Any) -> None:
+    """Refuse with an ImageError what has no rows and columns, or is in colour."""
+    if pixels.ndim < 2 or pixels.size == 0:
+        raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
+    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
+        raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")

