@@ -205,7 +205,7 @@ def _all(
     conversion = Conversion(frames.dtype, blend=blend)
     raw = conversion.before(frames)
     clean = denoise_frames(raw, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
-    result = np.empty(tuple(frames.shape), frames.dtype)
+    result = np.empty((len(frames), *frames.shape[-2:]), frames.dtype)
     for place, frame in zip(result, clean, strict=True):
         place[...] = conversion.after(frame)
     return result, [*filter(None, (cautions.of_noise(levels), *cautions.of_findings(found)))]
