@@ -13,7 +13,7 @@ from temclean.errors import FileError, MissingExtraError
 from temclean.io.messages import first_line, silence
 
 _LOADED: dict[str, ModuleType] = {}
-"""Modules by their names: a folder may hold 100,000 files, and Python takes as long to hand one out as to open a file."""
+"""Modules by name: a folder may hold 100,000 files, and to ask Python for one takes as long as to open a file."""
 
 
 @dataclass(frozen=True)
