@@ -7,6 +7,7 @@ caller adds them up in one order and the bits do not depend on the number of thr
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.math cimport fabs
+from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t
 
 from _dispatch cimport cloned_void
 
@@ -14,6 +15,12 @@ cdef enum:
     SIDE = 512  # rows and columns of a block
 
 BLOCK = SIDE
+
+ctypedef fused few:
+    uint8_t
+    int8_t
+    uint16_t
+    int16_t
 
 
 cdef cloned_void survey_block(
@@ -129,3 +136,14 @@ def moments(
             min(<Py_ssize_t> SIDE, height - top), min(<Py_ssize_t> SIDE, width - left),
             mean_s, mean_d, &out[index, 0],
         )
+
+
+def count(const few[:, ::1] x not None, Py_ssize_t least, int64_t[::1] out not None):
+    """Add how often each value occurs, from ``least`` on, the least that the type has; ``out`` has room for all."""
+    cdef Py_ssize_t row, j
+    if out.shape[0] != 1 << 8 * sizeof(few) or least != (0 if <few> -1 > 0 else -out.shape[0] // 2):
+        raise ValueError(f"there are other values than {out.shape[0]} from {least} on")
+    with nogil:
+        for row in range(x.shape[0]):
+            for j in range(x.shape[1]):
+                out[x[row, j] - least] += 1

@@ -1,17 +1,33 @@
 """What all tests share: deterministic hypothesis, the command line, and small image files."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-from browser import forget, started
-from hypothesis import settings
 
-from temclean import cli, io
+def keep_to_own_cores() -> None:
+    """Give each worker of pytest-xdist its share of the cores, before any library counts them.
+
+    Else the threads of NumPy, PyTorch and onnxruntime, as many in each worker as there are cores, wait for each other.
+    """
+    worker, workers = (os.environ.get(f"PYTEST_XDIST_WORKER{end}", "") for end in ("", "_COUNT"))
+    if worker.startswith("gw") and hasattr(os, "sched_setaffinity"):
+        cores, number = sorted(os.sched_getaffinity(0)), int(worker[2:])
+        own = cores[number :: int(workers)] if int(workers) <= len(cores) else [cores[number % len(cores)]]
+        os.sched_setaffinity(0, own or cores)
+
+
+keep_to_own_cores()
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from browser import forget, started  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+from temclean import cli, io  # noqa: E402
 
 settings.register_profile("temclean", derandomize=True, deadline=None, print_blob=False)
 settings.load_profile("temclean")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temclean import io
-from temclean.commands.inputs import Found, expand
+from temclean.commands.inputs import NOWHERE, Found, expand
 from temclean.errors import ParameterError, TemcleanError
 from temclean.restoration.shipped import available
 
@@ -129,19 +129,22 @@ def plan(
     found = expand(names, recursive=recursive)
     if tell and len(found) >= MANY:
         tell(f"looking at {len(found)} files")
-    forms = {item.path: _form(item.path) for item in found if not item.problem}
-    left_out = {path for path, form in forms.items() if is_left_out(path, include_results, form)}
-    chosen = [item for item in found if item.path not in left_out]
-    images = [(item, which) for item in chosen for which in _images(item, image)]
+    forms = [None if item.problem else _form(item.path) for item in found]
+    ours = [
+        not item.problem and is_left_out(item.path, include_results, form)
+        for item, form in zip(found, forms, strict=True)
+    ]
+    chosen = [(item, form) for item, form, left_out in zip(found, forms, ours, strict=True) if not left_out]
+    images = [(item, which, form) for item, form in chosen for which in _images(item, image)]
     if out is not None and _names_a_file(out) and len(images) > 1:
         what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
         raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
     alone = len(images) == 1
     common = Job(Path(), None, dtype=dtype, blend=blend, joined=joined)
-    jobs = [_job(item, which, model, out, common, forms.get(item.path), alone=alone) for item, which in images]
+    jobs = [_job(item, which, model, out, common, form, alone=alone) for item, which, form in images]
     return Plan(
         jobs=tuple(refuse_clashes(jobs))[index - 1 :: count],
-        left_out=tuple(item.path for item in found if item.path in left_out),
+        left_out=tuple(item.path for item, left_out in zip(found, ours, strict=True) if left_out),
     )
 
 
@@ -151,7 +154,7 @@ def target(
     out: Path | None = None,
     *,
     alone: bool = False,
-    under: str | Path = "",
+    under: Path = NOWHERE,
     dtype: str | None = None,
     image: str = "",
     form: io.Format | None = None,
@@ -164,7 +167,7 @@ def target(
     """
     if out is not None and alone and _names_a_file(out):
         return out
-    folder = source.parent if out is None else out / under
+    folder = source.parent if out is None else out / under if under != NOWHERE else out
     parts = [_stem(source), image, model] if image else [_stem(source), model]
     return folder / f"{'_'.join(parts)}{io.output_suffix(source, dtype, form)}"
 
@@ -240,7 +243,7 @@ def _job(
     )
     fixed = model is not None or (out is not None and alone and _names_a_file(out))
     before = None if fixed else "_".join(filter(None, (_stem(item.path), which.in_names)))
-    return replace(common, source=item.path, target=place, image=which.image, before=before)
+    return Job(item.path, place, None, common.dtype, which.image, before, common.joined, common.blend)
 
 
 def refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import _residual
 from temclean.errors import ImageError
 
 Floats = NDArray[np.float32]
@@ -53,10 +54,10 @@ class Pair:
 
     def scaled(self, pixels: NDArray[Any]) -> Floats:
         """Return pixels of either image on the scale."""
-        values = pixels.astype(np.result_type(pixels.dtype, np.float32))  # float64 where float32 is too coarse
-        values -= self.offset
-        values *= 1 / self.unit
-        return values.astype(np.float32, copy=False)
+        out = np.empty(pixels.shape, np.float32)
+        rows = plain(pixels).reshape(-1, pixels.shape[-1])
+        _residual.fold(rows, 1, self.offset, 1 / self.unit, out.reshape(rows.shape))
+        return out
 
     @cached_property
     def means(self) -> tuple[Floats, Floats]:
@@ -65,20 +66,54 @@ class Pair:
         rows, columns = (length // side for length in self.raw.shape)
         band = max(1, CHUNK // (self.raw.shape[1] * side))
         found = np.empty((2, rows, columns), dtype=np.float32)
+        scale = 1 / self.unit
         for image, out in zip((self.raw, self.result), found, strict=True):
             for top in range(0, rows, band):
-                bottom = min(top + band, rows)
-                part = self.scaled(image[top * side : bottom * side, : columns * side])
-                while len(part) > bottom - top:
-                    part = halved(part)
-                out[top:bottom] = part
+                part = out[top : top + band]
+                _residual.fold(plain(image[top * side : (top + len(part)) * side]), side, self.offset, scale, part)
         return found[0], found[1]
 
     @cached_property
+    def compared(self) -> "Compared":
+        """What the means of the raw image have beyond those of the result."""
+        return Compared(*self.means)
+
+
+class Compared:
+    """An image and its result, both on the scale, and what the residual usually does.
+
+    Attributes
+    ----------
+    residual : ndarray of float32, raw minus result.
+    level : ndarray of uint8, the brightness of the result.
+    usual : the mean and the spread of the residual at each level, as far as these images tell.
+    """
+
+    def __init__(self, raw: Floats, result: Floats) -> None:
+        self.residual, self.level = np.empty_like(raw), np.empty(raw.shape, np.uint8)
+        self._sums = np.empty((3, LEVELS))
+        _residual.compare(raw.ravel(), result.ravel(), self.residual.reshape(-1), self.level.reshape(-1), self._sums)
+
+    @cached_property
     def usual(self) -> "Usual":
-        """What the residual of the means does at each brightness."""
-        before, after = self.means
-        return usual(before - after, levels(after))
+        """Measure what is usual; ``per_spread`` is 0 where a level has too few pixels to tell."""
+        numbers = self._sums[0]
+        weights, first, second = (np.convolve(each, KERNEL, "same") for each in self._sums)
+        mean = first / np.maximum(weights, 1.0)
+        variance = second / np.maximum(weights, 1.0) - mean**2
+        many = (np.convolve(numbers, np.ones(len(KERNEL)), "same") >= FEW) & (variance > 0)
+        per_spread = np.where(many, 1 / np.sqrt(np.where(many, variance, 1.0)), 0.0)
+        return Usual(mean.astype(np.float32), per_spread.astype(np.float32))
+
+
+def plain(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels as the kernels read them: in rows, of whole numbers or floats in this processor's byte order."""
+    dtype = pixels.dtype.newbyteorder("=")
+    if dtype.kind == "b":
+        dtype = np.dtype(np.uint8)
+    elif dtype.kind == "f" and dtype.itemsize not in {4, 8}:
+        dtype = np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
+    return np.ascontiguousarray(pixels, dtype)
 
 
 def pair(raw: NDArray[Any], result: NDArray[Any]) -> Pair | None:
@@ -93,10 +128,23 @@ def pair(raw: NDArray[Any], result: NDArray[Any]) -> Pair | None:
         raise ImageError(f"an image of {raw.shape} and a result of {result.shape}: rows and columns must be the same")
     step = math.isqrt(max(1, raw.size // SAMPLE))
     for image in (result, raw):
-        low, high = np.percentile(image[::step, ::step].astype(np.float64), (0.1, 99.9))
+        ordered = np.sort(image[::step, ::step], axis=None)
+        low, high = percentile(ordered, 0.1), percentile(ordered, 99.9)
         if high > low and math.isfinite(1 / (high - low)):
-            return Pair(raw, result, float(low), float(high - low))
+            return Pair(raw, result, low, high - low)
     return None
+
+
+def percentile(ordered: NDArray[Any], percent: float) -> float:
+    """Return what `np.percentile` does, of numbers in their order: whole numbers are far sooner sorted than floats.
+
+    >>> percentile(np.array([1, 2, 4], np.uint16), 75.0)
+    3.0
+    """
+    rank = percent / 100 * (len(ordered) - 1)
+    first = int(rank)
+    below, above = float(ordered[first]), float(ordered[min(first + 1, len(ordered) - 1)])
+    return below + (above - below) * (rank - first)
 
 
 def halved(means: Floats) -> Floats:
@@ -105,9 +153,9 @@ def halved(means: Floats) -> Floats:
     >>> halved(np.arange(16, dtype=np.float32).reshape(4, 4)).tolist()
     [[2.5, 4.5], [10.5, 12.5]]
     """
-    even = means[: means.shape[0] // 2 * 2, : means.shape[1] // 2 * 2]
-    rows = even[::2] + even[1::2]
-    return (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
+    out = np.empty([length // 2 for length in means.shape], np.float32)
+    _residual.halve(means, out)
+    return out
 
 
 @dataclass(frozen=True)
@@ -120,27 +168,3 @@ class Usual:
 
     mean: Floats
     per_spread: Floats
-
-
-def levels(result: Floats) -> NDArray[np.intp]:
-    """Return the level of brightness of each value of a result."""
-    return (result * np.float32(LEVELS - 1) + np.float32(0.5)).clip(0, LEVELS - 1).astype(np.intp)
-
-
-def usual(residual: Floats, level: NDArray[np.intp]) -> Usual:
-    """Measure what is usual in a residual; ``per_spread`` is 0 where a level has too few pixels to tell."""
-    places, values = level.ravel(), residual.ravel()
-    numbers = np.bincount(places, minlength=LEVELS)
-    weights, first, second = (
-        np.convolve(each, KERNEL, "same")
-        for each in (
-            numbers,
-            np.bincount(places, values, LEVELS),
-            np.bincount(places, np.square(values), LEVELS),
-        )
-    )
-    mean = first / np.maximum(weights, 1.0)
-    variance = second / np.maximum(weights, 1.0) - mean**2
-    many = (np.convolve(numbers, np.ones(len(KERNEL)), "same") >= FEW) & (variance > 0)
-    per_spread = np.where(many, 1 / np.sqrt(np.where(many, variance, 1.0)), 0.0)
-    return Usual(mean.astype(np.float32), per_spread.astype(np.float32))

@@ -56,7 +56,7 @@ class Lattice:
 def lattice(raw: NDArray[Any], result: NDArray[Any]) -> Lattice:
     r"""Find the regular pattern of the result of which the residual, raw minus result, holds most.
 
-    The power spectra :math:`P` of the residual, without what is usual at each brightness (`blocks.usual`), and
+    The power spectra :math:`P` of the residual, without what is usual at each brightness (`blocks.Compared`), and
     :math:`R` of the result are medians over squares of 64x64 pixels under a Hann window; what is smooth in them is the
     geometric mean :math:`\bar P`, :math:`\bar R` over the ring between 3x3 and 9x9 frequencies. Of the frequencies with
     :math:`R / \bar R > 5` and :math:`\sqrt P / (\sqrt P + \sqrt R) > 0.25`, that with the greatest :math:`P / \bar P`
@@ -89,14 +89,17 @@ def missing_from(pair: Pair | None) -> Lattice:
     if pair is None or down * across < FEWEST:
         return Lattice()
     places = np.linspace(0, down * across - 1, min(SQUARES, down * across)).astype(int)
-    before, after = (pair.scaled(_squares(image, places, across)) for image in (pair.raw, pair.result))
-    missing = _power(before - after - pair.usual.mean[blocks.levels(after)])
+    after = pair.scaled(_squares(pair.result, places, across))
     there = _power(after)
+    candidate = _periods() & (there > REGULAR * _smooth(there))
+    if not candidate.any():
+        return Lattice()
+    found = blocks.Compared(pair.scaled(_squares(pair.raw, places, across)), after)
+    missing = _power(found.residual - pair.compared.usual.mean[found.level])
     lost, left = np.sqrt(missing), np.sqrt(there)
     share = lost / np.maximum(lost + left, np.finfo(np.float32).tiny)
     height = missing / _smooth(missing)
-    candidate = _periods() & (there > REGULAR * _smooth(there)) & (share > SHARE)
-    height = np.where(candidate, height, 0.0)
+    height = np.where(candidate & (share > SHARE), height, 0.0)
     row, column = np.unravel_index(int(np.argmax(height)), height.shape)
     if not height[row, column] > 0:
         return Lattice()
@@ -114,7 +117,10 @@ def _power(squares: Floats) -> NDArray[np.float64]:
     window = np.hanning(SIDE + 1)[:SIDE].astype(np.float32)
     squares = (squares - squares.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
     spectra = np.fft.rfft2(squares)
-    power: NDArray[np.float64] = np.median(spectra.real**2 + spectra.imag**2, axis=0).astype(np.float64)
+    powers, middle = spectra.real**2 + spectra.imag**2, len(spectra) // 2
+    powers.partition(middle, axis=0)  # np.median looks three times
+    other = powers[middle] if len(powers) % 2 else powers[:middle].max(axis=0)
+    power: NDArray[np.float64] = ((powers[middle] + other) / np.float32(2)).astype(np.float64)
     return power
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import _residual
 from temclean.evidence import blocks
 from temclean.evidence.blocks import Floats, Pair
 
@@ -99,26 +100,30 @@ def missing_from(pair: Pair | None) -> Missing:
     """Return what `missing` does of two images on one scale."""
     if pair is None or min(pair.raw.shape) < 4 * pair.side:
         return Missing()
-    before, after = pair.means
-    residual = before - after
-    levels = blocks.levels(after)
-    residual -= pair.usual.mean[levels]
-    standard = (residual * pair.usual.per_spread[levels]).clip(-WILD, WILD)
-    white, skewness = _white(standard), _skewness(standard)
+    found, after = pair.compared, pair.means[1]
+    residual, standard = np.empty_like(after), np.empty_like(after)
+    moments = np.empty(2)
+    _residual.standardise(
+        found.residual.reshape(-1), found.level.reshape(-1), found.usual.mean, found.usual.per_spread, WILD,
+        residual.reshape(-1), standard.reshape(-1), moments,
+    )  # fmt: skip
+    variance, cubes = moments / after.size
+    skewness = float(cubes) / float(variance) ** 1.5 if variance > 0 else 0.0
+    white = _white(standard)
     best = Missing()
     for power in range(1, WINDOWS + 1):
         standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
         windows = _overlapping(standard)
         if windows.size < FEWEST or min(windows.shape) < 2:  # or there is nothing around them
             break
-        spread = max(white / 2 ** (power + 1), 1.4826 * float(np.median(np.abs(windows - np.median(windows)))))
+        spread = max(white / 2 ** (power + 1), 1.4826 * median(np.abs(windows - np.float32(median(windows)))))
         if spread > 0:
             varies = _around(after)[: windows.shape[0], : windows.shape[1]]
             much = np.abs(_overlapping(residual)) * (1 - MISSING) > varies * MISSING
-            found = _normal(windows / spread, skewness / 2 ** (power + 1)) * much
-            row, column = np.unravel_index(int(np.argmax(found)), found.shape)
+            stands = _normal(windows / spread, skewness / 2 ** (power + 1)) * much
+            row, column = np.unravel_index(int(np.argmax(stands)), stands.shape)
             half = pair.side * 2**power
-            significance = float(found[row, column])
+            significance = float(stands[row, column])
             if significance > best.significance:
                 best = Missing(significance, (int(row) + 1) * half, (int(column) + 1) * half, 2 * half)
     return best
@@ -128,22 +133,22 @@ def _white(standard: Floats) -> float:
     """Return the standard deviation of single means if their noise were white, from differences of neighbours."""
     found = []
     for power in (0, 1):
-        even = standard[: standard.shape[0] // 2 * 2, : standard.shape[1] // 2 * 2]
-        sums, differences = even[::2] + even[1::2], even[::2] - even[1::2]
-        squares = np.square(differences[:, ::2] + differences[:, 1::2]) + np.square(sums[:, ::2] - sums[:, 1::2])
+        squares = np.empty([length // 2 for length in standard.shape], np.float32)
+        _residual.unlike(standard, squares)
         for _ in range(3 - power):  # over 16x16 means, or what there is
             if min(squares.shape) > 1:
                 squares = blocks.halved(squares)
-        found.append(float(np.median(squares)) / 8 * 4**power)
+        found.append(median(squares) / 8 * 4**power)
         standard = blocks.halved(standard)
     return float(np.sqrt(max(found)))
 
 
-def _skewness(standard: Floats) -> float:
-    """Return the skewness of single means."""
-    squares = np.square(standard)
-    variance = float(squares.mean())
-    return float((squares * standard).mean()) / variance**1.5 if variance > 0 else 0.0
+def median(values: Floats) -> float:
+    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
+    middle = values.size // 2
+    parted = np.partition(values, middle, axis=None)
+    upper = parted[middle]
+    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
 
 
 def _normal(deviations: Floats, skewness: float) -> Floats:
@@ -162,4 +167,6 @@ def _around(values: Floats) -> Floats:
     """Return the standard deviation of 3x3 neighbours, binomially weighted, about the windows of `_overlapping`."""
     mean = _overlapping(_overlapping(values))
     square = _overlapping(_overlapping(np.square(values)))
-    return np.pad(np.sqrt(np.maximum(square - np.square(mean), 0)), ((0, 1), (0, 1)), mode="edge")
+    varies = np.sqrt(np.maximum(square - np.square(mean), 0))
+    varies = np.concatenate([varies, varies[-1:]])
+    return np.concatenate([varies, varies[:, -1:]], axis=1)

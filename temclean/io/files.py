@@ -240,7 +240,9 @@ def provenance(path: str | os.PathLike[str], form: Format | None = None) -> dict
 
     With ``form`` it is not looked again what format it is of.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
+    if form and not form.writes:
+        return None
     try:
         with reading(path):
             form = form or identify(path)

@@ -12,6 +12,9 @@ import numpy as np
 from temclean.errors import FileError, MissingExtraError
 from temclean.io.messages import first_line, silence
 
+_LOADED: dict[str, ModuleType] = {}
+"""Modules by name: a folder may hold 100,000 files, and to ask Python for one takes as long as to open a file."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -38,9 +41,11 @@ class Format:
     def load(self, part: str = "reader") -> ModuleType:
         """Import the module that reads it, writes it, or finds the note in it: ``reader``, ``writer``, ``note``."""
         name = {"reader": self.reader, "note": self.note}.get(part) or self.module
+        if name in _LOADED and self.needs is None:  # what it needs may be gone since
+            return _LOADED[name]
         try:
             with silence:
-                return import_module(f"temclean.io.{name}")
+                return _LOADED.setdefault(name, import_module(f"temclean.io.{name}"))
         except ImportError as error:
             if isinstance(error, MissingExtraError):
                 raise
@@ -106,10 +111,11 @@ def is_folder_format(path: Path) -> bool:
 
 def identify(path: Path) -> Format:
     """Return the format of a file by its content, and by its name where the content does not tell."""
-    if is_folder_format(path):
+    suffix = path.suffix.lower()
+    if suffix in OME_ZARR.suffixes and path.is_dir():
         return OME_ZARR
-    head = _head(path)
-    named = READERS.get(path.suffix.lower())
+    head = _head(path, suffix)
+    named = READERS.get(suffix)
     for magic, one in _MAGIC:
         # Short magics could begin any old MRC file: there the name decides.
         if head.startswith(magic) and (len(magic) > 4 or one is TIFF or one is named or named is None):
@@ -129,9 +135,9 @@ def identify(path: Path) -> Format:
     raise FileError(f"{path}: is no image that temclean reads; name one of {', '.join(sorted(READERS))}")
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, suffix: str) -> bytes:
     """Return how a file begins."""
-    if path.suffix.lower() == ".zspy":
+    if suffix == ".zspy":
         raise FileError(f"{path}: {ZSPY}")
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # reading it could take forever
@@ -148,7 +154,7 @@ def output_suffix(path: str | os.PathLike[str], dtype: str | None = None, form: 
 
     With `dtype`, it has to hold such pixels too. With ``form`` it is not looked again what the file is.
     """
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     suffix = path.suffix.lower()
     try:
         found: Format | None = form or identify(path)

@@ -106,9 +106,11 @@ def _alone(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
     3x3 pixels, so that bright particles stay; and areas at black or white, which are too large for wild pixels, stay.
     """
-    within = tile.clip(-REACH, 1.0 + REACH)
-    outside = np.nonzero(within != tile)
-    put_back = outside[0].size and session.model.family not in ATOMS_ALONE
+    within, put_back = tile, False
+    if tile.min() < -REACH or tile.max() > 1.0 + REACH:
+        within = tile.clip(-REACH, 1.0 + REACH)
+        outside = np.nonzero(within != tile)
+        put_back = session.model.family not in ATOMS_ALONE
     beyond = tile - within if put_back else None
     wild = session.model.family in WILD
     restored = _finite(session, session.run(within[None, None])[0, 0])
@@ -138,6 +140,8 @@ def _together(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def _finite(session: Session, restored: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not np.isfinite(restored).all():  # whole numbers would become 0 or the greatest there is, without a word
+    if not (
+        np.isfinite(restored.min()) and np.isfinite(restored.max())
+    ):  # whole numbers would become 0 or the greatest there is, without a word
         raise ModelError(f"{session.model.path}: gave values that are not finite; take another model")
     return restored

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import _sums
 from temclean.errors import ImageError
 
 CHUNK = 2**20  # pixels looked at in one go
@@ -102,11 +103,13 @@ def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> tuple[Sca
     least = int(info.min)
     counts = np.zeros(int(info.max) - least + 1, dtype=np.int64)
     for _, chunk in _chunks(frames):
-        counts += np.bincount(chunk.ravel().astype(np.int32) - least, minlength=len(counts))
-    below = np.cumsum(counts)
+        _sums.count(np.ascontiguousarray(chunk), least, counts)
+    places = np.flatnonzero(counts)
+    numbers = counts[places]
+    below = np.cumsum(numbers)
 
     def value(rank: int) -> int:
-        return int(np.searchsorted(below, rank, side="right")) + least
+        return int(places[np.searchsorted(below, rank, side="right")]) + least
 
     def percentile(percent: float) -> float:
         rank = percent / 100 * (int(below[-1]) - 1)
@@ -116,7 +119,6 @@ def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> tuple[Sca
     low, high = map(percentile, percentiles)
     extremes = Scaling(float(value(0)), float(value(int(below[-1]) - 1)))
     scaling = Scaling(low, high) if high > low else extremes
-    numbers = counts[counts > 0]
     if scaling.flat:
         return scaling, (False, False)
     piled = numbers[0] > PILE * numbers[1], numbers[-1] > PILE * numbers[-2]

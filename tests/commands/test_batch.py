@@ -260,16 +260,16 @@ class TestRun:
             assert made["input"] == path.name
 
     def test_bad_files_do_not_stop_the_others(self, tmp_path: Path, image_file: ImageFile) -> None:
-        paths = [image_file(tmp_path / f"{index:04}.tif", 666 if index == 7 else 1) for index in range(1000)]
+        paths = [image_file(tmp_path / f"{index:04}.tif", 666 if index == 7 else 1) for index in range(300)]
         paths[3].write_bytes(b"II*\0")
-        paths[500].write_bytes(b"")
-        paths[998].write_text("no image")
-        paths[999].unlink()
+        paths[150].write_bytes(b"")
+        paths[298].write_text("no image")
+        paths[299].unlink()
         results = run(paths, tmp_path / "out")
         bad = [Path(result.input).name for result in results if result.status == "failed"]
-        assert bad == ["0003.tif", "0007.tif", "0500.tif", "0998.tif", "0999.tif"]
+        assert bad == ["0003.tif", "0007.tif", "0150.tif", "0298.tif", "0299.tif"]
         assert all(result.error and "\n" not in result.error for result in results if result.status == "failed")
-        assert len(list((tmp_path / "out").iterdir())) == 995
+        assert len(list((tmp_path / "out").iterdir())) == 295
 
     def test_nothing_is_overwritten_unasked(self, tmp_path: Path, image_file: ImageFile) -> None:
         path = image_file(tmp_path / "a.tif")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reference_grid import grid_reference
 from scipy import ndimage
 
 from temclean import io, noise, specimen
@@ -40,6 +41,19 @@ def patterns(shape: tuple[int, int], amplitudes: tuple[float, float, float]) -> 
     rows, columns = ((-1.0) ** np.arange(length) for length in shape)
     both = rows[:, None] * columns
     return (amplitudes[0] * both + amplitudes[1] * columns + amplitudes[2] * rows[:, None]).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 96), (96, 64), (64, 544), (576, 1056)])
+def test_the_kernels_do_what_their_twin_does(shape: tuple[int, int]) -> None:
+    """Wider and narrower than what is worked on in one go; edges, patterns of the image's own, and of the result's."""
+    draw = np.random.default_rng(sum(shape))
+    clean = ndimage.gaussian_filter(draw.random(shape), 4).astype(np.float32)
+    clean[:, shape[1] // 3 :] += np.float32(0.5)
+    tile = clean + patterns(shape, (0.0, 0.05, 0.02)) + draw.normal(0, 0.1, shape).astype(np.float32)
+    restored = clean + patterns(shape, (0.004, -0.003, 0.002))
+    expected = grid_reference(tile, restored)
+    grid.remove(tile, restored)
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=2e-7)
 
 
 def lattice(size: int = 256) -> np.ndarray:

@@ -203,9 +203,9 @@ def test_all_weights_together_are_quick_to_install() -> None:
 
 @pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg", "bbg-keep", "general"])
 def test_tiles_leave_no_seam(restorers: dict[str, evaluate.Restore], family: str) -> None:
-    clean = specimen.draw("graphene-atoms", 1024, 0.1, evaluate.FIRST_SEED).image
+    clean = specimen.draw("graphene-atoms", 832, 0.1, evaluate.FIRST_SEED).image
     noisy = evaluate.distort(clean, family, 0.2, seed=2)
-    whole = restorers[family](noisy, tile=1024)
+    whole = restorers[family](noisy, tile=832)
     tiled = restorers[family](noisy, tile=640)
     limit = 2e-4 if family == "general" else 1e-4  # a twentieth of a grey level of 8 bits
     assert np.abs(whole - tiled).max() < limit * (clean.max() - clean.min())

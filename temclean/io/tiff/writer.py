@@ -52,7 +52,7 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
         tags = [tag for tag in tags if tag[1] < 16]
     table = source.colormap if source and description == source.description and dtype == source.dtype else None
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
-        writer.write(
+        place = writer.write(
             None,
             shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
             dtype=dtype,
@@ -64,13 +64,14 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             resolutionunit=resolution[2] if resolution else None,
             software=False if any(tag[0] == 305 for tag in tags) else "temclean",
             extratags=tags,
+            returnoffset=True,
         )
     if any(tag[0] == makers.SIS for tag in tags):
         makers.settle(path)
-    with tifffile.TiffFile(path) as written:
-        start = written.pages.first.dataoffsets[0]
+    if place is None:
+        raise AssertionError(path)
     with path.open("r+b") as file:
-        file.seek(start)
+        file.seek(place[0])
         stored = dtype.newbyteorder(order)
         for frame in frames:
             rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
