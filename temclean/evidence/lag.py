@@ -246,7 +246,8 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
     """Filter an image along its rows; before a row is its first pixel.
 
     A pixel that stands out of its row by :data:`WILD` deviations was hit after the detector: it stays what it is, and
-    the next ones are filtered as if it were like its neighbours.
+    the next ones are filtered as if it were like its neighbours. Where an image is cut off, at its least or greatest
+    value, it stays cut off there.
 
     Parameters
     ----------
@@ -265,6 +266,7 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
     taps = len(weights) - 1
     out = np.empty(image.shape, kind)
     bound = _wildness(image[:: max(1, image.shape[0] // BAND)].astype(kind))
+    ends = samples.cut_off(image)
     for top in range(0, image.shape[0], BAND):
         band = image[top : top + BAND].astype(kind)
         wild = _off(band)
@@ -274,6 +276,7 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
         part[...] = wild
         for place, weight in enumerate(weights):
             part += kind.type(weight) * before[:, taps - place : taps - place + band.shape[1]]
+        samples.keep_cut_off(part, band, ends)
     return out
 
 

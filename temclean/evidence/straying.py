@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean.evidence import samples
+
 Doubles = NDArray[np.float64]
 
 SMALLEST = 64
@@ -115,12 +117,14 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
 def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> NDArray[Any]:
     """Return the image as if the beam had not strayed: without what that adds to the first result, noise as it is.
 
-    Of float32, or of what holds the image's own numbers.
+    Where it is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its own numbers.
     """
     steady = raw.astype(np.result_type(raw.dtype, np.float32))
+    ends = samples.cut_off(raw)
     moved = np.stack([straying.right, straying.down], axis=1)
     for rows, surface in _bands(restored):
         steady[rows] -= surface.at(moved[rows]) - surface.here
+        samples.keep_cut_off(steady[rows], raw[rows], ends)
     return steady
 
 

@@ -98,7 +98,7 @@ def test_a_wild_pixel_leaves_no_trail() -> None:
     ("given", "got"), [("u1", "f4"), (">u2", "f4"), ("i4", "f8"), ("f4", "f4"), ("f8", "f8"), ("f2", "f4")]
 )
 def test_types_that_hold_the_image_come_back(given: str, got: str) -> None:
-    image = np.arange(600).reshape(20, 30).astype(given) % 200
+    image = np.random.default_rng(9).normal(100.0, 20.0, (40, 60)).round().astype(given)
     undone = lag.undo(image, (1.5, -0.5))
     assert undone.dtype == np.dtype(got)
     plain = 1.5 * image.astype(np.float64) - 0.5 * np.concatenate([image[:, :1], image[:, :-1]], 1).astype(np.float64)
@@ -116,3 +116,14 @@ def test_a_note_is_read_back() -> None:
     assert lag.weights_of(lag.noted(weights)) == weights
     for text in ("", "1", "a b", "nan nan", "3 4", "1e999 -1e999", " ".join(["0.1"] * 10), None):
         assert lag.weights_of(text) == ()
+
+
+def test_what_is_cut_off_stays_cut_off() -> None:
+    rng = np.random.default_rng(6)
+    image = signal.lfilter([0.6], [1, -0.4], rng.normal(100.0, 30.0, (64, 96)), axis=1).clip(90.0, 120.0)
+    undone = lag.undo(image, (1 / 0.6, -0.4 / 0.6))
+    for end in (90.0, 120.0):
+        assert (undone[image == end] == end).all()
+    assert (undone.min(), undone.max()) == (90.0, 120.0)
+    inside = (image > 90.0) & (image < 120.0)
+    assert not np.array_equal(undone[inside], image[inside])
