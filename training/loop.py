@@ -180,7 +180,7 @@ class Run:
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the coming update."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("times", 1.0)
 
     def update(self, loss: Tensor) -> None:
         """Make one update down the gradient of a loss."""

@@ -47,11 +47,11 @@ class Recipe:
 
 
 ATOMIC = {
-    "coherent": 0.28,
-    "phase": 0.24,
-    "hr": 0.16,
-    "scene": 0.05,
-    "graphene": 0.08,
+    "coherent": 0.34,
+    "phase": 0.28,
+    "hr": 0.12,
+    "scene": 0.04,
+    "graphene": 0.05,
     "graphene-defects": 0.03,
     "dense": 0.03,
     "bn": 0.01,

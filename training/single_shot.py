@@ -27,6 +27,10 @@ CGRDN_RATE = 3e-4
 """Peak learning rate of ``cgrdn``, whose 128 convolutions in a row bear no more."""
 
 
+QUICK = 6.0
+"""Learning rate of what decides about windows, over that of all else."""
+
+
 def objective(recipe: Recipe, restored: Tensor, clean: Tensor) -> Tensor:
     """Return the loss of a recipe, but for the adversarial part."""
     if recipe.loss == "lobato":
@@ -41,6 +45,18 @@ def objective(recipe: Recipe, restored: Tensor, clean: Tensor) -> Tensor:
     return loss + recipe.grid * losses.grid_error(restored, clean)
 
 
+def groups(network: torch.nn.Module) -> list[dict[str, Any]]:
+    """Return parameters for an optimizer: those that decide about windows learn :data:`QUICK` times as fast.
+
+    They are few, and much depends on them.
+    """
+    parts: dict[bool, list[torch.nn.Parameter]] = {False: [], True: []}
+    for name, parameter in network.named_parameters():
+        parts[name.startswith(("spectral.", "share."))].append(parameter)
+    found: list[dict[str, Any]] = [{"params": parts[False]}]
+    return [*found, {"params": parts[True], "times": QUICK}] if parts[True] else found
+
+
 def train(
     recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int, workers: int = 0
 ) -> None:
@@ -49,7 +65,7 @@ def train(
     torch.set_num_threads(threads)
     device = loop.device()
     network = networks.build(asdict(recipe)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(groups(network), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     shared = distributed.shared(network)
     adversary = Adversary(device) if recipe.adversarial else None
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
