@@ -59,13 +59,13 @@ class Measured:
     Attributes
     ----------
     level : standard deviation of a pixel.
-    differences : for each of ``blindspot.SCALES`` the variance of the smoothed difference of two frames at intensity 0,
-        and its growth with the intensity.
+    differences : variance of the difference of two frames, smoothed as the network does, at intensity 0, and its growth
+        with the intensity.
     along_rows, along_columns : correlation with the pixel 1, 2, ... further on.
     """
 
     level: float
-    differences: tuple[tuple[float, float], ...]
+    differences: tuple[float, float]
     along_rows: tuple[float, ...]
     along_columns: tuple[float, ...]
 
@@ -98,7 +98,8 @@ def measure(frames: Frames, scale: Scaling) -> Measured:
     network has them, for how much frames differ that show the same.
     """
     chosen = np.unique(np.linspace(0, len(frames) - 2, PAIRS).astype(int))
-    levels, smooth, reports = [], [], []
+    levels, found, reports = [], [], []
+    kernel = blindspot.gaussian(blindspot.SCALE)
     for index in chosen.tolist():
         raw, following = frames[index], frames[index + 1]
         first, second = (unit(frame, scale) for frame in (raw, over(following, raw, whole=True)))
@@ -107,21 +108,15 @@ def measure(frames: Frames, scale: Scaling) -> Measured:
         levels.append(float(np.subtract(*np.percentile(difference, (97.5, 2.5)))) / 3.92)  # few atoms hop
         second = unit(over(following, raw), scale)
         pair = torch.from_numpy(np.stack([first - second, (first + second) / 2.0])[None])
-        kernels = [blindspot.gaussian(sigma) for sigma in blindspot.SCALES]
-        level = blindspot.smoothed(pair[:, 1:], kernels[-1]).numpy()
-        smooth.append((level, [blindspot.smoothed(pair[:, :1], kernel).numpy() for kernel in kernels]))
-    levels_of = np.concatenate([level.ravel() for level, _ in smooth])
-    lines = [
-        _line(levels_of, np.concatenate([parts[scale_of].ravel() for _, parts in smooth]))
-        for scale_of in range(len(blindspot.SCALES))
-    ]
+        level, smooth = (blindspot.smoothed(pair[:, part, None], kernel).numpy().ravel() for part in (1, 0))
+        found.append(np.stack([level, smooth]))
+    start, slope = _line(*np.concatenate(found, axis=1))
     rows, columns = (
         tuple(float(value) for value in np.median([getattr(each, name) for each in reports], axis=0))
         for name in ("along_rows", "along_columns")
     )
-    steady = [2.0 * STEADY**2 / (4.0 * np.pi * sigma**2) for sigma in blindspot.SCALES]
-    differences = tuple((start + least, slope) for (start, slope), least in zip(lines, steady, strict=True))
-    return Measured(float(np.median(levels)) / 2**0.5, differences, rows, columns)
+    start += 2.0 * STEADY**2 / (4.0 * np.pi * blindspot.SCALE**2)
+    return Measured(float(np.median(levels)) / 2**0.5, (start, slope), rows, columns)
 
 
 def _line(level: Array, difference: Array, bins: int = 8) -> tuple[float, float]:

@@ -71,7 +71,7 @@ def begin(prior: str, measured: Measured, window: int) -> BlindSpot:
     try:
         recipe = json.loads(records[-1]["recipe"])
         inner = networks.build({**recipe, **networks.beginning(recipe)})
-        inner.load_state_dict(weights)
+        inner.load_state_dict({**inner.state_dict(), **weights})  # newer parts begin with nothing
         if not isinstance(inner, networks.ResidualUNet):
             raise TypeError(type(inner).__name__)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:

@@ -50,7 +50,7 @@ NEAR = 2.0
 WIDTHS = {"clusters": 0.65 / 0.3, "drifting": None}
 """Standard deviation in pixels about which atoms are looked for, in the results of all alike; None looks for it too."""
 SINGLE = "general", "g", "n2a"
-TOGETHER = {f"{name}, --frames 3": name for name in SINGLE[:2]}
+TOGETHER = {f"{name}, --frames 3": name for name in SINGLE}
 METHODS = {"movie", "Noise2Void", "truth", *SINGLE, *TOGETHER, *PEERS}
 
 
@@ -149,6 +149,12 @@ def single(raw: Frames, name: str, together: int = 1) -> Frames:
     return np.stack(list(pipeline.denoise_frames(frames, session, scaling=scale)))
 
 
+def fitted(result: Frames, film: Movie, name: str) -> Frames:
+    """Return what a model of single images has made of a movie; of ``n2a``, after the best gain and offset."""
+    gain, offset = np.polyfit(result.ravel(), film.frames.ravel(), 1) if name == "n2a" else (1.0, 0.0)
+    return gain * result + offset
+
+
 def made(film: Movie, raw: Frames, out: Path, steps: int, known: set[str]) -> Iterator[tuple[str, Frames]]:
     """Yield what each method makes of a movie, but for those that are known or left out."""
     if "movie" not in known:
@@ -158,11 +164,9 @@ def made(film: Movie, raw: Frames, out: Path, steps: int, known: set[str]) -> It
     if "Noise2Void" not in known:
         yield "Noise2Void", noise2void(raw, float(out.with_suffix(".seconds").read_text()))
     for name in set(SINGLE) - known:
-        result = single(raw, name)
-        gain, offset = np.polyfit(result.ravel(), film.frames.ravel(), 1) if name == "n2a" else (1.0, 0.0)
-        yield name, gain * result + offset
+        yield name, fitted(single(raw, name), film, name)
     for label in set(TOGETHER) - known:
-        yield label, single(raw, TOGETHER[label], 3)
+        yield label, fitted(single(raw, TOGETHER[label], 3), film, TOGETHER[label])
     for name in set(PEERS) - known:
         yield name, best(raw, name, lambda result: -psnr(film.frames, result))
     if "truth" not in known:

@@ -95,10 +95,10 @@ def train(recipe: Recipe, minutes: float, threads: int, out: Path) -> loop.Run:
     return run
 
 
-def exported(run: loop.Run, recipe: Recipe) -> tuple[networks.Network, onnx.ModelProto]:
-    """Return what a run's average is exported as."""
+def exported(weights: loop.Weights, recipe: Recipe) -> tuple[networks.Network, onnx.ModelProto]:
+    """Return what averaged weights are exported as."""
     network = networks.build(asdict(recipe))
-    network.load_state_dict(run.weights)
+    network.load_state_dict(weights)
     plain = networks.folded(network).eval()
     model = export.to_onnx(plain)
     export.verify(plain, export.Runner(model))
@@ -184,7 +184,7 @@ def main() -> None:
             made = {"command": f"bench_networks.py {name} --minutes {options.minutes:g}", "commit": loop.commit()}
             made |= {"hours": round(run.hours, 3), "images": run.step * recipe.data.batch, **said}
             run.save({**said, "record": made})
-        network, model = exported(run, recipe)
+        network, model = exported(run.weights, recipe)
         restore = export.Runner(model)
         size = sum(weight.numel() for weight in network.parameters())
         cells = [f"{size / 1e6:.2f}", f"{work(network):.1f}", f"{milliseconds(model):.0f}", str(run.step)]

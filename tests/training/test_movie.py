@@ -75,7 +75,7 @@ def test_the_blind_spot_follows_the_noise(columns: int, rows: int, spot: Spot) -
 
 
 def test_a_wide_blind_spot_is_cut_to_what_can_be_paid_for() -> None:
-    spot = Measured(0.1, ((1.0, 0.0),) * 2, (0.9, 0.8, 0.7, 0.6, 0.5, 0.4), (0.9, 0.8, 0.5, 0.0, 0.0, 0.0)).spot
+    spot = Measured(0.1, (1.0, 0.0), (0.9, 0.8, 0.7, 0.6, 0.5, 0.4), (0.9, 0.8, 0.5, 0.0, 0.0, 0.0)).spot
     assert np.prod(spot.period) <= footage.MOST_PASSES
     assert spot.columns > spot.rows
 
@@ -93,7 +93,7 @@ def test_frames_of_hardly_any_noise_are_not_parted_by_rounding() -> None:
 def test_frames_that_agree_are_averaged() -> None:
     frames = np.random.default_rng(1).normal(0.0, 0.1, (5, 96, 96)).astype(np.float32)
     measured = footage.measure(frames, footage.Scaling(0.0, 1.0))
-    assert measured.differences[0][0] == pytest.approx(2 * 0.1**2 / (4 * np.pi * 1.2**2), rel=0.2)
+    assert measured.differences[0] == pytest.approx(2 * 0.1**2 / (4 * np.pi * 2.0**2), rel=0.2)
     network = small(still=True, noise=measured.differences)
     with torch.no_grad():
         result = network(torch.from_numpy(frames)[None])[0, 0].numpy()
@@ -131,7 +131,7 @@ def test_a_step_parts_frames_where_two_of_them_alone_do_not() -> None:
     y, x = np.mgrid[:96, :96] % 16 - 8
     frames = rng.normal(0.0, level, (9, 96, 96))
     frames[4:] += height * np.exp(-(y**2 + x**2) / (2 * 1.7**2))
-    noisy = tuple((2 * level**2 / (4 * np.pi * sigma**2), 0.0) for sigma in (1.2, 2.4))
+    noisy = 2 * level**2 / (4 * np.pi * 2.0**2), 0.0
     stack = torch.from_numpy(frames[None].astype(np.float32))
     others = torch.cat([stack[:, :4], stack[:, 5:]], dim=1)
     with torch.no_grad():
@@ -261,3 +261,12 @@ def test_movies_too_short_are_refused_in_one_line(run: Run, raw: Path, tmp_path:
     assert len(done.err.splitlines()) == 1
     assert "holds 4 frames" in done.err
     assert not list(tmp_path.glob("m.*"))
+
+
+def test_training_begins_with_a_model_that_is_older_than_a_part_of_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, records = loop.shipped(models.find("general"))
+    older = {name: value for name, value in weights.items() if not name.startswith("spectral")}
+    assert len(older) < len(weights)
+    monkeypatch.setattr(loop, "shipped", lambda path: (older, records))
+    begun = movie.begin("general", Measured(0.1, (0.01, 0.0), (0.0,), (0.0,)), 5).prior
+    assert torch.equal(begun.head.weight, older["head.weight"])
