@@ -51,7 +51,7 @@ def test_windows_are_those_of_a_plain_transform(side: int) -> None:
         module.own.fill_(1.5)
         module.others.fill_(-0.7)
         module.shift.fill_(-1.0)
-        found = module(torch.from_numpy(image)[None, None])[0, 0].numpy()
+        found = module(torch.from_numpy(image)[None, None])[0][0, 0].numpy()
     np.testing.assert_allclose(found, windowed(image, side, 1.5, -0.7, -1.0), atol=1e-6)
 
 
@@ -61,7 +61,7 @@ def test_a_gain_of_one_changes_nothing() -> None:
         module.own.zero_()
         module.shift.fill_(50.0)
         image = torch.rand(2, 1, 40, 64)
-        torch.testing.assert_close(module(image), image, atol=1e-5, rtol=0.0)
+        torch.testing.assert_close(module(image)[0], image, atol=1e-5, rtol=0.0)
 
 
 @pytest.mark.parametrize("period", [2.7, 5.7, 11.3])
@@ -70,7 +70,7 @@ def test_a_lattice_of_any_period_outshines_its_noise_without_training(period: fl
     clean = sum(np.cos(2 * np.pi / period * (rows * np.sin(t) + columns * np.cos(t))) for t in (0.3, 1.35, 2.4))
     noisy = clean + np.random.default_rng(1).normal(0.0, clean.std() * 2.0, clean.shape)
     with torch.no_grad():
-        found = SpectralWindows(64)(torch.from_numpy(noisy).float()[None, None])[0, 0].numpy()
+        found = SpectralWindows(64)(torch.from_numpy(noisy).float()[None, None])[0][0, 0].numpy()
     inside = np.s_[32:-32, 32:-32]
     error = np.square(found - clean)[inside].mean() / np.square(noisy - clean)[inside].mean()
     # Of the noise a coefficient keeps what is above the threshold, exp(-THRESHOLD) of them and a little around it.
@@ -84,7 +84,7 @@ def test_windows_lie_where_they_lay_in_the_whole_image() -> None:
     image = torch.rand(1, 1, 256, 256)
     with torch.no_grad():
         whole, part = (
-            torch.cat([windows(each) for windows in network.spectral], dim=1) for each in (image, image[..., 32:, 64:])
+            torch.cat([part for windows in network.spectral for part in windows(each)], dim=1) for each in (image, image[..., 32:, 64:])
         )
     torch.testing.assert_close(whole[..., 96:, 128:], part[..., 64:, 64:], atol=1e-6, rtol=0.0)
 

@@ -71,7 +71,7 @@ class ResidualUNet(Network):
         electrons are few, means leave less noise to be taken away than the pixels themselves, 1, do.
     spectral : sides in pixels of the windows in whose Fourier transforms lattices are found (:class:`SpectralWindows`),
         multiples of 4. What each size makes of the image is folded beside it, and takes the place of the result as far
-        as the network tells for each pixel. A trained network without them can be grown by them and loses nothing.
+        as the network, and the windows themselves, tell for each pixel. A trained network without them can be grown by them and loses nothing.
     """
 
     def __init__(
@@ -131,7 +131,11 @@ class ResidualUNet(Network):
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """Restore images; ``beside``, features of half the size that another network made, is added to the first."""
         planes = [x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)] if self.biases else [x]
-        found = [windows(x) for windows in self.spectral]
+        found, trusts = [], []
+        for windows in self.spectral:
+            estimate, trust = windows(x)
+            found.append(estimate)
+            trusts.append(trust)
         folded = [nn.functional.pixel_unshuffle(plane, 2) for plane in planes + found]
         features = self.stem(torch.cat(folded, dim=1))
         features = features if beside is None else features + beside
@@ -156,6 +160,6 @@ class ResidualUNet(Network):
             x = nn.functional.interpolate(means, scale_factor=self.base, mode="nearest")
         restored = x + (restored if self.last is None else self.last(torch.relu(restored)))
         if self.share is not None:
-            shares = nn.functional.pixel_shuffle(self.share(features), 2)
+            shares = nn.functional.pixel_shuffle(self.share(features), 2) + torch.cat(trusts, dim=1)
             restored = restored + (shares * (torch.cat(found, dim=1) - restored)).sum(dim=1, keepdim=True)
         return restored

@@ -32,7 +32,7 @@ THRESHOLD, STEEPNESS = 4.0, 2.0
 
 
 class SpectralWindows(nn.Module):
-    """Map images (batch, 1, height, width) to estimates of the same shape, from windows of ``side`` pixels.
+    """Map images (batch, 1, height, width) to estimates, and trust in these, from windows of ``side`` pixels.
 
     Windows overlap by half and are weighted by a half sine before and after, whose squares add up to 1. Each has its
     mean taken away, is transformed, and has its coefficients multiplied by a gain between 0 and 1: a logistic function
@@ -64,26 +64,53 @@ class SpectralWindows(nn.Module):
         self.seen = nn.Parameter(0.3 * torch.randn(HIDDEN, 5 + (side <= WIDEST)))
         self.seen_shift = nn.Parameter(torch.zeros(HIDDEN, 1))
         self.correction = nn.Parameter(torch.zeros(1, HIDDEN))
+        self.judged = nn.Parameter(0.3 * torch.randn(HIDDEN, 4))
+        self.judged_shift = nn.Parameter(torch.zeros(HIDDEN, 1))
+        self.trust = nn.Parameter(torch.zeros(1, HIDDEN))
 
     @property
     def reach(self) -> int:
         """The furthest distance in pixels from which an input pixel can change an output pixel."""
         return self.side - 1 + (self.side // 2 if self.side <= WIDEST else 0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Estimate images; in float32 whatever the precision around it, as peaks are thousands of times the noise."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate images, and tell for each pixel how far its windows explain it: both of the images' shape.
+
+        In float32 whatever the precision around it, as peaks are thousands of times the noise.
+        """
         if torch.is_autocast_enabled(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
                 return self.estimated(x.float())
         return self.estimated(x)
 
-    def estimated(self, x: Tensor) -> Tensor:
-        """Estimate images in the precision they have."""
+    def estimated(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate images, and tell how far windows explain them, in the precision they have."""
         windows = self.cut(x)
         mean = windows.mean(dim=(-2, -1), keepdim=True)
         real, imaginary = self.transformed(self.tapered(windows - mean))
-        gain = self.gain(real, imaginary)
-        return self.joined(self.tapered(self.back(gain * real, gain * imaginary) + self.tapered(mean)))
+        power = real * real + imaginary * imaginary
+        floor = torch.log1p(power * (1.0 / LEAST_POWER)).mean(dim=(-2, -1), keepdim=True) + EULER
+        gain = self.gain(power, floor)
+        restored = self.joined(self.tapered(self.back(gain * real, gain * imaginary) + self.tapered(mean)))
+        judged = self.tapered(self.tapered(self.judgement(power, floor, gain).expand_as(windows)))
+        return restored, self.joined(judged)
+
+    def judgement(self, power: Tensor, floor: Tensor, gain: Tensor) -> Tensor:
+        """Return how far each window's gains explain it, (batch, rows, columns, 1, 1), by two layers that begin with 0.
+
+        They see by how much the power that is left exceeds that of noise alone, which it does not where all that
+        stands out was found; the power that was kept, the share of the coefficients that it is in, and the noise's.
+        """
+
+        def mean(each: Tensor) -> Tensor:
+            return each.mean(dim=(-2, -1), keepdim=True)
+
+        kept = mean(gain)
+        left = torch.log1p(mean((1.0 - gain) * power) / (1.0 - kept + 1e-3) * (1.0 / LEAST_POWER)) - floor
+        held = torch.log1p(mean(gain * power) * (1.0 / LEAST_POWER)) - floor
+        told = torch.stack([10.0 * left, held, torch.log(kept + 1e-4), floor]) * UNIT
+        judged = self.trust @ torch.relu(self.judged @ told.reshape(4, -1) + self.judged_shift)
+        return judged.reshape(floor.shape)
 
     def tapered(self, windows: Tensor) -> Tensor:
         """Weight windows by the half sine along both axes."""
@@ -102,10 +129,9 @@ class SpectralWindows(nn.Module):
         real, imaginary = (part * (self.twice / (2.0 * self.side)) for part in rows)
         return real @ self.cosines[:count] - imaginary @ self.sines[:count]
 
-    def gain(self, real: Tensor, imaginary: Tensor) -> Tensor:
-        """Return the gain of each coefficient, (batch, rows, columns, side, side / 2 + 1)."""
-        power = torch.log1p((real * real + imaginary * imaginary) * (1.0 / LEAST_POWER))
-        floor = power.mean(dim=(-2, -1), keepdim=True) + EULER
+    def gain(self, power: Tensor, floor: Tensor) -> Tensor:
+        """Return the gain of each coefficient, (batch, rows, columns, side, side / 2 + 1), by the noise's log power."""
+        power = torch.log1p(power * (1.0 / LEAST_POWER))
         shape = power.shape
         windows = [beside(power - floor)] if self.side <= WIDEST else []
         power, *windows = (each.reshape(-1, 1, shape[-2], shape[-1]) for each in (power - floor, *windows))
