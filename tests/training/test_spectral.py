@@ -81,10 +81,13 @@ def test_windows_lie_where_they_lay_in_the_whole_image() -> None:
     torch.manual_seed(0)
     network = ResidualUNet((4, 6), spectral=(16, 64)).eval()
     assert network.multiple == 32
+    for windows in network.spectral:
+        torch.nn.init.normal_(windows.trust)
     image = torch.rand(1, 1, 256, 256)
     with torch.no_grad():
         whole, part = (
-            torch.cat([part for windows in network.spectral for part in windows(each)], dim=1) for each in (image, image[..., 32:, 64:])
+            torch.cat([found for windows in network.spectral for found in windows(each)], dim=1)
+            for each in (image, image[..., 32:, 64:])
         )
     torch.testing.assert_close(whole[..., 96:, 128:], part[..., 64:, 64:], atol=1e-6, rtol=0.0)
 
@@ -114,3 +117,21 @@ def test_a_network_grows_windows_and_comes_back_from_its_file(tmp_path: Path) ->
     assert weights.keys() == large.state_dict().keys()
     for name, value in large.state_dict().items():
         torch.testing.assert_close(weights[name], value, atol=1e-3, rtol=1e-3)
+
+
+def test_windows_see_in_how_many_waves_an_image_is() -> None:
+    """A lattice under white noise is in a few; around a fault it is in more, and far from it in as few as before."""
+    rows, columns = np.mgrid[:256, :256]
+    lattice = np.cos(2 * np.pi * rows / 9.3) * np.cos(2 * np.pi * columns / 7.1)
+    fault = np.where(columns < 160, lattice, np.roll(lattice, 4, axis=0))
+    noise = np.random.default_rng(2).normal(0.0, 0.3, lattice.shape)
+    windows = SpectralWindows(64)
+    with torch.no_grad():
+        windows.judged.zero_()
+        windows.judged[0, 2] = windows.trust[0, 0] = 1.0
+        windows.judged_shift[0] = 10.0
+        few, more = (
+            windows(torch.from_numpy(each + noise).float()[None, None])[1][0, 0, 96:160] for each in (lattice, fault)
+        )
+    assert more[:, 152:168].min() > few[:, 152:168].max()
+    torch.testing.assert_close(few[:, :64], more[:, :64], atol=0.02, rtol=0.0)

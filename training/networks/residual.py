@@ -71,7 +71,8 @@ class ResidualUNet(Network):
         electrons are few, means leave less noise to be taken away than the pixels themselves, 1, do.
     spectral : sides in pixels of the windows in whose Fourier transforms lattices are found (:class:`SpectralWindows`),
         multiples of 4. What each size makes of the image is folded beside it, and takes the place of the result as far
-        as the network, and the windows themselves, tell for each pixel. A trained network without them can be grown by them and loses nothing.
+        as the network, and the windows themselves, tell for each pixel. A trained network without them can be grown by
+        them and loses nothing.
     """
 
     def __init__(
