@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 def shaken(rng: np.random.Generator, columns: Columns) -> Columns:
     """Shift and dim each column for itself, by little.
 
-    Shifts have a standard deviation of 0.002 to 0.06 of the width, log-uniform, in a third of the images of up to 0.35;
+    Shifts have a standard deviation of 0.002 to 0.06 of the width, log-uniform, in a sixth of the images of up to 0.35;
     peaks scatter by 0.003 to 0.12, log-uniform.
     """
-    part = rng.uniform(0.0, 0.35) if rng.random() < 1 / 3 else log_uniform(rng, 0.002, 0.06)
+    part = rng.uniform(0.0, 0.35) if rng.random() < 1 / 6 else log_uniform(rng, 0.002, 0.06)
     spread = log_uniform(rng, 0.003, 0.12)
     count = len(columns.peak)
     return replace(

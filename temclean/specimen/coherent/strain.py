@@ -34,9 +34,9 @@ class Waves:
 
 
 def draw_waves(rng: np.random.Generator, size: int) -> Waves:
-    """Draw three waves of 0.3 to 3 images in length whose strain is at most 0.001 to 0.04 each, log-uniform."""
+    """Draw three waves of 0.3 to 3 images in length whose strain is at most 0.0002 to 0.02 each, log-uniform."""
     length = np.exp(rng.uniform(np.log(0.3), np.log(3.0), 3)) * size
-    strain = log_uniform(rng, 0.001, 0.04) * rng.random(3)
+    strain = log_uniform(rng, 0.0002, 0.02) * rng.random(3)
     across, along = rng.uniform(0.0, 2.0 * np.pi, (2, 3))
     number = 2.0 * np.pi / length
     return Waves(
