@@ -63,7 +63,7 @@ class Field:
     ----------
     image : float32 array (size, size), valence electrons per Å^3.
     positions : float64 array (N, 2) in pixels, the atoms in the image and near it.
-    brightness : float64 array (N,), the density of each structure above each of its atoms.
+    brightness : float64 array (N,), the density above each atom: its structure's own, mixed as the image is at joints.
     """
 
     image: NDArray[np.float32]
@@ -204,6 +204,8 @@ def draw(
     brightness = np.stack([above(source, source.positions) for source in sources])[layout].reshape(-1)
 
     maps = np.stack([fine(number) for number in structures])
+    if fade:
+        brightness = sampled(maps, layout, cell, list(points.T), fade).astype(np.float64)
     image = np.empty((size, size), np.float32)
     grid = (np.arange(size) - (size - 1) / 2.0) * pixel_size
     for top in range(0, size, max(1, BAND // size)):

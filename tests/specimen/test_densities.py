@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from temclean.errors import ParameterError
 from temclean.specimen import densities, monolayers
@@ -168,3 +169,11 @@ def test_what_is_not_there_is_refused() -> None:
         densities.draw(np.random.default_rng(0), 32768, 1.0)
     with pytest.raises(ParameterError, match="fade is 7"):
         densities.draw(np.random.default_rng(0), 32, 0.1, fade=7.0)
+
+
+def test_the_brightness_of_an_atom_is_that_of_the_image_there_at_joints_too() -> None:
+    field = densities.draw(np.random.default_rng(3), 512, 0.08, fade=1.0)
+    inside = (field.positions > 1).all(axis=1) & (field.positions < 510).all(axis=1)
+    there = ndimage.map_coordinates(field.image, field.positions[inside].T, order=1)
+    assert inside.sum() > 500
+    np.testing.assert_allclose(field.brightness[inside], there, rtol=0.004)
