@@ -45,6 +45,10 @@ BEYOND = 0.06
 """Most that the pixel before the last may tell which the last does not, a partial correlation: a decaying detector's
 tells next to nothing, and what a beam that strays makes of structure much."""
 
+ALTERNATING = 0.08
+"""Share of the first weight from which on the fourth tells resampling by weights that alternate in sign: interpolation
+leaves little at the finest waves, which is much to undo; a detector's decay leaves more."""
+
 STRONGEST = 6.0
 """Most by which the filter may amplify noise."""
 
@@ -54,7 +58,7 @@ WILD = 8.0
 LOOKED_AT = 3
 """Frames of a stack that are looked at."""
 
-BAND = 256  # rows
+BAND = 2**20  # pixels
 
 LAG = "lag"
 """What the filter is called in what a result says of how it was made."""
@@ -97,15 +101,17 @@ def measure(frames: Frames) -> Weights:
     Examples
     --------
     >>> white = np.random.default_rng(3).normal(100.0, 10.0, (1, 128, 160))
-    >>> lagging = 0.5 * white[:, :, 1:] + 0.5 * white[:, :, :-1]
+    >>> lagging = 0.6 * white[:, :, 2:] + 0.3 * white[:, :, 1:-1] + 0.1 * white[:, :, :-2]
     >>> measure(white), [round(weight, 1) for weight in measure(lagging)]
+    ((), [1.8, -0.8, 0.2, 0.0, -0.1])
     """
     last = len(frames) - 1
     looked_at = sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)})
     found = [_correlation(frames[index]) for index in looked_at]
     if not found or any(each is None for each in found):
         return ()
-    return _whitening(np.median(np.array(found, dtype=np.float64), axis=0))
+    weights = _whitening(np.median(np.array(found, dtype=np.float64), axis=0))
+    return () if _is_resampled(weights) else weights
 
 
 def _correlation(image: NDArray[Any]) -> Doubles | None:
@@ -220,6 +226,14 @@ def _whitening(correlation: Doubles) -> Weights:
     return tuple(float(weight) for weight in np.round(filter_ / total, 6))
 
 
+def _is_resampled(weights: Weights) -> bool:
+    """Return whether a filter would undo the interpolation of an image that was stretched along its rows."""
+    if not weights:
+        return False
+    _, _, second, third, fourth = weights
+    return second > 0 and fourth > 0 and -third > ALTERNATING * weights[0]
+
+
 def noted(weights: Weights) -> str:
     """Return a filter in words that :func:`weights_of` reads."""
     return " ".join(map(str, weights))
@@ -247,7 +261,7 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
 
     A pixel that stands out of its row by :data:`WILD` deviations was hit after the detector: it stays what it is, and
     the next ones are filtered as if it were like its neighbours. Where an image is cut off, at its least or greatest
-    value, it stays cut off there.
+    value, it stays cut off there. One that holds NaN or infinite values stays as it is: it will be refused.
 
     Parameters
     ----------
@@ -261,18 +275,19 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
         Of float32, or of what holds the image's own numbers.
     """
     kind = np.result_type(image.dtype, np.float32)
-    if not weights:
+    if not (weights and np.isfinite(image.min()) and np.isfinite(image.max())):
         return image.astype(kind)
     taps = len(weights) - 1
     out = np.empty(image.shape, kind)
-    bound = _wildness(image[:: max(1, image.shape[0] // BAND)].astype(kind))
+    bound = _wildness(image[:: max(1, image.size // BAND)].astype(kind))
     ends = samples.cut_off(image)
-    for top in range(0, image.shape[0], BAND):
-        band = image[top : top + BAND].astype(kind)
+    rows = max(1, BAND // image.shape[1])
+    for top in range(0, image.shape[0], rows):
+        band = image[top : top + rows].astype(kind)
         wild = _off(band)
         wild[np.abs(wild) <= bound] = 0
         before = np.concatenate([np.repeat((band - wild)[:, :1], taps, axis=1), band - wild], axis=1)
-        part = out[top : top + BAND]
+        part = out[top : top + rows]
         part[...] = wild
         for place, weight in enumerate(weights):
             part += kind.type(weight) * before[:, taps - place : taps - place + band.shape[1]]

@@ -22,11 +22,27 @@ SMALLEST = 64
 LARGEST = 2**26
 """Pixels, above which another image of them would take too much memory."""
 
-BAND = 256
-"""Rows looked at in one go."""
+BAND = 2**20
+"""Pixels looked at in one go."""
+
+SEEN = 256
+"""Pixels along a side that are enough to measure the noise."""
 
 LEVELS = 16
 """Intensities at which the strength of the noise is measured."""
+
+INEXACT = 0.015
+"""Share of its contrast by which a first result errs at least, however little noise there is."""
+
+APART = 64
+"""Columns that tell of a row's displacement together, and the next ones by themselves: they must agree, as the two
+edges of a thing do only where the beam strayed and not where they are rough."""
+
+AGREED = 3.0
+"""Standard errors of that."""
+
+USUAL = 0.1
+"""Square of the pixels by which beams stray: rows that tell less well count less."""
 
 MILD, WILD = 2.5, 6.0
 """Deviations from which on a pixel counts less, and from which on it counts nothing."""
@@ -76,8 +92,8 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
 
     Of each row :math:`y - f = o + a (f - \bar f) + d_x \partial_x f + d_y \partial_y f`, least squares weighted by the
     noise at each intensity; offset and amplitude, which lost lines change, are thrown away. The displacements are drawn
-    towards 0 by their own variance over all rows, less what noise adds to it; what is slow or comes back at a distance
-    is not straying.
+    towards 0 by their variance over all rows, as far as two halves of the columns agree on them: the edges of things
+    may be rough, and a first result errs. What is slow or comes back at a distance is not straying.
 
     Parameters
     ----------
@@ -92,19 +108,17 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
         return None
     moved = np.zeros((rows, 2))
     for turn in range(ROUNDS):
-        matrices, sides = _equations(raw, restored, moved, *deviations)
-        trace = np.trace(matrices, axis1=1, axis2=2)
-        inverses = np.linalg.inv(matrices + (1e-9 * trace[:, None, None] + 1e-12) * np.eye(4))
+        parts = _equations(raw, restored, moved, *deviations)
+        matrices, sides = (part.sum(axis=0) for part in parts)
+        _make_regular(matrices)
         if not turn:
-            steps = np.einsum("rij,rj->ri", inverses, sides)[:, :2]
-            errors = inverses[:, (0, 1), (0, 1)]
+            steps, errors = _solved(matrices, sides)
             if not np.isfinite(steps).all():
                 return None
             clear = np.mean(_irregular(steps / np.sqrt(errors)) ** 2, axis=0) > CLEAR
             if not clear.any():
                 return None
-            weights = 1 / (errors + 0.01) ** 2
-            widths = (weights * (_irregular(steps) ** 2 - errors)).sum(axis=0) / weights.sum(axis=0)
+            widths = _agreed(*parts)
             widths = np.where(clear, np.maximum(widths, STILL), STILL)
         matrices[:, (0, 1), (0, 1)] += 1 / widths
         sides[:, :2] -= moved / widths
@@ -158,8 +172,9 @@ class _Surface:
 
 def _bands(image: NDArray[Any]) -> Iterator[tuple[slice, _Surface]]:
     """Yield bands of rows, and what they show."""
-    for top in range(0, len(image), BAND):
-        rows = slice(top, min(top + BAND, len(image)))
+    band = max(1, BAND // image.shape[1])
+    for top in range(0, len(image), band):
+        rows = slice(top, min(top + band, len(image)))
         above = min(2, top)
         wider = image[top - above : rows.stop + 2].astype(np.float64)
         yield rows, _Surface(wider, slice(above, above + rows.stop - top))
@@ -168,8 +183,18 @@ def _bands(image: NDArray[Any]) -> Iterator[tuple[slice, _Surface]]:
 def _equations(
     raw: NDArray[Any], restored: NDArray[Any], moved: Doubles, intensities: Doubles, deviations: Doubles
 ) -> tuple[Doubles, Doubles]:
-    """Return the normal equations of all rows: matrices (rows, 4, 4) and right sides (rows, 4)."""
-    matrices, sides = np.empty((len(raw), 4, 4)), np.empty((len(raw), 4))
+    """Return the normal equations of all rows, by every other block of columns and by those between.
+
+    Matrices (2, rows, 4, 4), right sides (2, rows, 4).
+    """
+    matrices, sides = np.empty((2, len(raw), 4, 4)), np.empty((2, len(raw), 4))
+    blocks = 2 * max(1, round(raw.shape[1] / (2 * APART)))
+    starts = np.arange(blocks) * raw.shape[1] // blocks
+
+    def halves(values: Doubles) -> tuple[Doubles, Doubles]:
+        sums = np.add.reduceat(values, starts, axis=1)
+        return sums[:, ::2].sum(axis=1), sums[:, 1::2].sum(axis=1)
+
     for rows, surface in _bands(restored):
         expected = surface.at(moved[rows])
         left = raw[rows].astype(np.float64) - expected
@@ -180,23 +205,52 @@ def _equations(
         terms = (*surface.slopes(moved[rows]), np.ones_like(expected), amplitude)
         for i, term in enumerate(terms):
             weighted = weights * term
-            sides[rows, i] = (weighted * left).sum(axis=1)
+            sides[:, rows, i] = halves(weighted * left)
             for j in range(i, len(terms)):
-                matrices[rows, i, j] = matrices[rows, j, i] = (weighted * terms[j]).sum(axis=1)
+                matrices[:, rows, i, j] = matrices[:, rows, j, i] = halves(weighted * terms[j])
     return matrices, sides
+
+
+def _make_regular(matrices: Doubles) -> None:
+    """Have matrices (rows, 4, 4) an inverse: that of a row of one value has none."""
+    diagonals = matrices.diagonal(axis1=1, axis2=2).copy()
+    matrices[:, range(4), range(4)] += np.where(diagonals > 0, 1e-9 * diagonals, 1.0)
+
+
+def _solved(matrices: Doubles, sides: Doubles) -> tuple[Doubles, Doubles]:
+    """Return displacements of rows, and their variances, (rows, 2) each."""
+    inverses: Doubles = np.linalg.inv(matrices)
+    steps: Doubles = np.einsum("rij,rj->ri", inverses, sides)[:, :2]
+    return steps, inverses[:, (0, 1), (0, 1)]
+
+
+def _agreed(matrices: Doubles, sides: Doubles) -> Doubles:
+    """Return the variance of displacements, (2,), by what both halves of the columns say of them; 0 if they differ."""
+    shrunk, shares = [], []
+    for half, side in zip(matrices, sides, strict=True):
+        _make_regular(half)
+        steps, errors = _solved(half, side)
+        shares.append(USUAL / (USUAL + errors))
+        shrunk.append(_irregular(steps * shares[-1]))
+    products = shrunk[0] * shrunk[1]
+    total = products.sum(axis=0)
+    sure = total > AGREED * np.sqrt((products**2).sum(axis=0))
+    found: Doubles = np.where(sure, total / (shares[0] * shares[1]).sum(axis=0), 0.0)
+    return found
 
 
 def _deviations(raw: NDArray[Any], restored: NDArray[Any]) -> tuple[Doubles, Doubles] | None:
     """Return the noise's standard deviation at some intensities of the result: (intensities, deviations)."""
-    step = max(1, raw.shape[0] // BAND)
+    step = max(1, math.isqrt(raw.size) // SEEN)
     levels = restored[::step, ::step].astype(np.float64).ravel()
     left = np.abs(raw[::step, ::step].astype(np.float64).ravel() - levels)
     places = np.searchsorted(np.quantile(levels, np.linspace(0, 1, LEVELS + 1))[1:-1], levels)
+    least = INEXACT * float(np.ptp(np.quantile(levels, (0.01, 0.99))))
     found = []
     for place in range(LEVELS):
         here = places == place
         if here.sum() > SMALLEST and (deviation := 1.4826 * float(np.median(left[here]))) > 0:
-            found.append((float(levels[here].mean()), deviation))
+            found.append((float(levels[here].mean()), math.hypot(deviation, least)))
     intensities, deviations = np.array(found).reshape(-1, 2).T
     return (intensities, deviations) if found else None
 

@@ -56,9 +56,22 @@ def test_a_scintillator_is_undone_and_its_atoms_are_back_in_their_places(detecto
         lambda image: noise.apply(image, noise.Poisson(20.0), 5) + np.random.default_rng(5).normal(0, 0.1, (256, 1)),
         lambda image: signal.lfilter([0.5], [1, -0.5], noise.apply(image, noise.Poisson(20.0), 6), axis=0),
         lambda image: noise.apply(noise.apply(image, noise.Jitter(0.5, 0.4, 0.4), 7), noise.Poisson(60.0), 8),
+        lambda image: ndimage.zoom(noise.apply(image, noise.Poisson(20.0), 9), (1, 1.3), order=1),
+        lambda image: ndimage.zoom(noise.apply(image, noise.Poisson(20.0), 9), (1, 2), order=1),
         lambda image: image,
     ],
-    ids=["white", "counted", "impulses", "resampled", "rows", "columns", "straying beam", "clean"],
+    ids=[
+        "white",
+        "counted",
+        "impulses",
+        "resampled",
+        "rows",
+        "columns",
+        "straying beam",
+        "stretched",
+        "doubled",
+        "clean",
+    ],
 )
 def test_where_no_detector_lags_nothing_is_undone(other) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.Generator(np.random.PCG64(11))
@@ -116,6 +129,13 @@ def test_a_note_is_read_back() -> None:
     assert lag.weights_of(lag.noted(weights)) == weights
     for text in ("", "1", "a b", "nan nan", "3 4", "1e999 -1e999", " ".join(["0.1"] * 10), None):
         assert lag.weights_of(text) == ()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_holds_no_number_stays_as_it_is(value: float) -> None:
+    image = np.random.default_rng(6).normal(100.0, 30.0, (64, 96))
+    image[20, 30] = value
+    np.testing.assert_array_equal(lag.undo(image, (1.5, -0.5)), image)
 
 
 def test_what_is_cut_off_stays_cut_off() -> None:

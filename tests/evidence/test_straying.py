@@ -41,6 +41,12 @@ def test_rows_are_found_where_they_were_put(right: float, down: float, dtype: st
 
 
 ALIGNED = 40 + 160 * np.exp(-((ROWS % 16 - 8) ** 2 + (COLUMNS % 16 - 8) ** 2) / 9)
+EDGE = ndimage.gaussian_filter(np.random.default_rng(4).normal(0.0, 1.5, SIDE), 1.0)[:, None]  # of a thing: it is rough
+ROUGH, SMOOTHED = (20 + 100 / (1 + np.exp(90 - COLUMNS - edge)) for edge in (EDGE, 0 * EDGE))
+FINE = 40 + 160 * np.prod([np.exp(-((each % 7.3 - 3.65) ** 2) / 3.8) for each in (ROWS, COLUMNS)], axis=0)
+INEXACT = ndimage.gaussian_filter(FINE, 0.3) + ndimage.gaussian_filter(
+    np.random.default_rng(4).normal(size=FINE.shape), 1
+)
 DRIFTED = lattice(ROWS + 0.2 * np.sin(ROWS / 40), COLUMNS + ROWS / 50)
 
 
@@ -59,6 +65,8 @@ DRIFTED = lattice(ROWS + 0.2 * np.sin(ROWS / 40), COLUMNS + ROWS / 50)
             lambda rng: rng.poisson(20 + 100.0 * (ROWS // 40 % 2)),
             ndimage.gaussian_filter(20 + 100.0 * (ROWS // 40 % 2), 1),
         ),
+        (lambda rng: rng.poisson(ROUGH), SMOOTHED),
+        (lambda rng: rng.poisson(1e3 * FINE) / 1e3, INEXACT),
     ],
     ids=[
         "counted",
@@ -70,10 +78,24 @@ DRIFTED = lattice(ROWS + 0.2 * np.sin(ROWS / 40), COLUMNS + ROWS / 50)
         "clean",
         "blunt columns",
         "blunt layers",
+        "a rough edge",
+        "errors of the first result",
     ],
 )
 def test_what_is_no_straying_is_not_taken_for_it(spoil, restored: np.ndarray) -> None:  # type: ignore[no-untyped-def]
     assert straying.measure(spoil(np.random.default_rng(2)), restored) is None
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-12, 1e12])
+def test_neither_a_black_bar_nor_the_unit_of_intensities_changes_what_is_found(unit: float) -> None:
+    rng = np.random.default_rng(1)
+    moved = rng.normal(0.0, 0.4, SIDE)
+    raw, restored = rng.poisson(lattice(ROWS, COLUMNS + moved[:, None])) * unit, CLEAN * unit
+    raw[-30:] = restored[-30:] = 0.0
+    found = straying.measure(raw, restored)
+    assert found is not None
+    assert np.std(found.right[10:-40] - moved[10:-40]) < 0.2
+    assert np.isfinite(straying.steadied(raw, restored, found)).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (63, 200), (200, 63), (64, 64), (300, 70)])

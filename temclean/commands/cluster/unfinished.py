@@ -141,7 +141,12 @@ class Unfinished:
 
 def _read(entry: dict[str, Any]) -> Done:
     found = tuple(
-        Findings(Missing(**each["missing"]), Lattice(**each["lattice"]), Agreement(**each["agreement"]))
+        Findings(
+            Missing(**each["missing"]),
+            Lattice(**each["lattice"]),
+            Agreement(**each["agreement"]),
+            each.get("strayed", 0.0),
+        )
         for each in entry.pop("findings")
     )
     return Done(**entry | {"levels": tuple(entry["levels"]), "findings": found})

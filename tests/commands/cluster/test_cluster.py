@@ -21,8 +21,10 @@ pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
 import clusters  # noqa: E402
 
-from temclean.commands.cluster import connection, running, work  # noqa: E402
+from temclean.commands.cluster import connection, running, unfinished, work  # noqa: E402
 from temclean.commands.jobs import Job  # noqa: E402
+from temclean.evidence.findings import Findings  # noqa: E402
+from temclean.io.omezarr import writer  # noqa: E402
 
 Run = Callable[..., Any]
 DATA = Path(__file__).parents[2] / "data"
@@ -155,6 +157,18 @@ def test_a_run_that_was_stopped_goes_on_and_does_again_what_is_damaged(movie: Pa
     assert (done.status, rest.asked) == ("done", whole.asked * (len(PIXELS) - 4) // len(PIXELS))
     assert contents(target) == contents(movie.with_name("w.zarr"))
     assert [each.status for each in there.run([Job(movie, target)], resume=True)] == ["kept"]
+
+
+def test_how_far_a_beam_strayed_is_kept_for_another_run(movie: Path) -> None:
+    with io.read(movie) as image:
+        begun = unfinished.Unfinished(movie.with_name("out.zarr"), {}, image, PIXELS.dtype, resume=False)
+        writer.put(writer.reopen(begun.result), 0, PIXELS[0])
+        done = work.Done(0, 1, io.checksum([PIXELS[0]]), "cpu", findings=(Findings(strayed=0.4),))
+        begun.add(done)
+        begun.leave()
+        again = unfinished.Unfinished(movie.with_name("out.zarr"), {}, image, PIXELS.dtype, resume=True)
+        again.leave()
+    assert again.done == {0: done}
 
 
 def test_what_one_run_writes_another_leaves_alone(movie: Path, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
