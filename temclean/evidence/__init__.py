@@ -12,7 +12,7 @@ regular pattern is, and ``agreement`` how much of an image a result explains tha
 ``blocks`` makes the means of pixels that these look at. ``drift`` tells how far frames of a movie stand apart.
 
 ``support`` asks of every spot of a result whether the raw image has it too: ``likelihood`` compares it with and
-without, ``matched`` finds where the raw image has spots, and ``maxima`` tells how high those of noise are.
+without, and ``matched`` finds where the raw image has spots and tells how high those of noise are.
 ``intervals`` tells how far the truth may be from each pixel.
 
 Modules are imported when they are asked for.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from temclean import filters
 from temclean.errors import ImageError
-from temclean.evidence import matched, maxima, noise
+from temclean.evidence import matched, noise
 from temclean.evidence.likelihood import Law, correlated, ratio
 from temclean.evidence.matched import Matched
 from temclean.evidence.noise import NoiseReport
@@ -99,7 +99,7 @@ def support(
 
     where n is how many pixels of correlated noise count as one, and the sign that of the height. n is worked out from
     the report, and is more where the residual, raw minus result, scatters more over the image than the noise would have
-    it. How often noise is as high is told by its maxima (`temclean.evidence.maxima.chance`).
+    it. How often noise is as high is told by its maxima (`temclean.evidence.matched.chance`).
 
     Spots that are lost are sought in the residual, once each spot of the result is as high as the raw image has it:
     maxima of which noise alone has one in a hundred images, with a fifth of the typical intensity at least.
@@ -155,7 +155,7 @@ def support(
     height = np.sign(logarithm) * np.sqrt(2 * np.abs(logarithm))
     lost = np.arange(len(positions)) >= len(places)
     rises = scene.filter.answer(before) * np.float32(scene.sign)
-    return Support(positions, intensity, error, restored, logarithm, height, maxima.chance(height), lost, dark, rises)
+    return Support(positions, intensity, error, restored, logarithm, height, matched.chance(height), lost, dark, rises)
 
 
 def _dark(result: Doubles, width: float) -> bool:
@@ -240,12 +240,12 @@ class _Scene:
         answer = self.residual / np.float32(np.sqrt(self.excess))
         peaks = matched.peaks(answer)
         height = answer[peaks[:, 0], peaks[:, 1]]
-        few = maxima.chance(height) * len(peaks) < LOST
+        few = matched.chance(height) * len(peaks) < LOST
         places = peaks[few][np.argsort(-height[few], kind="stable")].astype(np.float64)
         places = _apart(places, there[0], APART * self.width)
         spots = self.compared(places, max(2, round(REACH * self.width)), np.zeros(len(places)))
         typical = float(np.median(np.abs(there[3]))) if len(there[3]) else 0.0
-        likely = maxima.chance(np.sqrt(2 * np.maximum(spots[4], 0.0))) * len(peaks) < LOST
+        likely = matched.chance(np.sqrt(2 * np.maximum(spots[4], 0.0))) * len(peaks) < LOST
         kept = likely & (np.abs(spots[1]) >= SHARE * typical)
         return spots[0][kept], spots[1][kept], spots[2][kept], spots[3][kept], spots[4][kept]
 
