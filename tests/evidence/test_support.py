@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from temclean import filters, noise
 from temclean.errors import ImageError
-from temclean.evidence import likelihood, matched, maxima
+from temclean.evidence import likelihood, matched
 from temclean.evidence.likelihood import Law
 from temclean.evidence.noise import measure
 from temclean.evidence.support import support
@@ -151,13 +151,13 @@ def test_heights_of_maxima_are_those_of_a_band_of_noise() -> None:
     power = np.exp(-((frequency / scale) ** 2)) * (frequency / scale) ** 2.0
     moments = [float((power * frequency**order).sum() / power.sum()) for order in (2, 4)]
     kappa = math.sqrt(3) * (moments[0] / 2) / math.sqrt(moments[1] * 3 / 8)  # of isotropic noise, along an axis
-    assert kappa == pytest.approx(maxima.KAPPA, abs=0.02)
+    assert kappa == pytest.approx(matched.KAPPA, abs=0.02)
     field = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(side, side))) * np.sqrt(power))
     field /= field.std()
     places = matched.peaks((field - field.min()).astype(np.float32))
     heights = field[places[:, 0], places[:, 1]]
     for level in (0.1, 0.01):
-        share = float((maxima.chance(heights) <= level).mean())
+        share = float((matched.chance(heights) <= level).mean())
         assert share == pytest.approx(level, rel=0.1 + 3 / math.sqrt(level * len(heights)))
 
 
