@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in modules()}
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return the modules of temclean that a file imports when it runs, at its top or inside its functions."""
     names = set()

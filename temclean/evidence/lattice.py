@@ -114,32 +114,48 @@ def _squares(image: NDArray[Any], places: NDArray[np.int_], across: int) -> NDAr
 
 def _power(squares: Floats) -> NDArray[np.float64]:
     """Return the median power spectrum of squares, without their mean."""
-    window = np.hanning(SIDE + 1)[:SIDE].astype(np.float32)
-    squares = (squares - squares.mean(axis=(1, 2), keepdims=True)) * (window[:, None] * window)
-    spectra = np.fft.rfft2(squares)
-    powers, middle = spectra.real**2 + spectra.imag**2, len(spectra) // 2
+    spectra = np.fft.rfft2((squares - squares.mean(axis=(1, 2), keepdims=True)) * _window())
+    powers, middle = np.square(spectra.real), len(spectra) // 2
+    powers += np.square(spectra.imag)
     powers.partition(middle, axis=0)  # np.median looks three times
     other = powers[middle] if len(powers) % 2 else powers[:middle].max(axis=0)
     power: NDArray[np.float64] = ((powers[middle] + other) / np.float32(2)).astype(np.float64)
     return power
 
 
+@lru_cache(maxsize=1)
+def _window() -> Floats:
+    window = np.hanning(SIDE + 1)[:SIDE].astype(np.float32)
+    return window[:, None] * window
+
+
 def _smooth(power: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the geometric mean over a ring around each frequency; the other half of the spectrum mirrors this one."""
-    half = SIDE // 2
     logarithm = np.log(np.maximum(power, np.finfo(np.float64).tiny))
-    other = logarithm[-np.arange(SIDE) % SIDE][:, half - 1 : 0 : -1]
-    reach = OUTER // 2
-    padded = np.pad(np.hstack([logarithm, other]), reach, mode="wrap")
-    total = _box(padded, OUTER) - _box(padded[reach - 1 : 1 - reach, reach - 1 : 1 - reach], INNER)
-    smooth: NDArray[np.float64] = np.exp(total[:, : half + 1] / (OUTER**2 - INNER**2))
+    table = np.zeros((SIDE + OUTER, SIDE // 2 + 1 + OUTER))
+    np.cumsum(logarithm.ravel()[_around()], axis=0, out=table[1:, 1:])
+    np.cumsum(table, axis=1, out=table)
+    total = _box(table, OUTER, 0) - _box(table, INNER, (OUTER - INNER) // 2)
+    smooth: NDArray[np.float64] = np.exp(total / (OUTER**2 - INNER**2))
     return smooth
 
 
-def _box(values: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Return the sums over squares of a side."""
-    table = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    rows = table[side:] - table[:-side]
+@lru_cache(maxsize=1)
+def _around() -> NDArray[np.intp]:
+    """Return which frequency stands at each place of a half spectrum that goes on by half a ring on all sides."""
+    half, reach = SIDE // 2, OUTER // 2
+    rows, columns = np.ogrid[-reach : SIDE + reach, -reach : half + 1 + reach]
+    mirrored = (columns < 0) | (columns > half)
+    found: NDArray[np.intp] = np.where(mirrored, -rows, rows) % SIDE * (half + 1) + np.where(
+        columns > half, SIDE - columns, np.abs(columns)
+    )
+    return found
+
+
+def _box(table: NDArray[np.float64], side: int, margin: int) -> NDArray[np.float64]:
+    """Return the sums over squares of a side, from a table of sums over all above and to the left."""
+    cut = table[margin : len(table) - margin, margin : table.shape[1] - margin]
+    rows = cut[side:] - cut[:-side]
     sums: NDArray[np.float64] = rows[:, side:] - rows[:, :-side]
     return sums
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,16 @@ class Sample:
     ----------
     pieces : the pixels.
     low, width : intensity that is 0, and intensity from 0 to 1, in the image's own units.
-    step : from one value to the next where all lie on a grid, in units of `width`; 0 where they do not.
     """
 
     pieces: Floats
     low: float
     width: float
-    step: float
+
+    @cached_property
+    def step(self) -> float:
+        """From one value to the next where all lie on a grid, in units of `width`; 0 where they do not."""
+        return grid(self.pieces)
 
 
 def sample(image: NDArray[np.generic], *, most: int = MOST, side: int = SIDE) -> Sample | None:
@@ -75,8 +79,7 @@ def sample(image: NDArray[np.generic], *, most: int = MOST, side: int = SIDE) ->
     width = high - low
     if not (math.isfinite(width) and width > 0 and math.isfinite(1 / width)):
         return None
-    scaled = ((exact - low) / width).astype(np.float32)
-    return Sample(scaled, low, width, grid(scaled))
+    return Sample(((exact - low) / width).astype(np.float32), low, width)
 
 
 def cut_off(image: NDArray[Any]) -> tuple[Any, Any]:

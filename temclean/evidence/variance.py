@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence.samples import RELATED, Floats, Mask, block_sums, spread, steep
+from temclean.evidence.samples import RELATED, Floats, Mask, bend, block_sums, spread, steep
 
 Doubles = NDArray[np.float64]
 
@@ -30,6 +30,12 @@ LEAK = 7.0
 
 SURE = 4.0
 """Standard errors from which on a slope is one."""
+
+GLANCED, CALMEST = 8, 0.1
+"""Pixels along a side of the blocks by which noise is seen at a glance, and share of them, those with the least."""
+
+MOST_COARSE = 1.4
+"""By how much more the filter of order 2 may keep then: of structure of 3 pixels it keeps 1.7 times as much."""
 
 CELL = 16
 """Pixels of a cell whose mean tells what varies slowly."""
@@ -105,6 +111,22 @@ class Line:
 def mixed(pieces: Floats, order: int) -> Floats:
     """Return the mixed difference of some order along both axes, 1 or an even one; white noise keeps its variance."""
     return steep(steep(pieces, 1, order), 2, order)
+
+
+def at_a_glance(pieces: Floats) -> float:
+    """Return the least that the standard deviation of the noise can be; 0 where that takes a closer look.
+
+    It is a quarter of that of the calmest blocks, if the filters of both orders agree that hardly any of it is
+    structure's (`whitened`): noise that hangs together may keep 13 times its variance (`correlation.remaining`).
+    """
+    if min(pieces.shape[1:]) < GLANCED + 4:
+        return 0.0
+    bent = bend(bend(pieces, 1), 2)
+    fine = block_sums(np.square(bend(bend(bent, 1), 2)), GLANCED) / (GLANCED * math.comb(8, 4)) ** 2
+    coarse = block_sums(np.square(bent[:, 1:-1, 1:-1]), GLANCED) / (GLANCED * math.comb(4, 2)) ** 2
+    if float(coarse.sum()) > MOST_COARSE * float(fine.sum()):
+        return 0.0
+    return math.sqrt(float(np.quantile(fine, CALMEST)) / 16)
 
 
 def weighted(pieces: Floats, order: int) -> Floats:

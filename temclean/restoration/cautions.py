@@ -1,8 +1,8 @@
 """What an image and its result give cause to warn of, in the words that the command line and Python share.
 
 `of_model` is said before a result is there: it rests on the report by which `choice` chooses, of one frame and few
-pixels, which takes a dozen milliseconds whatever the size of a frame and however many there are. How much models lose
-by noise that they do not know is printed by ``tests/bench/bench_cautions.py``.
+pixels, which takes some milliseconds whatever the size of a frame and however many there are, or less where a glance
+is enough. How much models lose by noise that they do not know is printed by ``tests/bench/bench_cautions.py``.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence import lag, noise, samples
+from temclean.evidence import lag, noise, samples, variance
 from temclean.evidence.findings import Findings
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Sample
@@ -42,6 +42,9 @@ SMALLEST = 96
 
 NOTHING = 1e-3
 """Noise, of the range, below which an image has hardly any."""
+
+OF_A_STEP = 0.3
+"""The same, of the step from one whole number to the next."""
 
 LEFT_BY_SP = 0.03
 """Grain, of the range, above which it is not to be left in the image."""
@@ -178,17 +181,26 @@ def of_model(frames: Frames, model: Model, about: About, *, chosen: bool = False
     sample = samples.sample(frame, most=samples.FEW, side=samples.NARROW)
     if sample is None:
         return []
+    white = _white(sample)
+    asked = not chosen and model.family in WHITE | {"general"}
+    if not asked and white < SATURATED and _is_noisy(sample):
+        return []
     report = noise.report(sample)
-    for line in (_of_little(report, sample), _of_saturation(report, sample)):
+    for line in (_of_little(report, sample), _of_saturation(report, sample, white)):
         if line:
             return [line]
-    return [] if chosen else list(_of_kind(report, sample, model, about))
+    return list(_of_kind(report, sample, model, about)) if asked else []
+
+
+def _is_noisy(sample: Sample) -> bool:
+    """Return whether a glance is enough to see that `_of_little` has nothing to say."""
+    values = np.sort(sample.pieces[:, ::5, ::5], axis=None)
+    most = 1 / max(int(np.count_nonzero(np.diff(values))), 1)  # that it can be from one value to the next
+    return variance.at_a_glance(sample.pieces) > max(NOTHING, OF_A_STEP * most)
 
 
 def _of_kind(report: NoiseReport, sample: Sample, model: Model, about: About) -> Iterator[str]:
     family = model.family
-    if family not in WHITE | {"general"}:
-        return
     specked = specks(report, sample, about)
     if specked and family not in FOR_SPECKS:
         yield f"{specked[1]}, which {model.name} has not learned to take for noise; -m {specked[0]} has"
@@ -239,7 +251,7 @@ def _counts(report: NoiseReport, sample: Sample) -> float | None:
 def _of_little(report: NoiseReport, sample: Sample) -> str | None:
     places = (report.low + share * (report.high - report.low) for share in (0.1, 0.5, 0.9))
     most = max(grain(report, sample), *(report.at(place) / sample.width for place in places))
-    if most > max(NOTHING, 0.3 * sample.step) or report.impulses or report.row or report.column:
+    if most > max(NOTHING, OF_A_STEP * sample.step) or report.impulses or report.row or report.column:
         return None
     return (
         f"there is hardly any noise in it ({max(most, 1e-5):.1g} of the range at most): to denoise it, perhaps again, "
@@ -247,12 +259,19 @@ def _of_little(report: NoiseReport, sample: Sample) -> str | None:
     )
 
 
-def _of_saturation(report: NoiseReport, sample: Sample) -> str | None:
-    """Return what to say of areas that are white throughout: where noise alone is cut off, every other pixel is not."""
+def _white(sample: Sample) -> float:
+    """Return how much lies in areas at the greatest value: where noise alone is cut off, every other pixel does not."""
     white = sample.pieces >= 1
-    if report.impulses or 1 - float(samples.spread(~white, 3, 3).mean()) < SATURATED:
+    if float(white.mean()) < SATURATED / 2:
+        return 0.0
+    return 1 - float(samples.spread(~white, 3, 3).mean())
+
+
+def _of_saturation(report: NoiseReport, sample: Sample, white: float) -> str | None:
+    if report.impulses or white < SATURATED:
         return None
+    share = float((sample.pieces >= 1).mean())
     return (
-        f"{float(white.mean()):.0%} of the pixels are at the greatest value there is, {report.high:.6g}, side by side: "
+        f"{share:.0%} of the pixels are at the greatest value there is, {report.high:.6g}, side by side: "
         "what was brighter is lost, and no model brings it back; take less gain or dose"
     )

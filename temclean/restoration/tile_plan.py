@@ -1,6 +1,7 @@
 """How large the tiles of an image are, where they lie, and where each takes over from the one before."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -131,6 +132,7 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
 
+@lru_cache(maxsize=64)
 def best_tile(canvas: tuple[int, int], overlap: int, multiple: int) -> tuple[int, int]:
     """Return the tile, no larger than memory allows, with which the fewest pixels are computed in all."""
     area = ROOMY_TILE_AREA if canvas[0] * canvas[1] <= ROOMY else TILE_AREA
