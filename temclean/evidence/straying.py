@@ -219,7 +219,7 @@ def _make_regular(matrices: Doubles) -> None:
 
 def _solved(matrices: Doubles, sides: Doubles) -> tuple[Doubles, Doubles]:
     """Return displacements of rows, and their variances, (rows, 2) each."""
-    inverses: Doubles = np.linalg.inv(matrices)
+    inverses = np.linalg.inv(matrices).astype(np.float64)
     steps: Doubles = np.einsum("rij,rj->ri", inverses, sides)[:, :2]
     return steps, inverses[:, (0, 1), (0, 1)]
 
