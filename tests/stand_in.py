@@ -29,7 +29,9 @@ def install(pause: float = 0.01) -> None:
             yield pixels[index] + 1
 
     parts = [
-        lambda name: SimpleNamespace(name=name, sha256="5e55", frames=1, normalisation=SimpleNamespace(scanned=False)),
+        lambda name: SimpleNamespace(
+            name=name, family="", sha256="5e55", frames=1, normalisation=SimpleNamespace(scanned=False)
+        ),
         lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None),
         lambda *_: Scaling(0.0, 100.0),
         lambda shape, *_: tiling.plan(shape, 1),
