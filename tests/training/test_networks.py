@@ -158,3 +158,17 @@ def test_the_papers_encoder_is_a_resnet_18() -> None:
         image[..., 383, 383] = 1e4
         rows = (network(image) != plain)[0, 0].any(dim=1).nonzero()[:, 0]
     assert 100 < int((rows - 383).abs().max()) <= network.reach
+
+
+def test_the_mean_of_two_checkpoints_is_of_what_both_have_or_begin_with() -> None:
+    torch.manual_seed(0)
+    grown, before = ResidualUNet((4,), spectral=(16,)), ResidualUNet((4,))
+    for network in (grown, before):
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter)
+    own, others = grown.state_dict(), before.state_dict()
+    del others["stem.weight"]  # a window makes it wider
+    found = export.mean(ResidualUNet((4,), spectral=(16,)), own, others)
+    torch.testing.assert_close(found["head.weight"], 0.5 * (own["head.weight"] + others["head.weight"]))
+    torch.testing.assert_close(found["spectral.0.trust"], 0.5 * own["spectral.0.trust"])
+    torch.testing.assert_close(found["spectral.0.judged"], own["spectral.0.judged"])
