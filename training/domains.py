@@ -13,8 +13,9 @@ from torch import Tensor
 
 from temclean import filters, noise
 from temclean.errors import ImageError
+from temclean.evidence.samples import Frames
 from temclean.restoration import scaling
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 from temclean.specimen.atoms import Atoms, gaussians
 from temclean.specimen.movies import clusters, scene
 from temclean.training import footage

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from temclean.errors import ImageError
 from temclean.evidence import noise
+from temclean.evidence.samples import Frames
 from temclean.restoration import scaling
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 from temclean.restoration.windows import Windows, over
 from temclean.training.networks import blindspot
 from temclean.training.networks.blindspot import LEAST, WINDOW, Spot

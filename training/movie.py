@@ -22,8 +22,9 @@ from torch import Tensor
 
 from temclean import io
 from temclean.errors import FileError, ImageError, ParameterError
+from temclean.evidence.samples import Frames
 from temclean.restoration import models
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 from temclean.training import export_movie, footage, loop, networks
 from temclean.training.footage import Footage, Measured
 from temclean.training.networks.blindspot import BlindSpot, Spot

@@ -17,13 +17,14 @@ from temclean.commands.sessions import Sessions
 from temclean.commands.sources import Source, digest
 from temclean.errors import FileError, TemcleanError
 from temclean.evidence import lag
+from temclean.evidence.samples import Frames
 from temclean.io import npy
 from temclean.restoration import cautions, pipeline, tiling, windows
 from temclean.restoration.choice import About
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.frame_queue import ReadAhead
 from temclean.restoration.models import Model
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 from temclean.restoration.together import Together
 
 SMALL = 2**26

@@ -5,13 +5,13 @@ white again takes the smear off the signal too, and adds nothing to the noise th
 """
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import samples
-from temclean.evidence.samples import Floats, block_sums, steep
+from temclean.evidence.samples import Floats, Frames, block_sums, steep
 
 Doubles = NDArray[np.float64]
 Weights = tuple[float, ...]
@@ -64,29 +64,13 @@ LAG = "lag"
 """What the filter is called in what a result says of how it was made."""
 
 
-class Frames(Protocol):
-    """A stack of frames: an array, or frames that are read on demand."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape (frames, rows, columns)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> NDArray[Any]: ...
-
-
 def measure(frames: Frames) -> Weights:
     """Measure the filter along rows that undoes the lag of a stack; () where no lag is sure.
 
     The noise's autocorrelation r along rows is measured on differences along columns; an autoregressive process has
     it whose coefficients solve the Yule-Walker equations, and whose inverse is the filter. Where the beam strays from
-    row to row, structure enters the differences too, as the square of its slope: blocks with more and with less of
-    it tell how much. Three frames are looked at.
+    row to row, structure enters the differences too, by the products of its slopes: where these are large and where
+    they are small tells how much. Three frames are looked at.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,22 @@ VALUES = 2**16
 RELATED = {order: math.comb(4 * order, 2 * order) / math.comb(2 * order, order) ** 2 for order in (1, 2, 4, 8)}
 """Pixels that count as one after the difference of an order, as it makes neighbours depend on each other: the sum of
 its squared autocorrelation."""
+
+
+class Frames(Protocol):
+    """A stack of frames: an array, or frames that are read on demand."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape (..., rows, columns)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True)

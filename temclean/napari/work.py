@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ImageError
+from temclean.evidence.samples import Frames
 from temclean.io.units import METRES, tidy_unit
 from temclean.napari.reader import NOTE
 from temclean.restoration import cautions, choice, models, pipeline, windows
 from temclean.restoration.lazy import LazyFrames, is_lazy
 from temclean.restoration.models import Session
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO
 
 Region = tuple[slice, slice]

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from temclean.evidence import lag, noise, samples, variance
 from temclean.evidence.findings import Findings
 from temclean.evidence.noise import NoiseReport
-from temclean.evidence.samples import Sample
+from temclean.evidence.samples import Frames, Sample
 from temclean.restoration.choice import About, grain, specks
 from temclean.restoration.modelfile import Model
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 
 FEW_STEPS = 20
 """Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,

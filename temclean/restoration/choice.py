@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from temclean.errors import ModelError
 from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
-from temclean.evidence.samples import Sample
+from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
-from temclean.restoration.scaling import Frames
 from temclean.restoration.shipped import available as shipped
 
 Kind = Literal["TEM", "STEM", "SEM"]

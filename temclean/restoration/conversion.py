@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ImageError
 from temclean.evidence import lag
-from temclean.restoration.scaling import Frames
+from temclean.evidence.samples import Frames
 
 BLOCK = 256  # rows
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from temclean.restoration.scaling import Frames
+from temclean.evidence.samples import Frames
 
 Frame = NDArray[Any]
 Item = TypeVar("Item")

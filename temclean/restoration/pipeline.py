@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from temclean.errors import ParameterError, TemcleanWarning
 from temclean.evidence import lag
 from temclean.evidence.findings import Findings, compare
+from temclean.evidence.samples import Frames
 from temclean.restoration import cautions, choice, inference, lazy, models, tiling, windows
 from temclean.restoration import scaling as intensities
 from temclean.restoration.choice import About, Choice
 from temclean.restoration.conversion import Conversion, array, check
 from temclean.restoration.models import Device, Model, Session
-from temclean.restoration.scaling import Frames, Scaling
+from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
 from temclean.restoration.tile_plan import best_tile
 

@@ -3,34 +3,19 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temclean import _sums
 from temclean.errors import ImageError
+from temclean.evidence.samples import Frames
 
 CHUNK = 2**20  # pixels looked at in one go
 SAMPLE = 2**22  # pixels that are enough for percentiles, where a histogram cannot hold all values
 WIDEST_HISTOGRAM = 16  # bits
 PILE = 4  # times as many pixels at an extreme as at the next value: noise is cut off there, which counts are not
-
-
-class Frames(Protocol):
-    """A stack of frames: an array, or frames that are read on demand."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape (..., rows, columns)."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True)

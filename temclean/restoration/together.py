@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from temclean import filters
 from temclean.evidence import drift
-from temclean.restoration.scaling import Frames
+from temclean.evidence.samples import Frames
 
 Floats = NDArray[np.float32]
 

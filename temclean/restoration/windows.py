@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from temclean.errors import ImageError
 from temclean.evidence import drift
+from temclean.evidence.samples import Frames
 from temclean.restoration.modelfile import Model
-from temclean.restoration.scaling import Frames
 
 Frame = NDArray[Any]
 
