@@ -101,6 +101,7 @@ GENERAL = Recipe(
     replace(
         GAUSSIAN,
         noises={"g": 0.22, "poisson": 0.22, "tem": 0.16, "stem": 0.24, "sem": 0.16},
+        levels=(0.03, 0.6),
         crop=256,
         batch=3,
         multiple=64,
