@@ -29,7 +29,7 @@ def relative_error(restored: Tensor, clean: Tensor, floor: float = 1e-5) -> Tens
 
     A mean of errors is that of the noisiest images, in which least can be learned; PSNR is a logarithm too. Below the
     ``floor``, 50 dB of the range, nothing more is gained. Half of it is of the root of the mean fourth power in place
-    of the mean square: an error that is gathered in one place, a vacancy that was filled, counts ten times as much there.
+    of the mean square: an error that is gathered in one place, a vacancy that was filled, counts ten times there.
     """
     squared = (restored - clean).square()
     even = squared.mean(dim=(1, 2, 3)).add(floor).log().mean()

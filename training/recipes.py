@@ -116,6 +116,8 @@ GENERAL = Recipe(
 
 RECIPES = {
     "general": GENERAL,
+    "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
+    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06))),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
     "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),

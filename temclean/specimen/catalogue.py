@@ -142,6 +142,7 @@ SURVEYS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float32]]] = 
     "nanoparticles": survey.nanoparticles,
     "polycrystal": survey.polycrystal,
     "powder": survey.powder,
+    "wires": survey.wires,
 }
 
 
@@ -164,11 +165,12 @@ def bright_field(rng: np.random.Generator, size: int, pixel_size: float) -> Spec
 
 LOW = {
     "mixture": 0.3,
-    "faint": 0.18,
-    "nanoparticles": 0.14,
+    "faint": 0.15,
+    "nanoparticles": 0.13,
     "bright-field": 0.08,
-    "polycrystal": 0.14,
-    "powder": 0.1,
+    "polycrystal": 0.13,
+    "powder": 0.09,
+    "wires": 0.06,
     "any-fringes": 0.06,
 }
 """How often ``lr`` draws what: the paper's mixture of textures, and what those do not show."""

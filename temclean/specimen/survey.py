@@ -156,6 +156,34 @@ def powder(rng: np.random.Generator, size: int) -> Image:
     return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), 0.0)
 
 
+def wires(rng: np.random.Generator, size: int) -> Image:
+    """Draw wires, tubes, fibres or dislocations: long and thin, straight or winding, over each other, on a film.
+
+    Across, they are thick as cylinders are, or bright at their walls as tubes are, or Gaussian.
+    """
+    image = film(rng, size)
+    y, x = np.indices((size, size), np.float32)
+    kind, narrowest = rng.choice(3), log_uniform(rng, 0.6, 6.0)
+    winding = 0.0 if rng.random() < 0.3 else log_uniform(rng, 0.02, 0.5)
+    for _ in range(int(log_uniform(rng, 1.0, 25.0))):
+        start = rng.uniform(0.0, size, 2)
+        along, across = turn(y - np.float32(start[0]), x - np.float32(start[1]), rng.uniform(0.0, np.pi))
+        for _ in range(2):
+            turns = np.float32(2.0 * np.pi / (size * log_uniform(rng, 0.1, 1.0)))
+            across = across + np.float32(winding * rng.uniform(0.0, 1.0)) / turns * np.sin(turns * along)
+        away = np.abs(across) / np.float32(narrowest * log_uniform(rng, 1.0, 3.0))
+        if kind == 0:
+            profile = np.sqrt(np.maximum(1.0 - away * away, 0.0))
+        elif kind == 1:
+            inner = rng.uniform(0.3, 0.9)
+            profile = np.sqrt(np.maximum(1.0 - away**2, 0.0)) - np.sqrt(np.maximum(inner**2 - away**2, 0.0))
+        else:
+            profile = np.exp(-0.5 * away * away)
+        image += np.float32(log_uniform(rng, 0.1, 1.0)) * profile
+    image -= min(float(image.min()), 0.0)
+    return filters.gaussian(image, log_uniform(rng, 0.4, 1.5))
+
+
 @dataclass(frozen=True)
 class Dispersed:
     """Particles in bright field, and the truth behind them.
