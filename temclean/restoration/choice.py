@@ -18,6 +18,7 @@ from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
+from temclean.restoration.shipped import ALSO
 from temclean.restoration.shipped import available as shipped
 
 Kind = Literal["TEM", "STEM", "SEM"]
@@ -233,8 +234,8 @@ def _atomic(shown: Structure, about: About, kind: Kind) -> tuple[bool, str]:
 def _there(name: str, reason: str, names: set[str]) -> Choice:
     """Return the choice, or what comes closest of the models that are there."""
     others = {"hr": "lr", "lr": "hr"}
-    same = [others[name[:2]] + name[2:], "general"] if name[:2] in others else []
+    same = [name[:2], "general", others[name[:2]] + name[2:], others[name[:2]]] if name[:2] in others else []
     for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
         if each in names:
-            return Choice(each, reason if each == name else f"{reason}; {each} comes closest")
+            return Choice(each, reason if each in (name, ALSO.get(name)) else f"{reason}; {each} comes closest")
     raise ModelError("there is no model to choose from; name one, or give an ONNX file")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from temclean.errors import DeviceError, MissingExtraError, ModelError, ParameterError
 from temclean.restoration import proof, replay
 from temclean.restoration.modelfile import Model, Normalisation, describe
-from temclean.restoration.shipped import available
+from temclean.restoration.shipped import ALSO, available
 
 Device = Literal["auto", "cpu", "cuda"]
 Floats = NDArray[np.float32]
@@ -42,8 +42,9 @@ __all__ = [
 def find(name_or_path: str | Path) -> Path:
     """Return the file of a model; ModelError if there is none of this name."""
     shipped = available()
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
+    name = ALSO.get(str(name_or_path), str(name_or_path))
+    if name in shipped:
+        return shipped[name]
     path = Path(name_or_path)
     if path.is_file():
         return path
