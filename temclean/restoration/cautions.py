@@ -83,6 +83,26 @@ def of_lag(weights: lag.Weights) -> str | None:
     )
 
 
+def of_joined(model: Model, count: int, wished: int | None) -> str | None:
+    """Return what to say where frames are taken together since the model wants it."""
+    if count == 1 or wished is not None:
+        return None
+    return (
+        f"each frame is taken together with its neighbours where they agree with it, {count} in all, as {model.name} "
+        "is meant to be used on movies (--frames 1 takes each by itself)"
+    )
+
+
+def of_blocks(model: Model, frames: int) -> str | None:
+    """Return what to say where frames stay by themselves, as they may lie in several blocks."""
+    if model.joined == 1 or frames < 2:
+        return None
+    return (
+        f"{model.name} is meant to take {model.joined} frames of a movie together, which may lie in several blocks; it "
+        "takes each by itself: call compute() first for all that it can do"
+    )
+
+
 def of_straying(findings: Sequence[Findings]) -> str | None:
     """Return what to say where rows were put back."""
     strayed = [each.strayed for each in findings if each.strayed]
