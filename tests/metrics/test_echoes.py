@@ -58,7 +58,7 @@ def test_what_lies_between_atoms_of_gold_is_one_and_vacancies_and_light_atoms_ar
 def test_rings_that_are_hardly_higher_than_echoes_are_rings_though_they_reach_half_a_column() -> None:
     places, heights = crystal(GOLD, 2.88, 4.08)
     between, faint = crystal([(0.25, 0.25, 0.42), (0.75, 0.75, 0.42)], 2.88, 4.08)
-    beside, high = places[::9] + [0.9, 1.35], np.full(len(places[::9]), 0.52)  # 0.65 of the way to the next
+    beside, high = places[::9] + np.array([0.9, 1.35]), np.full(len(places[::9]), 0.52)  # 0.65 of the way to the next
     heights[[37, 101]] = 0.52  # light atoms on the lattice
     every = [np.concatenate(each) for each in ((places, between, beside), (heights, faint, high))]
     found = echoes(*every)
