@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ParameterError, TemcleanWarning
-from temclean.evidence import lag
+from temclean.evidence import data_bar, lag
 from temclean.evidence.findings import Findings, compare
 from temclean.evidence.samples import Frames
 from temclean.restoration import cautions, choice, inference, lazy, models, tiling, together, windows
@@ -278,7 +278,7 @@ def _measure(
     findings: Callable[[Findings], object] | None,
 ) -> None:
     if noise and model.family not in FAINT:
-        noise(cautions.noise_level(frame, restored, wild=model.family in inference.WILD))
+        noise(cautions.noise_level(*data_bar.above(frame, restored), wild=model.family in inference.WILD))
     if findings:
         findings(replace(examine(frame, restored, model), strayed=strayed))
 
