@@ -34,8 +34,8 @@ def echoes(places: Floats, heights: Floats) -> NDArray[np.bool_]:
     Examples
     --------
     >>> line = np.stack([np.zeros(7), np.arange(7.0)], axis=1)
-    >>> echoes(line, np.array([1.0, 0.3, 1.0, 0.3, 1.0, 0.9, 1.0]))
-    array([False,  True, False,  True, False, False, False])
+    >>> echoes(line, np.array([1.0, 0.3, 0.9, 0.3, 1.0, 0.4, 1.0]))
+    array([False,  True, False,  True, False,  True, False])
     """
     found = np.zeros(len(places), bool)
     if len(places) < 3:
