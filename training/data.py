@@ -32,6 +32,13 @@ MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind,
 SCANNED = {"stem", "sem"}
 """Those of a beam that scans, whose detector's lag the pipeline undoes before a network sees the image."""
 
+LARGE = {"lr", "faint"}
+"""Specimens of low magnification, drawn in pixels of any size to :data:`LARGEST_PIXELS`: a beam strays by ångströms,
+which such pixels do not show."""
+
+LARGEST_PIXELS = 30.0
+"""Å a pixel of :data:`LARGE`, at most."""
+
 COUNTS = (0.3, 300.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
 
@@ -210,6 +217,8 @@ def draw_scene(options: DataOptions, rng: np.random.Generator) -> Specimen:
         smallest = 0.14
     elif name == "graphene":
         smallest, largest = 0.07 if rng.random() < options.coarse else smallest, 0.2
+    elif name in LARGE:
+        largest = max(largest, LARGEST_PIXELS)
     pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
     if name == "empty":
         nothing = np.zeros((options.scene, options.scene), np.float32)

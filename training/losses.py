@@ -28,9 +28,13 @@ def relative_error(restored: Tensor, clean: Tensor, floor: float = 1e-5) -> Tens
     """Return the mean over images of log(MSE + floor), so that a tenth less error counts the same in each of them.
 
     A mean of errors is that of the noisiest images, in which least can be learned; PSNR is a logarithm too. Below the
-    ``floor``, 50 dB of the range, nothing more is gained.
+    ``floor``, 50 dB of the range, nothing more is gained. Half of it is of the root of the mean fourth power in place
+    of the mean square: an error that is gathered in one place, a vacancy that was filled, counts ten times there.
     """
-    return (restored - clean).square().mean(dim=(1, 2, 3)).add(floor).log().mean()
+    squared = (restored - clean).square()
+    even = squared.mean(dim=(1, 2, 3)).add(floor).log().mean()
+    gathered = squared.square().mean(dim=(1, 2, 3)).add(floor**2).log().mean()
+    return 0.5 * even + 0.25 * gathered
 
 
 @cache

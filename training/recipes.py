@@ -101,6 +101,7 @@ GENERAL = Recipe(
     replace(
         GAUSSIAN,
         noises={"g": 0.22, "poisson": 0.22, "tem": 0.16, "stem": 0.24, "sem": 0.16},
+        levels=(0.03, 0.6),
         crop=256,
         batch=3,
         multiple=64,
@@ -115,6 +116,8 @@ GENERAL = Recipe(
 
 RECIPES = {
     "general": GENERAL,
+    "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
+    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06))),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
     "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),

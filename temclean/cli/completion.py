@@ -81,6 +81,7 @@ SPECIMENS = [
     "nanoparticles",
     "polycrystal",
     "powder",
+    "wires",
     "bright-field",
     "soot",
     "any-fringes",

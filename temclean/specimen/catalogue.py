@@ -27,6 +27,9 @@ from temclean.specimen.truth import Specimen, stretched
 
 LARGEST_SIZE = 32768
 
+FINE_SIZE = 1024
+"""Side in pixels of the largest images that are drawn finer than they are shown: larger ones show less of a pixel."""
+
 
 def draw(name: str, size: int = 512, pixel_size: float = 0.1, seed: int = 0) -> Specimen:
     """Draw a specimen of :data:`SPECIMENS`: the same name, size, pixel size and seed give the same image.
@@ -108,6 +111,14 @@ def projected(
     return seen(kind(rng, size, pixel_size), pixel_size)
 
 
+def gathered(
+    rng: np.random.Generator, size: int, drawn: Callable[[np.random.Generator, int], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Draw at one to three times the resolution and gather over pixels: edges as sharp as pixels can show them."""
+    times = int(rng.choice([1, 2, 3], p=[0.25, 0.5, 0.25])) if size <= FINE_SIZE else 1
+    return drawn(rng, times * size).reshape(size, times, size, times).mean(axis=(1, 3), dtype=np.float32)
+
+
 def texture(rng: np.random.Generator, size: int, pixel_size: float, kind: str) -> Specimen:
     """Draw an image of low resolution (Lobato 2024); it has no atoms."""
     image, polarity = contrast.finish(textures.TEXTURES[kind](rng, size), rng)
@@ -131,12 +142,13 @@ SURVEYS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float32]]] = 
     "nanoparticles": survey.nanoparticles,
     "polycrystal": survey.polycrystal,
     "powder": survey.powder,
+    "wires": survey.wires,
 }
 
 
 def surveyed(rng: np.random.Generator, size: int, pixel_size: float, kind: str) -> Specimen:
     """Draw one of :data:`SURVEYS`, a fifth of them saturated."""
-    image = SURVEYS[kind](rng, size)
+    image = gathered(rng, size, SURVEYS[kind])
     polarity = 1
     if kind != "powder":
         image, polarity = contrast.finish(image, rng)
@@ -151,7 +163,16 @@ def bright_field(rng: np.random.Generator, size: int, pixel_size: float) -> Spec
     return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity=-1)
 
 
-LOW = {"mixture": 0.4, "faint": 0.22, "nanoparticles": 0.12, "polycrystal": 0.1, "powder": 0.09, "any-fringes": 0.07}
+LOW = {
+    "mixture": 0.3,
+    "faint": 0.15,
+    "nanoparticles": 0.13,
+    "bright-field": 0.08,
+    "polycrystal": 0.13,
+    "powder": 0.09,
+    "wires": 0.06,
+    "any-fringes": 0.06,
+}
 """How often ``lr`` draws what: the paper's mixture of textures, and what those do not show."""
 
 
@@ -159,7 +180,8 @@ def low_resolution(rng: np.random.Generator, size: int, pixel_size: float) -> Sp
     """Draw what is seen at low magnification, one of :data:`LOW`."""
     name = str(rng.choice(list(LOW), p=list(LOW.values())))
     if name == "mixture":
-        return texture(rng, size, pixel_size, name)
+        image, polarity = contrast.finish(gathered(rng, size, textures.TEXTURES[name]), rng)
+        return Specimen(image, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32), polarity)
     return SPECIMENS[name](rng, size, pixel_size)
 
 

@@ -75,7 +75,10 @@ def nanoparticles(rng: np.random.Generator, size: int) -> Image:
 
 
 def polycrystal(rng: np.random.Generator, size: int) -> Image:
-    """Draw grains whose levels differ little, with twins, pores and inclusions, their borders bent, seen or not."""
+    """Draw grains, nearly alike or as bright as can be, with twins, pores and inclusions, each at times under a slope.
+
+    Their borders are straight or bent, grooves or not seen.
+    """
     count = int(log_uniform(rng, 4.0, 120.0))
     seeds = points(rng, count, size, rng.uniform(0.05, 0.6) * size / np.sqrt(count))
     owner, _, distance = cells(seeds, size, reach_px=4.0)
@@ -85,13 +88,18 @@ def polycrystal(rng: np.random.Generator, size: int) -> Image:
     levels = (1.0 + contrast * rng.standard_normal(count)).astype(np.float32)
     image = levels.take(owner)
     y, x = np.indices((size, size), np.float32)
+    if rng.random() < 0.4:
+        slope = contrast * rng.uniform(0.1, 1.0) * np.sqrt(count) / size * rng.standard_normal((count, 2))
+        (down, across), (rows, columns) = slope.astype(np.float32).T, seeds.astype(np.float32).T
+        image += down.take(owner) * (y - rows.take(owner)) + across.take(owner) * (x - columns.take(owner))
     for grain in np.flatnonzero(rng.random(count) < rng.uniform(0.0, 0.5)):
         along, _ = turn(y - np.float32(seeds[grain, 0]), x - np.float32(seeds[grain, 1]), rng.uniform(0.0, np.pi))
         here = (owner == grain) & (np.abs(along) < log_uniform(rng, 0.01, 0.1) * size)
         image[here] += np.float32(contrast * rng.normal())
     if rng.random() < 0.4:
         groove = np.exp(-0.5 * (distance / np.float32(rng.uniform(0.6, 2.0))) ** 2)
-        image += np.float32(rng.choice([-1.0, 1.0]) * log_uniform(rng, 0.01, 0.3)) * groove
+        depth = np.float32(rng.choice([-1.0, -1.0, 1.0]) * log_uniform(rng, 0.01, 0.6)) * groove
+        image = image * (1.0 + depth) if rng.random() < 0.5 else image + depth
     image = filters.gaussian(image, log_uniform(rng, 0.4, 1.2))
     for centre in points(rng, int(log_uniform(rng, 1.0, 60.0)), size, 4.0):
         spot(rng, image, centre, log_uniform(rng, 1.0, 6.0), float(rng.choice([-0.8, 0.8])))
@@ -102,11 +110,12 @@ def polycrystal(rng: np.random.Generator, size: int) -> Image:
 
 
 def warp(rng: np.random.Generator, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw where each pixel takes its value from, so that straight lines become a little bent."""
+    """Draw where each pixel takes its value from, so that straight lines become a little bent; in four of ten, not."""
     places = []
+    steepest = 0.0 if rng.random() < 0.4 else 0.25
     for axis in range(2):
         moved, slope = waves(rng, size, 0.8 * size + 8.0, 0.15 * size + 4.0, 1.0)
-        moved *= np.float32(rng.uniform(0.0, 0.25) / max(slope, 1e-6))
+        moved *= np.float32(rng.uniform(0.0, steepest) / max(slope, 1e-6))
         grid = np.arange(size, dtype=np.float32)
         moved += grid[:, None] if axis == 0 else grid
         places.append(np.clip(np.rint(moved), 0, size - 1).astype(np.intp))
@@ -145,6 +154,34 @@ def powder(rng: np.random.Generator, size: int) -> Image:
         body = rng.uniform(0.2, 0.6) * (1.0 + np.float32(edge) * slope + np.float32(0.3) * side)
         image[place] += coverage(inside, 1.5) * (body.astype(np.float32) - image[place])
     return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), 0.0)
+
+
+def wires(rng: np.random.Generator, size: int) -> Image:
+    """Draw wires, tubes, fibres or dislocations: long and thin, straight or winding, over each other, on a film.
+
+    Across, they are thick as cylinders are, or bright at their walls as tubes are, or Gaussian.
+    """
+    image = film(rng, size)
+    y, x = np.indices((size, size), np.float32)
+    kind, narrowest = rng.choice(3), log_uniform(rng, 0.6, 6.0)
+    winding = 0.0 if rng.random() < 0.3 else log_uniform(rng, 0.02, 0.5)
+    for _ in range(int(log_uniform(rng, 1.0, 25.0))):
+        start = rng.uniform(0.0, size, 2)
+        along, across = turn(y - np.float32(start[0]), x - np.float32(start[1]), rng.uniform(0.0, np.pi))
+        for _ in range(2):
+            turns = np.float32(2.0 * np.pi / (size * log_uniform(rng, 0.1, 1.0)))
+            across = across + np.float32(winding * rng.uniform(0.0, 1.0)) / turns * np.sin(turns * along)
+        away = np.abs(across) / np.float32(narrowest * log_uniform(rng, 1.0, 3.0))
+        if kind == 0:
+            profile = np.sqrt(np.maximum(1.0 - away * away, 0.0))
+        elif kind == 1:
+            inner = rng.uniform(0.3, 0.9)
+            profile = np.sqrt(np.maximum(1.0 - away**2, 0.0)) - np.sqrt(np.maximum(inner**2 - away**2, 0.0))
+        else:
+            profile = np.exp(-0.5 * away * away)
+        image += np.float32(log_uniform(rng, 0.1, 1.0)) * profile
+    image -= min(float(image.min()), 0.0)
+    return filters.gaussian(image, log_uniform(rng, 0.4, 1.5))
 
 
 @dataclass(frozen=True)

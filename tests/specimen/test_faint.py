@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from temclean import specimen
-from temclean.specimen import faint, fringed, survey
+from temclean.specimen import catalogue, faint, fringed, survey
 
 SIZE = 192
 
@@ -93,12 +94,38 @@ def test_nanoparticles_are_as_bright_as_they_are_thick(monkeypatch: pytest.Monke
     assert 8 <= spheres <= 20
 
 
-@pytest.mark.parametrize("name", ["faint", "nanoparticles", "polycrystal", "powder", "soot", "any-fringes"])
+@pytest.mark.parametrize("name", ["faint", "nanoparticles", "polycrystal", "powder", "wires", "soot", "any-fringes"])
 def test_low_magnification_has_no_atoms_and_some_contrast(name: str) -> None:
     for seed in range(10):
         truth = specimen.draw(name, 96, 1.0, seed)
         assert not len(truth.positions)
         assert np.ptp(truth.image) > 0.01
+
+
+def test_edges_are_as_sharp_as_pixels_show_them() -> None:
+    """A pixel that an edge crosses shows the share of it that lies inside; that of the simplest edge is known."""
+
+    def half(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+        edge = size * (10 + 1 / 3) / 32
+        return np.broadcast_to(np.clip(edge - np.arange(size), 0.0, 1.0).astype(np.float32), (size, size))
+
+    for seed in range(8):
+        image = catalogue.gathered(np.random.default_rng(seed), 32, half)
+        np.testing.assert_allclose(image, np.broadcast_to([1.0] * 10 + [1 / 3] + [0.0] * 21, (32, 32)), atol=1e-5)
+
+
+def test_wires_are_as_dark_or_bright_along_as_across_they_are_thick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a cylinder's chords the mean is pi / 4 of the greatest, of a thin-walled tube's the walls are brightest."""
+    monkeypatch.setattr(survey, "film", lambda rng, size: np.zeros((size, size), np.float32))
+    monkeypatch.setattr(survey.filters, "gaussian", lambda image, sigma: image)
+    cylinders = 0
+    for seed in range(120):
+        image = survey.wires(np.random.default_rng(seed), SIZE)
+        assert image.min() >= 0.0
+        lit = image > 0.0
+        if 0.02 < lit.mean() < 0.5:
+            cylinders += image[lit].mean() / image.max() == pytest.approx(np.pi / 4, abs=0.02)
+    assert cylinders >= 2
 
 
 def test_balls_in_bright_field_take_what_their_thickness_says(monkeypatch: pytest.MonkeyPatch) -> None:

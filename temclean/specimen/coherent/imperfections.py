@@ -34,13 +34,13 @@ def shaken(rng: np.random.Generator, columns: Columns) -> Columns:
 
 
 def defects(rng: np.random.Generator, columns: Columns, gap: float) -> Columns:
-    """Take a few columns away (0.4), make a few brighter or fainter (0.4), put a few between others (0.15)."""
+    """Take a few columns away (0.5), make a few brighter or fainter (0.5), put a few between others (0.15)."""
     count = len(columns.peak)
-    if rng.random() < 0.4 and count:
-        missing = rng.random(count) < log_uniform(rng, 0.0005, 0.03)
+    if rng.random() < 0.5 and count:
+        missing = rng.random(count) < log_uniform(rng, 0.002, 0.03)
         columns = replace(columns[~missing], vacancies=columns.positions[missing])
-    if rng.random() < 0.4:
-        hit = rng.random(len(columns.peak)) < log_uniform(rng, 0.0005, 0.03)
+    if rng.random() < 0.5:
+        hit = rng.random(len(columns.peak)) < log_uniform(rng, 0.002, 0.03)
         factor = rng.uniform(0.2, 0.85) if rng.random() < 0.5 else rng.uniform(1.15, 2.5)
         columns = replace(
             columns,

@@ -162,14 +162,14 @@ KINDS: dict[str, Callable[[np.random.Generator, Crystal, int, float], Columns]] 
 }
 
 CHANCES = {
-    "perfect": 0.12,
-    "strained": 0.16,
-    "dislocations": 0.16,
-    "bicrystal": 0.14,
-    "stacking-faults": 0.09,
-    "twins": 0.09,
-    "surface": 0.14,
-    "precipitates": 0.1,
+    "perfect": 0.25,
+    "strained": 0.12,
+    "dislocations": 0.13,
+    "bicrystal": 0.12,
+    "stacking-faults": 0.08,
+    "twins": 0.08,
+    "surface": 0.13,
+    "precipitates": 0.09,
 }
 """How often each kind is drawn."""
 

@@ -84,16 +84,16 @@ def film_under(rng: np.random.Generator, grid: Grid, atoms: float, where: Image 
 
 
 def sheet(rng: np.random.Generator, grid: Grid) -> Exit:
-    """Draw a monolayer (a quarter partly two), strained, with vacancies, foreign atoms, turned bonds, a hole, dirt."""
+    """Draw a monolayer (an eighth partly two), with vacancies, foreign atoms, turned bonds, a hole, dirt."""
     name = str(rng.choice(SHEETS, p=[0.5, 0.15, 0.25, 0.1]))
     motif, size = MOTIFS[name], grid.size
     points, site = monolayer(rng, grid, motif)
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         points = points + strain.draw_waves(rng, size)(points)
     turned = rng.uniform(0.0, 0.06) if name == "graphene" and rng.random() < 0.3 else 0.0
-    points, kept = monolayers.damage(rng, points, log_uniform(rng, 0.0005, 0.05) if rng.random() < 0.6 else 0.0, turned)
+    points, kept = monolayers.damage(rng, points, log_uniform(rng, 0.001, 0.03) if rng.random() < 0.6 else 0.0, turned)
     vacancies = points[~kept]
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         border = strain.oval(rng, size) if rng.random() < 0.6 else strain.winding(rng, size)
         there = border(*points.T) < 0.0
         there = there if there[inner(points, size)].mean() > 0.3 else ~there
@@ -106,7 +106,7 @@ def sheet(rng: np.random.Generator, grid: Grid) -> Exit:
         hit = rng.random(len(points)) < log_uniform(rng, 0.0005, 0.02)
         element[hit], many[hit], marks[hit] = rng.choice([7, 8, 14, 26, 42, 74, 78]), 1.0, DOPANT
     potential = layer(grid, points, many, element)
-    if rng.random() < 0.25:
+    if rng.random() < 0.12:
         above, kind = monolayer(rng, grid, motif)
         over = strain.winding(rng, size)(*above.T) > 0.0
         potential += layer(grid, above[over], count[kind[over]].astype(np.float64), number[kind[over]])
@@ -146,7 +146,7 @@ def crystal(rng: np.random.Generator, grid: Grid, kind: str | None = None) -> Ex
     """Draw a crystal of 8 to 120 Å, whole or as one of the kinds of coherent lattices; at times under a film."""
     motif = MOTIFS[str(rng.choice([name for name in MOTIFS if name not in SHEETS]))]
     lattice = to_pixels(rng, motif, strengths(motif), grid.pixel_size)
-    chances = [0.1, 0.15, 0.15, 0.2, 0.08, 0.08, 0.2, 0.04]
+    chances = [0.25, 0.1, 0.13, 0.18, 0.06, 0.06, 0.18, 0.04]
     kind = kind or str(rng.choice(list(KINDS), p=chances))
     margin = 1.1 * grid.margin
     columns = KINDS[kind](rng, lattice, grid.size, margin)
@@ -158,7 +158,7 @@ def crystal(rng: np.random.Generator, grid: Grid, kind: str | None = None) -> Ex
     element = np.full(len(columns.peak), heaviest(motif))
     potential = layer(grid, columns.positions, columns.peak, element)
     body = imperfections.floor(columns.positions, grid.size, lattice.area) * thick if columns.peak.size else None
-    if rng.random() < 0.6:
+    if rng.random() < 0.45:
         where = patch(rng, grid) if rng.random() < 0.5 else None
         potential = potential + film_under(rng, grid, CARBON * log_uniform(rng, 3.0, 60.0), where)
     return Exit(potential, columns, lattice.gap * grid.pixel_size, body)
