@@ -1,5 +1,6 @@
 """Means of pixels in blocks, and what a residual does at each brightness: see temclean/evidence/residual.py."""
 
+from libc.math cimport fabsf, sqrtf
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -173,3 +174,97 @@ def standardise(
     else:
         moments[0] = 0.0
         moments[1] = 0.0
+
+
+cdef cloned_void overlap_row(
+    source_line standard, source_line standard_below, source_line residual, source_line residual_below,
+    target_line windows, target_line missing, Py_ssize_t n,
+) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(n):
+        windows[j] = ((standard[j] + standard_below[j]) + (standard[j + 1] + standard_below[j + 1])) / 4
+        missing[j] = fabsf((residual[j] + residual_below[j]) + (residual[j + 1] + residual_below[j + 1])) / 4
+
+
+cdef cloned_void compare_row(
+    source_line top, source_line middle, source_line bottom, source_line missing, float share, uint8_t* much,
+    Py_ssize_t n,
+) noexcept nogil:
+    """Look at 3x3 neighbours, binomially weighted, from each of n places on."""
+    cdef Py_ssize_t j, k
+    cdef float mean, square, sides, value
+    for j in range(n):
+        mean = 0.0
+        square = 0.0
+        for k in range(3):
+            value = top[j + k] + 2 * middle[j + k] + bottom[j + k]
+            sides = (
+                top[j + k] * top[j + k] + 2 * middle[j + k] * middle[j + k] + bottom[j + k] * bottom[j + k]
+            )
+            mean += value * (2 if k == 1 else 1)
+            square += sides * (2 if k == 1 else 1)
+        mean /= 16
+        square = square / 16 - mean * mean
+        square = square if square > 0 else 0
+        much[j] = missing[j] * (1 - share) > sqrtf(square) * share
+
+
+def overlap(
+    const float[:, ::1] standard not None, const float[:, ::1] residual not None, const float[:, ::1] after not None,
+    float share, float[:, ::1] windows not None, uint8_t[:, ::1] much not None,
+):
+    """Write the means of 2x2 neighbours, and where those of the residual hold more than a share of what varies there.
+
+    What varies beside them is the deviation of ``after`` over 3x3 neighbours; at the lower and right edge, that of the
+    row and the column before.
+    """
+    cdef Py_ssize_t rows = windows.shape[0], columns = windows.shape[1], row, first, part, left, n, inner
+    cdef float[WIDE] missing
+    if rows < 2 or columns < 2 or standard.shape[0] != rows + 1 or standard.shape[1] != columns + 1:
+        raise ValueError(f"{standard.shape[0]}x{standard.shape[1]} has no {rows}x{columns} windows")
+    if residual.shape[0] != rows + 1 or residual.shape[1] != columns + 1 or after.shape[0] != rows + 1 or (
+        after.shape[1] != columns + 1 or much.shape[0] != rows or much.shape[1] != columns
+    ):
+        raise ValueError("all must have one shape")
+    with nogil:
+        for row in range(rows):
+            first = min(row, rows - 2)
+            for part in range((columns + WIDE - 1) // WIDE):
+                left = part * WIDE
+                n = min(<Py_ssize_t> WIDE, columns - left)
+                overlap_row(
+                    &standard[row, left], &standard[row + 1, left], &residual[row, left], &residual[row + 1, left],
+                    &windows[row, left], missing, n,
+                )
+                inner = min(n, columns - 1 - left)
+                if inner:
+                    compare_row(
+                        &after[first, left], &after[first + 1, left], &after[first + 2, left], missing, share,
+                        &much[row, left], inner,
+                    )
+                if inner < n:  # the last column
+                    compare_row(
+                        &after[first, columns - 2], &after[first + 1, columns - 2], &after[first + 2, columns - 2],
+                        missing + inner, share, &much[row, columns - 1], 1,
+                    )
+
+
+def furthest(const float[::1] windows not None, const uint8_t[::1] much not None, double scale, double skewness):
+    """Return how far that of the windows deviates which does most where there is much, and its number.
+
+    As a normal number that is as rare would, of deviations of this skewness (Cornish and Fisher 1938); 0 where nowhere.
+    """
+    cdef Py_ssize_t i, place = 0
+    cdef double most = 0.0, deviation, value
+    if much.shape[0] != windows.shape[0]:
+        raise ValueError("all must have as many values")
+    with nogil:
+        for i in range(windows.shape[0]):
+            if much[i]:
+                deviation = windows[i] * scale
+                value = skewness / 6 * (deviation * deviation - 1)
+                value = deviation - value if deviation > 0 else (-deviation + value if deviation < 0 else 0.0)
+                if value > most:
+                    most = value
+                    place = i
+    return most, place

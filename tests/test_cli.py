@@ -38,7 +38,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and te
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a model ``sp`` in place that adds 1."""
-    model = SimpleNamespace(name="sp", sha256="5e55", frames=1, normalisation=SimpleNamespace(scanned=False))
+    model = SimpleNamespace(name="sp", sha256="5e55", frames=1, joined=1, normalisation=SimpleNamespace(scanned=False))
 
     def load(name: str) -> Any:
         if name != "sp":

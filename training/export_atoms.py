@@ -8,6 +8,9 @@ from temclean.training.export import Runner, store_half, to_onnx, training_of, v
 from temclean.training.footage import PERCENTILES
 from temclean.training.networks import CGRDN, ResidualUNet, ResNetUNet
 
+JOINED = 3
+"""Frames of a movie that are taken together for these models: more atoms are found, fewer are false."""
+
 
 def export(
     network: ResidualUNet | CGRDN | ResNetUNet,
@@ -38,6 +41,7 @@ def export(
         "pixel_sizes": list(pixels),
         "normalisation": {"method": "percentile", "low": PERCENTILES[0], "high": PERCENTILES[1], "room": 0.0},
         "multiple": network.multiple,
+        "joined": JOINED,
         "halo": -(-network.reach // network.multiple) * network.multiple,
         "training": training_of(network, state),
         "licence": "BSD-3-Clause",

@@ -2,26 +2,16 @@
 
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES, RANGE, SHAPE, PixelType, check_raw
-from temclean.cli.running import DEVICE, THREADS, TILE, model_option
+from temclean.cli.running import DEVICE, FRAMES, THREADS, TILE, check_frames, model_option
 from temclean.cli.schedulers import SCHEDULER, SCHEDULER_FILE, scheduler_of
 from temclean.cli.shards import Shard, shard_of
 from temclean.restoration.shipped import AUTO
-
-if TYPE_CHECKING:
-    from temclean.restoration.models import Model
-
-
-def odd(context: click.Context, option: click.Parameter, value: int) -> int:
-    """Refuse a number of frames that has no middle."""
-    if value % 2 == 0:
-        raise click.BadParameter(f"{value} frames have none in the middle; give {value - 1} or {value + 1}")
-    return value
 
 
 def share_of(context: click.Context, option: click.Parameter, value: float) -> float:
@@ -29,14 +19,6 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
     if not 0 <= value <= 1:
         raise click.BadParameter(f"{value} is no share; give a number from 0 to 1")
     return value
-
-
-def check_frames(frames: int, blend: float, model: "Model | None") -> None:
-    """Refuse what does not go together with several frames at once."""
-    if frames > 1 and blend:
-        raise click.UsageError("--frames and --blend do not go together: there is no one raw image to mix in")
-    if frames > 1 and model and model.frames > 1:
-        raise click.UsageError(f"{model.name} looks at {model.frames} frames itself; leave --frames out")
 
 
 @click.command("denoise", no_args_is_help=False)
@@ -61,14 +43,7 @@ def check_frames(frames: int, blend: float, model: "Model | None") -> None:
     default=0.0,
     help="Mix this share of the raw image into the result, 0 to 1 [default: none].",
 )
-@click.option(
-    "--frames",
-    type=click.IntRange(1, 15),
-    callback=odd,
-    default=1,
-    metavar="N",
-    help="Of a movie, take each frame together with its neighbours, N in all, where they agree with it [default: 1].",
-)
+@FRAMES
 @SHAPE
 @RANGE
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
@@ -96,7 +71,7 @@ def command(
     tile: int | None,
     dtype: str | None,
     blend: float,
-    frames: int,
+    frames: int | None,
     shape: tuple[int, int] | None,
     range: tuple[float, float] | None,
     image: str | None,
@@ -146,12 +121,12 @@ def command(
     if tile is not None:
         for each in [chosen] if chosen else map(models.load, models.available()):
             pipeline.check_tile(each, tile)
+    check_frames(frames, blend, chosen)
     if raw_is_meant:
         layout = raw.Layout.of(shape, dtype)
         with Reporter(Plan(()), as_json=False, quiet=quiet, bar=False) as reporter:
             sessions = Sessions(device, threads, reporter.announce)
-            return raw.run(layout, chosen, sessions, limits=range, tile=tile, quiet=quiet)
-    check_frames(frames, blend, chosen)
+            return raw.run(layout, chosen, sessions, limits=range, tile=tile, quiet=quiet, joined=frames)
     at = scheduler_of(scheduler, scheduler_file)
     if shard.note and not quiet:
         say(shard.note)
@@ -169,7 +144,7 @@ def command(
         joined=frames,
     )
     settings = {"model": model, "device": device, "tile": tile, "type": dtype, "blend": blend or None, "image": image}
-    settings["frames"] = frames if frames > 1 else None
+    settings["frames"] = frames
     page = None
     if report and not dry_run:
         said = {name: str(value) for name, value in settings.items() if value is not None}

@@ -9,7 +9,7 @@ import click
 from temclean.cli.interrupts import AskedToStop
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES
-from temclean.cli.running import DEVICE, THREADS, TILE, model_option
+from temclean.cli.running import DEVICE, FRAMES, THREADS, TILE, check_frames, model_option
 from temclean.restoration.shipped import AUTO
 
 
@@ -33,6 +33,7 @@ from temclean.restoration.shipped import AUTO
 @TILE
 @click.option("--dtype", type=click.Choice(DTYPES), metavar="TYPE", help="Type of the result's pixels, as in denoise.")
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
+@FRAMES
 @OVERWRITE
 @AS_JSON
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only on stderr: no warnings.")
@@ -49,6 +50,7 @@ def command(
     tile: int | None,
     dtype: str | None,
     image: str | None,
+    frames: int | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -71,6 +73,7 @@ def command(
 
     watch.check(folder, out)
     chosen = None if model == AUTO else models.load(model)
+    check_frames(frames, 0.0, chosen)
     if tile is not None:
         for each in [chosen] if chosen else map(models.load, models.available()):
             pipeline.check_tile(each, tile)
@@ -91,7 +94,7 @@ def command(
         if not quiet:
             say(f"watching {folder}; Ctrl-C ends it")
         name, sha256 = (chosen.name, chosen.sha256) if chosen else (None, None)
-        wish = watch.Wish(name, out, dtype, image, tile, overwrite, sha256)
+        wish = watch.Wish(name, out, dtype, image, tile, overwrite, sha256, frames)
         stop = closing.enter_context(AskedToStop())
         loop = watch.Watch(
             Landing(folder, settle, recursive=recursive), wish, run, reporter, quiet=quiet, viewer=viewer

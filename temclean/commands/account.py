@@ -108,8 +108,8 @@ def _values(report: NoiseReport, median: float) -> str:
 
 def _strength(report: NoiseReport, median: float) -> str:
     deviation, error = report.at(median), report.error_at(median)
-    if not deviation:
-        return f"none that can be measured (below {error:.2g})"
+    if deviation <= error and report.along_error < 1:
+        return f"none that can be measured (below {deviation + 2 * error:.2g})"
     if report.along_error >= 1:
         return f"about {deviation:.2g}; the image is too small to measure more"
     at = f"{_measured(deviation, error)}, {deviation / (report.high - report.low):.2g} of the range"
@@ -154,7 +154,7 @@ def _correlation(report: NoiseReport) -> str:
         for what, values, length in axes
     ]
     why = ": fine structure, or resampled" if report.fine_structure else ""
-    return f"not white{why}; correlated with the next pixels {', '.join(parts)} (± {report.along_error:.1g})"
+    return f"not white{why}; correlated with the next pixels {', '.join(parts)} (± {report.along_doubt:.1g})"
 
 
 def _impulses(report: NoiseReport) -> str:

@@ -19,7 +19,6 @@ from temclean.restoration.frame_queue import FrameQueue, QueueClosedError
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import available
-from temclean.restoration.together import Together
 
 AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
@@ -157,7 +156,6 @@ def _denoise(
         return _finished(failed(opened.job, error, opened.image.warnings))
     provenance = opened.facts(session.device, cut)
     conversion = opened.conversion()
-    job = opened.job
     if line := cautions.of_steps(conversion.dtype, scaling):
         opened.image.warn(line)
     levels: list[float] = []
@@ -177,7 +175,7 @@ def _denoise(
         if progress:
             progress.begin(opened.job, len(pixels) * len(cut))
         for frame in pipeline.denoise_frames(
-            conversion.before(Together(pixels, job.joined) if job.joined > 1 else pixels),
+            conversion.before(opened.seen()),
             session,
             tile=tile,
             scaling=scaling,

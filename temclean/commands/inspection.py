@@ -67,6 +67,7 @@ class Inspection:
                 "impulses": self.noise.impulses,
                 "impulses_error": self.noise.impulses_error,
                 "offset_error": self.noise.offset_error,
+                "along_doubt": self.noise.along_doubt,
                 "fine_structure": self.noise.fine_structure,
             }
             if self.median is not None:
@@ -138,7 +139,8 @@ def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = T
         why = "all pixels are alike" if np.isfinite(frame).all() else "some pixels are NaN or infinite"
         return replace(known, no_noise=f"cannot be measured: {why}")
     median = float(np.median(frame))
-    return replace(known, median=median, noise=noise.report(sample), period=spectrum.structure(sample).period)
+    structure = spectrum.structure(sample)
+    return replace(known, median=median, noise=noise.doubted(noise.report(sample), structure), period=structure.period)
 
 
 def _failed(path: Path, error: Exception) -> Inspection:

@@ -36,8 +36,8 @@ class Job:
     """Which of several images of the file; None the only one, or the first."""
     before: str | None = None
     """What comes before the model in the name of the result, where the model is yet to be chosen."""
-    joined: int = 1
-    """Frames of a movie that are taken together, for a model of single images."""
+    joined: int | None = None
+    """Frames of a movie that are taken together, for a model of single images; None as many as the model wants."""
     blend: float = 0.0
     """Share of the raw image in the result, 0 to 1."""
     inputs: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def plan(
     tell: Callable[[str], object] | None = None,
     dtype: str | None = None,
     blend: float = 0.0,
-    joined: int = 1,
+    joined: int | None = None,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -107,7 +107,7 @@ def plan(
     blend
         Share of the raw images in the results, 0 to 1.
     joined
-        Frames of a movie that are taken together.
+        Frames of a movie that are taken together; None as many as the model wants.
 
     Raises
     ------

@@ -3,9 +3,11 @@
 import math
 import os
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +21,12 @@ from temclean.errors import FileError, TemcleanError
 from temclean.evidence import lag
 from temclean.evidence.samples import Frames
 from temclean.io import npy
-from temclean.restoration import cautions, pipeline, tiling, windows
+from temclean.restoration import cautions, pipeline, tiling, together, windows
 from temclean.restoration.choice import About
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.frame_queue import ReadAhead
 from temclean.restoration.models import Model
 from temclean.restoration.scaling import Scaling
-from temclean.restoration.together import Together
 
 SMALL = 2**26
 """Bytes up to which an image is read as a whole before its turn."""
@@ -46,12 +47,17 @@ class Opened:
     resume: bool
     began: float
     closing: ExitStack
+    joined: int = 1
     notes: list[str] = field(default_factory=list)
 
     def conversion(self) -> Conversion:
         """Return the way from its pixels to the result's."""
         job = self.job
-        return Conversion(self.pixels.dtype, job.dtype, job.blend, job.joined > 1, self.scaling.lag)
+        return Conversion(self.pixels.dtype, job.dtype, job.blend, self.joined > 1, self.scaling.lag)
+
+    def seen(self) -> Frames:
+        """Return its frames, several taken together where that is wanted."""
+        return together.joined(self.pixels, self.joined)
 
     def facts(self, device: str, cut: tiling.Plan) -> dict[str, object]:
         """Return what is noted in the result."""
@@ -71,7 +77,7 @@ class Opened:
         wishes["frames"] = frames if frames > 1 else None
         wishes[SCANNED] = True if self.model.normalisation.scanned else None
         wishes[lag.LAG] = lag.noted(self.scaling.lag) if self.scaling.lag else None
-        wishes["joined"] = job.joined if job.joined > 1 else None
+        wishes["joined"] = self.joined if self.joined > 1 else None
         return facts | {name: value for name, value in wishes.items() if value is not None}
 
     def done(self, device: str) -> Result:
@@ -88,8 +94,11 @@ class Opened:
             image=self.job.image,
             model=self.model.name,
             choice=self.choice,
-            notes=(*filter(None, [cautions.of_lag(self.scaling.lag)]), *self.notes),
+            notes=(*filter(None, self._said()), *self.notes),
         )
+
+    def _said(self) -> list[str | None]:
+        return [cautions.of_lag(self.scaling.lag), cautions.of_joined(self.model, self.joined, self.job.joined)]
 
 
 def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = False) -> Result:
@@ -141,14 +150,16 @@ def open_job(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scalin
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=size(image.pixels) <= SMALL))
         windows.check(pixels.shape, model)
         scaling = scaling or pipeline.scaling(pixels, model)
-        seen = Together(pixels, job.joined) if job.joined > 1 else pixels
-        for line in cautions.of_model(seen, model, About.of(image), chosen=choice is not None):
+        joined = together.count_of(model, len(pixels), job.joined, job.blend)
+        for line in cautions.of_model(
+            together.joined(pixels, joined), model, About.of(image), chosen=choice is not None
+        ):
             image.warn(line)
         source.check()
     except Exception as error:
         closing.close()
         return failed(job, error)
-    return Opened(job, model, choice, image, pixels, scaling, source, replacing, resume, began, closing)
+    return Opened(job, model, choice, image, pixels, scaling, source, replacing, resume, began, closing, joined)
 
 
 def size(pixels: Frames) -> int:
@@ -164,13 +175,21 @@ def _is_result_of(job: Job, target: Path, model: Model) -> bool:
         made = io.provenance(target)
         if made is None:
             return _is_begun(job, target)
-        wishes = made.get("dtype"), made.get("image"), made.get("blend", 0.0), made.get("joined", 1)
-        same = wishes == (job.dtype, job.image, job.blend, job.joined)
-        if made.get("model_sha256") != model.sha256 or not same:
+        same = (made.get("dtype"), made.get("image"), made.get("blend", 0.0)) == (job.dtype, job.image, job.blend)
+        if made.get("model_sha256") != model.sha256 or not same or not _is_joined(job, target, model, made):
             return False
         return bool(made.get("input_sha256") == digest(job.source))
     except (TemcleanError, OSError):
         return False
+
+
+def _is_joined(job: Job, target: Path, model: Model, made: Mapping[str, Any]) -> bool:
+    """Return whether as many frames were taken together for a result as would be now."""
+    noted, wanted = made.get("joined", 1), together.count_of(model, 2, job.joined, job.blend)
+    if noted == 1 < wanted:
+        with io.read(target) as image:
+            return len(image.pixels) == 1
+    return bool(noted == wanted)
 
 
 def _is_whole(target: Path) -> bool:

@@ -40,6 +40,11 @@ def portrait(model: Model) -> Iterator[str]:
     )
     if model.frames > 1:
         yield from _paragraph(f"It looks at {model.frames} frames of a movie to restore the middle one.")
+    if model.joined > 1:
+        yield from _paragraph(
+            f"Of a movie {model.joined} frames are taken together, where they agree with the middle one, which is "
+            "restored; denoise --frames 1 takes each by itself."
+        )
     yield from _paragraph(f"It was trained on {model.data.replace('simulated: ', 'simulated images only: ', 1)}.")
     for name, lattices in model.scores.items():
         if name.startswith("spots_") and isinstance(lattices, dict):

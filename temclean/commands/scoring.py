@@ -188,7 +188,7 @@ def score_movie(movie: Path, result: Path, apart: int | None = None, data_range:
     ----------
     apart
         References stand so many frames before and after; near the ends of the movie two on one side. By default one,
-        or what lies just outside the window of the model that the result names.
+        or what lies just outside the frames that were looked at or taken together, as the result names them.
     data_range
         Of the intensities; None takes 1 if the movie lies within [0, 1], else its maximum less its minimum.
 
@@ -201,8 +201,8 @@ def score_movie(movie: Path, result: Path, apart: int | None = None, data_range:
     """
     if apart is None:
         note = io.provenance(result) or {}
-        window = note.get("frames", 1)
-        apart = window // 2 + 1 if isinstance(window, int) and window > 0 else 1
+        windows = [note.get(name, 1) for name in ("frames", "joined")]
+        apart = max([window // 2 + 1 for window in windows if isinstance(window, int) and window > 0], default=1)
     if apart < 1:
         raise ParameterError(f"references {apart} frames apart would be what the result was made of; give 1 or more")
     with io.read(movie) as raw, io.read(result) as restored:

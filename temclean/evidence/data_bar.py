@@ -26,6 +26,9 @@ LEAST, MOST = 8, 0.4
 FRAME = 6
 """Rows of lines or shades about the strip."""
 
+GLANCE = 64
+"""Places along a side that are looked at first."""
+
 DEVIANT = 0.12
 """Share of its rows that may be otherwise: lines, and pictures."""
 
@@ -45,10 +48,11 @@ def rows_above(image: NDArray[Any]) -> int:
     height = len(image)
     if image.ndim != 2 or height < 4 * LEAST or image.shape[1] < 4 * LEAST or image.dtype.kind not in "iuf":
         return height
-    last = image[-LEAST:].astype(np.float64)
+    # Few pixels tell of most images that they have none.
+    down, across = (max(1, length // GLANCE) for length in image.shape)
+    last = image[-LEAST:, ::across].astype(np.float64)
     value = float(np.median(last))
-    near = image[:: max(1, height // 64), :: max(1, image.shape[1] // 64)].astype(np.float64)
-    away = ALIKE * float(np.ptp(near))
+    away = ALIKE * float(np.ptp(image[::down, ::across].astype(np.float64)))
     if not np.isfinite([value, away]).all() or not away > 0 or (np.abs(last - value) <= away).mean() < EVEN:
         return height
     share = (np.abs(image.astype(np.float64) - value) <= away).mean(axis=1)
@@ -57,11 +61,17 @@ def rows_above(image: NDArray[Any]) -> int:
     otherwise = np.cumsum(~even[::-1])[::-1] / np.arange(height, 0, -1)
     tops = np.flatnonzero((otherwise <= DEVIANT) & (share >= BLANK))
     top = int(tops[0]) if len(tops) else height
-    above = share[: max(top - FRAME, 0)]
-    if not LEAST <= height - top <= MOST * height or above.mean() > ELSEWHERE or above[-1] >= EVEN:
+    over = share[: max(top - FRAME, 0)]
+    if not LEAST <= height - top <= MOST * height or over.mean() > ELSEWHERE or over[-1] >= EVEN:
         return height
     # Lines of a frame, and rows that are blended with them.
     frame = image[top - FRAME : top].astype(np.float64)
     lines = (np.abs(frame - np.median(frame, axis=1, keepdims=True)) <= away).mean(axis=1) >= BLANK
     drawn = int(np.argmax(lines)) if lines.any() else FRAME
     return top - (FRAME - drawn) - (1 if drawn < FRAME else 0)
+
+
+def above(raw: NDArray[Any], result: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return an image (rows, columns) and its result without the image's data bar, if both are of one shape."""
+    rows = rows_above(raw)
+    return (raw[:rows], result[:rows]) if rows < len(raw) and raw.shape == result.shape else (raw, result)

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from temclean.evidence import blocks, lattice, residual
+from temclean.evidence import blocks, data_bar, lattice, residual
 from temclean.evidence.agreement import Agreement, agreement
 from temclean.evidence.lattice import Lattice
 from temclean.evidence.residual import Missing
@@ -28,8 +28,9 @@ def compare(raw: NDArray[Any], result: NDArray[Any], *, background_removed: bool
     """Compare an image (rows, columns) with its result.
 
     Where a background was removed on purpose, the residual has structure for good: there it is told how well the
-    result explains the image instead.
+    result explains the image instead. A data bar is left out: its letters are no structure of the specimen.
     """
+    raw, result = data_bar.above(raw, result)
     if background_removed:
         return Findings(agreement=agreement(raw, result))
     pair = blocks.pair(raw, result)

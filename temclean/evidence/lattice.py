@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import _spectra
 from temclean.evidence import blocks
 from temclean.evidence.blocks import Floats, Pair
 
-SIDE = 64
+SIDE = _spectra.SIDE
 """Pixels of a square whose spectrum is taken."""
 
 SQUARES, FEWEST = 16, 4
@@ -114,12 +115,9 @@ def _squares(image: NDArray[Any], places: NDArray[np.int_], across: int) -> NDAr
 
 def _power(squares: Floats) -> NDArray[np.float64]:
     """Return the median power spectrum of squares, without their mean."""
-    spectra = np.fft.rfft2((squares - squares.mean(axis=(1, 2), keepdims=True)) * _window())
-    powers, middle = np.square(spectra.real), len(spectra) // 2
-    powers += np.square(spectra.imag)
-    powers.partition(middle, axis=0)  # np.median looks three times
-    other = powers[middle] if len(powers) % 2 else powers[:middle].max(axis=0)
-    power: NDArray[np.float64] = ((powers[middle] + other) / np.float32(2)).astype(np.float64)
+    half = SIDE // 2 + 1
+    power, work = np.empty((SIDE, half)), np.empty((len(squares) + 1, SIDE, half), np.float32)
+    _spectra.median_power(squares, _window(), work, power)
     return power
 
 

@@ -113,19 +113,19 @@ def missing_from(pair: Pair | None) -> Missing:
     best = Missing()
     for power in range(1, WINDOWS + 1):
         standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
-        windows = _overlapping(standard)
-        if windows.size < FEWEST or min(windows.shape) < 2:  # or there is nothing around them
+        shape = standard.shape[0] - 1, standard.shape[1] - 1
+        if shape[0] * shape[1] < FEWEST or min(shape) < 2:  # or there is nothing around them
             break
+        windows, much = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+        _residual.overlap(standard, residual, after, MISSING, windows, much)
         spread = max(white / 2 ** (power + 1), 1.4826 * median(np.abs(windows - np.float32(median(windows)))))
         if spread > 0:
-            varies = _around(after)[: windows.shape[0], : windows.shape[1]]
-            much = np.abs(_overlapping(residual)) * (1 - MISSING) > varies * MISSING
-            stands = _normal(windows / spread, skewness / 2 ** (power + 1)) * much
-            row, column = np.unravel_index(int(np.argmax(stands)), stands.shape)
-            half = pair.side * 2**power
-            significance = float(stands[row, column])
+            skew = skewness / 2 ** (power + 1)
+            significance, place = _residual.furthest(windows.ravel(), much.ravel(), 1 / spread, skew)
             if significance > best.significance:
-                best = Missing(significance, (int(row) + 1) * half, (int(column) + 1) * half, 2 * half)
+                row, column = divmod(place, shape[1])
+                half = pair.side * 2**power
+                best = Missing(significance, (row + 1) * half, (column + 1) * half, 2 * half)
     return best
 
 
@@ -149,24 +149,3 @@ def median(values: Floats) -> float:
     parted = np.partition(values, middle, axis=None)
     upper = parted[middle]
     return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
-
-
-def _normal(deviations: Floats, skewness: float) -> Floats:
-    """Return by how much values deviate, as a normal number that is as rare would (Cornish and Fisher 1938)."""
-    correction: Floats = np.sign(deviations) * np.float32(skewness / 6) * (np.square(deviations) - 1)
-    return np.abs(deviations) - correction
-
-
-def _overlapping(values: Floats) -> Floats:
-    """Return the means of 2x2 neighbours."""
-    rows = values[:-1] + values[1:]
-    return (rows[:, :-1] + rows[:, 1:]) * np.float32(0.25)
-
-
-def _around(values: Floats) -> Floats:
-    """Return the standard deviation of 3x3 neighbours, binomially weighted, about the windows of `_overlapping`."""
-    mean = _overlapping(_overlapping(values))
-    square = _overlapping(_overlapping(np.square(values)))
-    varies = np.sqrt(np.maximum(square - np.square(mean), 0))
-    varies = np.concatenate([varies, varies[-1:]])
-    return np.concatenate([varies, varies[:, -1:]], axis=1)

@@ -7,12 +7,16 @@ few hundredths of a pixel what none tells alone.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence import samples
+from temclean import _straying
+from temclean.evidence import blocks, samples
+from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.residual import median
 
 Doubles = NDArray[np.float64]
 
@@ -28,8 +32,8 @@ BAND = 2**20
 SEEN = 256
 """Pixels along a side that are enough to measure the noise."""
 
-LEVELS = 16
-"""Intensities at which the strength of the noise is measured."""
+LEVELS, FINER = 16, 256
+"""Intensities at which the strength of the noise is measured, and between how many the table lies of what follows."""
 
 INEXACT = 0.015
 """Share of its contrast by which a first result errs at least, however little noise there is."""
@@ -103,12 +107,13 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
     rows, columns = raw.shape
     if min(rows, columns) < SMALLEST or raw.size > LARGEST:
         return None
-    deviations = _deviations(raw, restored)
-    if deviations is None:
+    pair = blocks.pair(raw, restored)
+    noise = _noise(pair) if pair else None
+    if pair is None or noise is None:
         return None
     moved = np.zeros((rows, 2))
     for turn in range(ROUNDS):
-        parts = _equations(raw, restored, moved, *deviations)
+        parts = _equations(pair, moved, noise)
         matrices, sides = (part.sum(axis=0) for part in parts)
         _make_regular(matrices)
         if not turn:
@@ -133,81 +138,44 @@ def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> N
 
     Where it is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its own numbers.
     """
-    steady = raw.astype(np.result_type(raw.dtype, np.float32))
+    steady = np.array(raw, np.result_type(raw.dtype, np.float32).newbyteorder("="), order="C")
     ends = samples.cut_off(raw)
     moved = np.stack([straying.right, straying.down], axis=1)
-    for rows, surface in _bands(restored):
-        steady[rows] -= surface.at(moved[rows]) - surface.here
+    pair = blocks.pair(raw, restored)
+    if pair is None:
+        return steady
+    work = np.empty((_straying.ROOM, raw.shape[1]), np.float32)
+    for rows, above, wider in _bands(pair):
+        _straying.steady(wider, above, moved[rows], pair.unit, work, steady[rows])
         samples.keep_cut_off(steady[rows], raw[rows], ends)
     return steady
 
 
-class _Surface:
-    """A band of an image and its derivatives, from which follows what it is when its rows are displaced a little."""
-
-    def __init__(self, pixels: Doubles, inner: slice) -> None:
-        """Take the rows of a slice; those around them are for the derivatives."""
-        down, right = np.gradient(pixels, axis=0), np.gradient(pixels, axis=1)
-        self.here, self.down, self.right = pixels[inner], down[inner], right[inner]
-        self.down_down = np.gradient(down, axis=0)[inner]
-        self.right_right = np.gradient(self.right, axis=1)
-        self.right_down = np.gradient(self.down, axis=1)
-
-    def at(self, moved: Doubles) -> Doubles:
-        """Return it with its rows displaced, (rows, 2), to the second order."""
-        right, down = moved[:, :1], moved[:, 1:]
-        first = right * self.right + down * self.down
-        second = 0.5 * (right**2 * self.right_right + down**2 * self.down_down) + right * down * self.right_down
-        found: Doubles = self.here + first + second
-        return found
-
-    def slopes(self, moved: Doubles) -> tuple[Doubles, Doubles]:
-        """Return its derivatives along rows and across them where its rows are displaced."""
-        right, down = moved[:, :1], moved[:, 1:]
-        return (
-            self.right + right * self.right_right + down * self.right_down,
-            self.down + down * self.down_down + right * self.right_down,
-        )
-
-
-def _bands(image: NDArray[Any]) -> Iterator[tuple[slice, _Surface]]:
-    """Yield bands of rows, and what they show."""
-    band = max(1, BAND // image.shape[1])
-    for top in range(0, len(image), band):
-        rows = slice(top, min(top + band, len(image)))
+def _bands(pair: Pair) -> Iterator[tuple[slice, int, Floats]]:
+    """Yield bands of rows, and the result's of two rows more above and below, which derivatives need."""
+    height, width = pair.raw.shape
+    band = max(1, BAND // width)
+    for top in range(0, height, band):
+        rows = slice(top, min(top + band, height))
         above = min(2, top)
-        wider = image[top - above : rows.stop + 2].astype(np.float64)
-        yield rows, _Surface(wider, slice(above, above + rows.stop - top))
+        yield rows, above, pair.scaled(pair.result[top - above : rows.stop + 2])
 
 
-def _equations(
-    raw: NDArray[Any], restored: NDArray[Any], moved: Doubles, intensities: Doubles, deviations: Doubles
-) -> tuple[Doubles, Doubles]:
+def _equations(pair: Pair, moved: Doubles, noise: "_Noise") -> tuple[Doubles, Doubles]:
     """Return the normal equations of all rows, by every other block of columns and by those between.
 
     Matrices (2, rows, 4, 4), right sides (2, rows, 4).
     """
-    matrices, sides = np.empty((2, len(raw), 4, 4)), np.empty((2, len(raw), 4))
-    blocks = 2 * max(1, round(raw.shape[1] / (2 * APART)))
-    starts = np.arange(blocks) * raw.shape[1] // blocks
-
-    def halves(values: Doubles) -> tuple[Doubles, Doubles]:
-        sums = np.add.reduceat(values, starts, axis=1)
-        return sums[:, ::2].sum(axis=1), sums[:, 1::2].sum(axis=1)
-
-    for rows, surface in _bands(restored):
-        expected = surface.at(moved[rows])
-        left = raw[rows].astype(np.float64) - expected
-        deviation = np.interp(expected, intensities, deviations)
-        off = np.abs(left) / deviation
-        weights = (off < WILD) * np.minimum(1.0, MILD / np.maximum(off, MILD)) / deviation**2
-        amplitude = expected - expected.mean(axis=1, keepdims=True)
-        terms = (*surface.slopes(moved[rows]), np.ones_like(expected), amplitude)
-        for i, term in enumerate(terms):
-            weighted = weights * term
-            sides[:, rows, i] = halves(weighted * left)
-            for j in range(i, len(terms)):
-                matrices[:, rows, i, j] = matrices[:, rows, j, i] = halves(weighted * terms[j])
+    height, width = pair.raw.shape
+    matrices, sides = np.empty((2, height, 4, 4)), np.empty((2, height, 4))
+    count = 2 * max(1, round(width / (2 * APART)))
+    starts = np.arange(count) * width // count
+    work = np.empty((_straying.ROOM, width), np.float32)
+    for rows, above, wider in _bands(pair):
+        _straying.equations(
+            pair.scaled(pair.raw[rows]), wider, above, moved[rows], noise.deviations, noise.low, noise.scale, starts,
+            MILD, WILD, work, rows.start, matrices, sides,
+        )  # fmt: skip
     return matrices, sides
 
 
@@ -239,20 +207,35 @@ def _agreed(matrices: Doubles, sides: Doubles) -> Doubles:
     return found
 
 
-def _deviations(raw: NDArray[Any], restored: NDArray[Any]) -> tuple[Doubles, Doubles] | None:
-    """Return the noise's standard deviation at some intensities of the result: (intensities, deviations)."""
-    step = max(1, math.isqrt(raw.size) // SEEN)
-    levels = restored[::step, ::step].astype(np.float64).ravel()
-    left = np.abs(raw[::step, ::step].astype(np.float64).ravel() - levels)
-    places = np.searchsorted(np.quantile(levels, np.linspace(0, 1, LEVELS + 1))[1:-1], levels)
-    least = INEXACT * float(np.ptp(np.quantile(levels, (0.01, 0.99))))
+@dataclass(frozen=True)
+class _Noise:
+    """The noise's standard deviation at evenly spaced intensities of the result from ``low`` on, ``scale`` a unit."""
+
+    deviations: Floats
+    low: float
+    scale: float
+
+
+def _noise(pair: Pair) -> _Noise | None:
+    """Measure the noise at some intensities; None where there is none."""
+    step = max(1, math.isqrt(pair.raw.size) // SEEN)
+    levels = pair.scaled(pair.result[::step, ::step]).ravel()
+    left = np.abs(pair.scaled(pair.raw[::step, ::step]).ravel() - levels)
+    order = np.argsort(levels)
+    ordered, left = levels[order], left[order]
+    least = INEXACT * (blocks.percentile(ordered, 99.0) - blocks.percentile(ordered, 1.0))
+    edges = [blocks.percentile(ordered, 100 * k / LEVELS) for k in range(1, LEVELS)]
+    ends = np.searchsorted(ordered, edges, side="right")
     found = []
-    for place in range(LEVELS):
-        here = places == place
-        if here.sum() > SMALLEST and (deviation := 1.4826 * float(np.median(left[here]))) > 0:
-            found.append((float(levels[here].mean()), math.hypot(deviation, least)))
-    intensities, deviations = np.array(found).reshape(-1, 2).T
-    return (intensities, deviations) if found else None
+    for first, end in pairwise((0, *(int(each) for each in ends), len(ordered))):
+        if end - first > SMALLEST and (deviation := 1.4826 * median(left[first:end])) > 0:
+            found.append((float(ordered[first:end].mean(dtype=np.float64)), math.hypot(deviation, least)))
+    if not found:
+        return None
+    intensities, deviations = np.array(found).T
+    low, width = float(intensities[0]), float(intensities[-1] - intensities[0])
+    table = np.interp(np.linspace(low, low + width, FINER), intensities, deviations)
+    return _Noise(table.astype(np.float32), low, (FINER - 1) / width if width > 0 else 0.0)
 
 
 def _irregular(moved: Doubles) -> Doubles:

@@ -28,6 +28,9 @@ MASKED = {0.02: 4, 0.1: 2, 1.0: 1}
 LEAK = 7.0
 """What fine structure leaves in the filter of order 2 over what it leaves in that of order 4, about."""
 
+LEAST_LEFT = 0.02
+"""Share of the variance that is left at least where structure is taken off: what was taken off is in doubt."""
+
 SURE = 4.0
 """Standard errors from which on a slope is one."""
 
@@ -208,7 +211,7 @@ def quiet(mean: Doubles, slow: Doubles, usable: Mask) -> Mask:
 
 
 def whitened(data: Blocks, kept: float, kept_by_coarse: float) -> tuple[Blocks, float]:
-    """Return blocks with the variance of all the noise, and the share of it that may be fine structure instead.
+    """Return blocks with the variance of all the noise, and how much of it, over it, may be fine structure instead.
 
     The two are what filters of both orders keep of it. What structure left in the filter is taken off, by how much more
     it left in the coarse one: of simulated specimens `LEAK` times as much, give or take as much again.
@@ -222,8 +225,8 @@ def whitened(data: Blocks, kept: float, kept_by_coarse: float) -> tuple[Blocks, 
     share = float((leak * data.count).sum()) / total
     if abs(share) * (LEAK - 1) < 3 * math.sqrt(data.scatter / float(data.count.sum())):
         return replace(data, variance=coarse, scatter=2 * RELATED[2] ** 2), abs(share)
-    share = abs(share)
-    return replace(data, variance=np.maximum(variance - leak, 0.0)), share
+    left = np.maximum(variance - leak, LEAST_LEFT * variance)
+    return replace(data, variance=left), abs(share) / max(1 - share, LEAST_LEFT)
 
 
 def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:

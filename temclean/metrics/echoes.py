@@ -17,10 +17,10 @@ OPPOSITE = 135.0
 and what is in the middle of a triangle, has three at 120."""
 
 MANY = 0.1
-"""Of the strong columns, how many such maxima tell that the image has echoes. Others that are hardly higher, and near
-to one strong column, up to ALSO_NEAR, then are rings about it."""
+"""Of the strong columns, how many such maxima tell that the image has echoes. Others near to one strong column, up to
+ALSO_NEAR, then are rings about it, if they are no more than so many times as high as nearly all echoes."""
 
-ALSO_NEAR = 0.65
+ALSO_NEAR, HIGHER = 0.65, 1.25
 
 
 def echoes(places: Floats, heights: Floats) -> NDArray[np.bool_]:
@@ -34,8 +34,8 @@ def echoes(places: Floats, heights: Floats) -> NDArray[np.bool_]:
     Examples
     --------
     >>> line = np.stack([np.zeros(7), np.arange(7.0)], axis=1)
-    >>> echoes(line, np.array([1.0, 0.3, 1.0, 0.3, 1.0, 0.9, 1.0]))
-    array([False,  True, False,  True, False, False, False])
+    >>> echoes(line, np.array([1.0, 0.3, 0.9, 0.3, 1.0, 0.4, 1.0]))
+    array([False,  True, False,  True, False,  True, False])
     """
     found = np.zeros(len(places), bool)
     if len(places) < 3:
@@ -55,7 +55,7 @@ def echoes(places: Floats, heights: Floats) -> NDArray[np.bool_]:
         each = towards[which == number]
         found[weak[number]] = float((each @ each.T).min()) < np.cos(np.radians(OPPOSITE))
     if found.sum() > MANY * strong.sum():
-        which, _, _ = pairs_within(places[weak], columns, ALSO_NEAR * apart)
-        rings = weak[np.unique(which)]
-        found[rings[heights[rings] <= 1.05 * np.quantile(heights[found], 0.95)]] = True
+        low = np.flatnonzero(heights <= HIGHER * np.quantile(heights[found], 0.95))
+        which, _, away = pairs_within(places[low], columns, ALSO_NEAR * apart)
+        found[low[np.unique(which[away > 0])]] = True  # some are strong themselves
     return found

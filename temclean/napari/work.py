@@ -12,7 +12,8 @@ from temclean.errors import ImageError
 from temclean.evidence.samples import Frames
 from temclean.io.units import METRES, tidy_unit
 from temclean.napari.reader import NOTE
-from temclean.restoration import cautions, choice, models, pipeline, windows
+from temclean.restoration import cautions, choice, models, pipeline, together, windows
+from temclean.restoration.conversion import Conversion
 from temclean.restoration.lazy import LazyFrames, is_lazy
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
@@ -25,13 +26,15 @@ Region = tuple[slice, slice]
 class Settled:
     """The model for a layer, why it was taken, and the scale of all its frames: the same for a preview and for all.
 
-    What speaks ``against`` the model is a line each.
+    ``frames`` are as the model sees them, several of a movie taken together where it wants that; ``conversion`` brings
+    results to the layer's type. What speaks ``against`` the model is a line each.
     """
 
     session: Session
     reason: str | None
     scale: Scaling
     frames: Frames
+    conversion: Conversion
     against: tuple[str, ...] = ()
 
 
@@ -65,8 +68,12 @@ def settle(layer: Any, model: str) -> Settled:
     session = models.session_of(models.find(chosen.name))
     windows.check(tuple(frames.shape), session.model)
     scale = pipeline.scaling(frames, session.model)
-    against = cautions.of_model(frames, session.model, about(layer), chosen=model == AUTO)
-    return Settled(session, chosen.reason or None, scale, frames, tuple(against))
+    count = together.count_of(session.model, len(frames))
+    seen, conversion = together.joined(frames, count), Conversion(frames.dtype, joined=count > 1)
+    against = cautions.of_model(seen, session.model, about(layer), chosen=model == AUTO)
+    steps = cautions.of_steps(frames.dtype, scale)
+    said = filter(None, (*against, steps, cautions.of_joined(session.model, count, None)))
+    return Settled(session, chosen.reason or None, scale, seen, conversion, tuple(said))
 
 
 def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
@@ -84,18 +91,18 @@ def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
     )
     cropped = _Cropped(settled.frames, around)
     (clean,) = pipeline.denoise_frames(cropped, settled.session, scaling=settled.scale, which=[index])
-    return clean[inner]
+    return settled.conversion.after(clean[inner])
 
 
 def every(settled: Settled) -> Iterator[NDArray[Any] | str]:
     """Denoise all frames and yield each; then a line for all there is to say of them."""
     levels: list[float] = []
     found: list[Any] = []
-    yield from pipeline.denoise_frames(
+    for frame in pipeline.denoise_frames(
         settled.frames, settled.session, scaling=settled.scale, noise=levels.append, findings=found.append
-    )
-    steps = cautions.of_steps(settled.frames.dtype, settled.scale)
-    yield from filter(None, (*settled.against, steps, cautions.of_noise(levels), *cautions.of_findings(found)))
+    ):
+        yield settled.conversion.after(frame)
+    yield from filter(None, (*settled.against, cautions.of_noise(levels), *cautions.of_findings(found)))
 
 
 def _around(part: slice, side: int, halo: int, multiple: int) -> tuple[slice, slice]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence import lag, noise, samples, variance
+from temclean.evidence import blocks, lag, noise, samples, variance
 from temclean.evidence.findings import Findings
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
@@ -83,6 +83,26 @@ def of_lag(weights: lag.Weights) -> str | None:
     )
 
 
+def of_joined(model: Model, count: int, wished: int | None) -> str | None:
+    """Return what to say where frames are taken together since the model wants it."""
+    if count == 1 or wished is not None:
+        return None
+    return (
+        f"each frame is taken together with its neighbours where they agree with it, {count} in all, as {model.name} "
+        "is meant to be used on movies (--frames 1 takes each by itself)"
+    )
+
+
+def of_blocks(model: Model, frames: int) -> str | None:
+    """Return what to say where frames stay by themselves, as they may lie in several blocks."""
+    if model.joined == 1 or frames < 2:
+        return None
+    return (
+        f"{model.name} is meant to take {model.joined} frames of a movie together, which may lie in several blocks; it "
+        "takes each by itself: call compute() first for all that it can do"
+    )
+
+
 def of_straying(findings: Sequence[Findings]) -> str | None:
     """Return what to say where rows were put back."""
     strayed = [each.strayed for each in findings if each.strayed]
@@ -104,16 +124,24 @@ def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = Fal
     is left. Of a model that takes out ``wild`` pixels, those at the frame's least and greatest value do not count.
     """
     step = math.isqrt(max(1, frame.size // SAMPLE))
-    before, after = (pixels[::step, ::step].astype(np.float64) for pixels in (frame, restored))
-    low, high = np.percentile(after, (0.5, 99.5))
+    few = frame.dtype.kind in "iu" and frame.dtype.itemsize <= 2 and restored.dtype == frame.dtype
+    exact = np.int32 if few else np.float64
+    before, after = (pixels[::step, ::step].astype(exact) for pixels in (frame, restored))
+    low, high = _percentiles(after, 0.5, 99.5)
     removed = before - after
     if wild:
         inner = (before > before.min()) & (before < before.max())
         removed = removed[inner] if inner.any() else removed
-    least, most = np.percentile(removed, (2.5, 97.5))
+    least, most = _percentiles(removed, 2.5, 97.5)
     if most == least:
         return 0.0
     return float((most - least) / 3.92 / (high - low)) if high > low else math.inf
+
+
+def _percentiles(values: NDArray[Any], *percents: float) -> tuple[float, ...]:
+    """Return percentiles; to put all in order is sooner done than to look for two, of whole numbers by far."""
+    ordered = np.sort(values, axis=None)
+    return tuple(blocks.percentile(ordered, each) for each in percents)
 
 
 def of_noise(levels: Sequence[float]) -> str | None:

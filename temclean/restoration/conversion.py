@@ -1,6 +1,6 @@
 """What the user wants of the result's pixels: another type than the input's, some of the raw image mixed in."""
 
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,21 @@ from temclean.evidence import lag
 from temclean.evidence.samples import Frames
 
 BLOCK = 256  # rows
+
+
+class Calibrated(Protocol):
+    """An image that is more than its pixels, as `temclean.read` gives it."""
+
+    @property
+    def pixels(self) -> Frames:
+        """Its frames, (..., rows, columns)."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its reader had to say, a line each."""
+
+    def with_pixels(self, pixels: NDArray[Any], /) -> Self:
+        """Return it with other pixels of the same shape."""
 
 
 class Conversion:

@@ -3,12 +3,19 @@
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ImageError
+
+
+class Blocks(Protocol):
+    """An array of Dask."""
+
+    def map_blocks(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what a function makes of its blocks."""
 
 
 class LazyFrames:

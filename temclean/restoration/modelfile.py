@@ -28,6 +28,9 @@ MOST_PIXELS = 2**14
 MOST_FRAMES = 33
 """That a model looks at."""
 
+MOST_JOINED = 15
+"""Frames that are taken together for a model of single images."""
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -77,6 +80,8 @@ class Model:
         Of that file.
     frames : int
         How many frames of a movie it looks at to restore the middle one; 1 for single images.
+    joined : int
+        How many frames of a movie are taken together for it (`temclean.restoration.together`) unless the user says.
     """
 
     name: str
@@ -94,6 +99,7 @@ class Model:
     path: Path
     sha256: str
     frames: int = 1
+    joined: int = 1
 
 
 def describe(path: Path) -> Model:
@@ -180,6 +186,7 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
             path=path,
             sha256=sha256,
             frames=int(facts["frames"]) if version == FORMAT_OF_MOVIES else 1,
+            joined=int(facts.get("joined", 1)),
         )
         ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100 and 0 <= normalisation.room < 1
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
@@ -190,6 +197,8 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
         raise ModelError(f"{path}: its metadata is damaged: multiple {model.multiple}, halo {model.halo}")
     if not (1 <= model.frames <= MOST_FRAMES and model.frames % 2):
         raise ModelError(f"{path}: its metadata is damaged: {model.frames} frames")
+    if not (1 <= model.joined <= MOST_JOINED and model.joined % 2) or model.joined > 1 < model.frames:
+        raise ModelError(f"{path}: its metadata is damaged: {model.joined} frames taken together")
     if not (model.name.isprintable() and model.family.isprintable()):
         raise ModelError(f"{path}: its metadata is damaged: control codes in the name {model.name[:60]!a}")
     return model

@@ -7,19 +7,19 @@ from dataclasses import replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean.errors import ParameterError, TemcleanWarning
-from temclean.evidence import lag
+from temclean.evidence import data_bar, lag
 from temclean.evidence.findings import Findings, compare
 from temclean.evidence.samples import Frames
-from temclean.restoration import cautions, choice, inference, lazy, models, tiling, windows
+from temclean.restoration import cautions, choice, inference, lazy, models, tiling, together, windows
 from temclean.restoration import scaling as intensities
 from temclean.restoration.choice import About, Choice
-from temclean.restoration.conversion import Conversion, array, check
+from temclean.restoration.conversion import Calibrated, Conversion, array, check
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
@@ -32,33 +32,11 @@ FLATTENING = {"bbg", "n2a"}
 """Noise families whose models take the background away."""
 
 
-class Calibrated(Protocol):
-    """An image that is more than its pixels, as `temclean.read` gives it."""
-
-    @property
-    def pixels(self) -> Frames:
-        """Its frames, (..., rows, columns)."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What its reader had to say, a line each."""
-
-    def with_pixels(self, pixels: NDArray[Any], /) -> Self:
-        """Return it with other pixels of the same shape."""
-
-
-class Blocks(Protocol):
-    """An array of Dask."""
-
-    def map_blocks(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what a function makes of its blocks."""
-
-
 Named = str | Path | Model | Choice
 """Whatever names a model."""
 
 Picture = TypeVar("Picture", bound=Calibrated)
-Chunked = TypeVar("Chunked", bound=Blocks)
+Chunked = TypeVar("Chunked", bound=lazy.Blocks)
 
 
 @overload
@@ -70,6 +48,7 @@ def denoise(
     threads: int | None = None,
     tile: int | None = None,
     blend: float = 0.0,
+    frames: int | None = None,
 ) -> Picture: ...
 @overload
 def denoise(
@@ -80,6 +59,7 @@ def denoise(
     threads: int | None = None,
     tile: int | None = None,
     blend: float = 0.0,
+    frames: int | None = None,
 ) -> Chunked: ...
 @overload
 def denoise(
@@ -90,6 +70,7 @@ def denoise(
     threads: int | None = None,
     tile: int | None = None,
     blend: float = 0.0,
+    frames: int | None = None,
 ) -> NDArray[Any]: ...
 def denoise(
     image: Any,
@@ -99,6 +80,7 @@ def denoise(
     threads: int | None = None,
     tile: int | None = None,
     blend: float = 0.0,
+    frames: int | None = None,
 ) -> Any:
     """Denoise an image, or a stack of them.
 
@@ -118,6 +100,9 @@ def denoise(
         Side of the tiles in pixels, for less memory; chosen for you by default.
     blend : float
         Share of the raw image that is mixed into the result, 0 to 1, as ``--blend`` does; rounded once, after that.
+    frames : int, optional
+        Take each frame of a movie together with its neighbours, as ``--frames`` does; as the model wants by default.
+        Of a dask array each frame stays by itself.
 
     Returns
     -------
@@ -143,6 +128,7 @@ def denoise(
     if isinstance(blend, bool) or not isinstance(blend, Real) or not 0 <= blend <= 1:
         raise ParameterError(f"blend is {blend!r}; give the share of the raw image in the result, from 0 to 1")
     if lazy.is_lazy(image):
+        together.check_lazy(frames)
         return _denoise_lazily(image, model, device, threads, tile, blend)
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else array(image)
@@ -150,11 +136,13 @@ def denoise(
         model = choice.choose(image if calibrated else pixels)
     session = models.session_of(_path(model), device, threads)
     windows.check(pixels.shape, session.model)
-    frames = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
+    raw = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
+    count = together.count_of(session.model, len(raw), frames, float(blend))
     plan(_frame_shape(pixels.shape), session.model, tile)  # what cannot be done is said before what takes long
-    scale = scaling(frames, session.model)
-    against = cautions.of_model(frames, session.model, About.of(image), chosen=isinstance(model, Choice))
-    result, lines = _all(frames, session, tile, scale, float(blend))
+    scale = scaling(raw, session.model)
+    seen = together.joined(raw, count)
+    against = cautions.of_model(seen, session.model, About.of(image), chosen=isinstance(model, Choice))
+    result, lines = _all(seen, session, tile, scale, Conversion(raw.dtype, None, float(blend), count > 1, scale.lag))
     said = (*(image.warnings if calibrated else ()), *against, cautions.of_steps(pixels.dtype, scale), *lines)
     for line in filter(None, said):
         warnings.warn(line, TemcleanWarning, stacklevel=2)
@@ -185,8 +173,8 @@ def settle(frames: lazy.LazyFrames, model: Model, about: About, *, chosen: bool)
             f"{model.name} looks at {model.frames} frames at once, which may lie in other blocks: call compute() first"
         )
     scale = scaling(frames, model)
-    steps = cautions.of_steps(frames.dtype, scale)
-    return scale, [*cautions.of_model(frames, model, about, chosen=chosen), *([steps] if steps else [])]
+    lines = (cautions.of_steps(frames.dtype, scale), cautions.of_blocks(model, len(frames)))
+    return scale, [*cautions.of_model(frames, model, about, chosen=chosen), *filter(None, lines)]
 
 
 def denoise_block(
@@ -200,22 +188,22 @@ def denoise_block(
 ) -> NDArray[Any]:
     """Denoise frames (..., rows, columns), in whichever thread or process Dask has for them."""
     session = models.session_of(models.find(model), device, threads)
-    result, lines = _all(pixels.reshape(-1, *pixels.shape[-2:]), session, tile, scale, blend)
+    conversion = Conversion(pixels.dtype, None, blend, lag=scale.lag)
+    result, lines = _all(pixels.reshape(-1, *pixels.shape[-2:]), session, tile, scale, conversion)
     for line in lines:
         warnings.warn(line, TemcleanWarning, stacklevel=2)
     return result.reshape(pixels.shape)
 
 
 def _all(
-    frames: Frames, session: Session, tile: int | None, scale: Scaling, blend: float
+    seen: Frames, session: Session, tile: int | None, scale: Scaling, conversion: Conversion
 ) -> tuple[NDArray[Any], list[str]]:
     """Denoise all frames; return them, (frames, rows, columns), and what there is to say of them."""
     levels: list[float] = []
     found: list[Findings] = []
-    conversion = Conversion(frames.dtype, blend=blend, lag=scale.lag)
-    raw = conversion.before(frames)
+    raw = conversion.before(seen)
     clean = denoise_frames(raw, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
-    result = np.empty((len(frames), *_frame_shape(frames.shape)), frames.dtype)
+    result = np.empty((len(seen), *_frame_shape(seen.shape)), conversion.dtype)
     for place, frame in zip(result, clean, strict=True):
         place[...] = conversion.after(frame)
     return result, [*filter(None, (cautions.of_noise(levels), *cautions.of_findings(found)))]
@@ -290,7 +278,7 @@ def _measure(
     findings: Callable[[Findings], object] | None,
 ) -> None:
     if noise and model.family not in FAINT:
-        noise(cautions.noise_level(frame, restored, wild=model.family in inference.WILD))
+        noise(cautions.noise_level(*data_bar.above(frame, restored), wild=model.family in inference.WILD))
     if findings:
         findings(replace(examine(frame, restored, model), strayed=strayed))
 

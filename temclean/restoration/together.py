@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import filters
+from temclean.errors import ParameterError
 from temclean.evidence import drift
 from temclean.evidence.samples import Frames
+from temclean.restoration.modelfile import MOST_JOINED, Model
 
 Floats = NDArray[np.float32]
 
@@ -25,6 +27,37 @@ AROUND = 8.0
 
 ALIKE, FALL = 1.5, 0.7
 """Standard deviations of the averaged noise up to which a neighbour counts in full, and over which it fades out."""
+
+
+def count_of(model: Model, frames: int, wished: int | None = None, blend: float = 0.0) -> int:
+    """Return how many frames of so many are taken together: as wished, else as the model wants them; 1 of one image.
+
+    Where the raw image is mixed in, each frame stays by itself: of several there is no one raw image.
+
+    Raises
+    ------
+    ParameterError : the wish has no middle, is out of range, or does not go together with the model or a blend.
+    """
+    if wished is None:
+        return 1 if blend or frames < 2 else model.joined
+    if not (1 <= wished <= MOST_JOINED and wished % 2):
+        raise ParameterError(f"{wished} frames cannot be taken together: give an odd number from 1 to {MOST_JOINED}")
+    if wished > 1 and model.frames > 1:
+        raise ParameterError(f"{model.name} looks at {model.frames} frames itself: leave out how many to take together")
+    if wished > 1 and blend:
+        raise ParameterError("several frames together and a blend do not go together: there is no one raw image")
+    return wished if frames > 1 else 1
+
+
+def check_lazy(wished: int | None) -> None:
+    """Refuse to take frames together that may lie in several blocks; ParameterError says what to do."""
+    if wished is not None and wished > 1:
+        raise ParameterError(f"{wished} frames together may lie in several blocks: call compute() first")
+
+
+def joined(frames: Frames, count: int) -> Frames:
+    """Return a movie of which so many frames are taken together; the frames as they are where that is one."""
+    return Together(frames, count) if count > 1 else frames
 
 
 class Together:

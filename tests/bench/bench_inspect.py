@@ -70,7 +70,7 @@ def microscope(name: str, clean: np.ndarray, number: int, *, jitter: bool) -> Ro
                 ("along columns", report.along_columns[0], inner[:-1], inner[1:]),
             ):
                 true = float((first * second).mean() / inner.var()) if inner.var() else 0.0
-                rows.append((title, 1 + true, 1 + value, report.along_error))
+                rows.append((title, 1 + true, 1 + value, report.along_doubt))
     return rows
 
 

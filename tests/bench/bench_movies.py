@@ -12,21 +12,24 @@ Rows are kept in FOLDER as they come, and are not made again; all that are there
 PSNR in dB against the truth; uPSNR, which needs none (against frames five before and after, drift taken out), and its
 standard error; CSS over the range of each result; atoms found and false (shares; within 2 pixels of a true one, those
 of the clusters about their known width; not counted on the sheet, whose own atoms are none of them); hops kept (an atom
-is seen where it arrived, and none where it left); and the ghost: what shows of a hopped atom in the frame before it
-came and in the frame after it left, a share of its height. What ``n2a`` gives, atoms on black, is measured after the
-best gain and offset.
+is seen where it arrived, and none where it left); by how much the frame before it came and the frame after it left are
+too bright there, a share of the atom's height; and the ghost: how much of that comes from other frames, with its
+standard error (`movie_ghosts.py`; 0 of models that look at one frame). What ``n2a`` gives, atoms on black, is measured
+after the best gain and offset.
 """
 
 import argparse
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from movie_ghosts import Restore, ghost, hops, scenery
 from movie_peers import PEERS, best
 from noise2void import denoised as noise2void
 
@@ -35,7 +38,7 @@ from temclean import metrics, noise
 from temclean.commands import scoring
 from temclean.evidence import drift
 from temclean.restoration import models, pipeline
-from temclean.restoration.together import Together
+from temclean.restoration.together import joined
 from temclean.restoration.windows import Windows
 from temclean.specimen import movies
 from temclean.specimen.movies import Movie
@@ -52,6 +55,10 @@ WIDTHS = {"clusters": 0.65 / 0.3, "drifting": None}
 SINGLE = "general", "g", "n2a"
 TOGETHER = {f"{name}, --frames 3": name for name in SINGLE}
 METHODS = {"movie", "Noise2Void", "truth", *SINGLE, *TOGETHER, *PEERS}
+
+
+def counted(frames: Frames, dose: float) -> Frames:
+    return np.stack([noise.apply(frame, noise.Poisson(dose), SEED, frame=i) for i, frame in enumerate(frames)])
 
 
 def psnr(truth: Frames, result: Frames) -> float:
@@ -89,47 +96,21 @@ def inner(places: np.ndarray, size: int) -> np.ndarray:
     return ((places > 4) & (places < size - 5)).all(axis=1)
 
 
-def at(frame: Frames, place: tuple[float, float]) -> float:
-    """Return the mean of 3x3 pixels around a place."""
-    y, x = (round(value) for value in place)
-    return float(frame[y - 1 : y + 2, x - 1 : x + 2].mean())
+def by_network(network: BlindSpot, scale: footage.Scaling) -> Restore:
+    """Return what denoises a frame of a movie by a network as the model does that is made of it."""
+    width = scale.high - scale.low
 
-
-def hops(movie: Movie, result: Frames) -> tuple[float, float, int]:
-    """Return the share of ends of hops that are kept, the mean ghost, and how many ends there are.
-
-    An end is a place, with the frame in which an atom stands there and the next or last one in which it does not; kept
-    where more than half of the true difference between these frames shows.
-    """
-    ghosts, kept = [], []
-    size = movie.frames.shape[1]
-    for hop in movie.hops:
-        step = movie.drift[hop.frame] - movie.drift[hop.frame - 1]
-        for place, full, empty in ((hop.left, hop.frame - 1, hop.frame), (hop.reached, hop.frame, hop.frame - 1)):
-            if place is None or not all(4 < value < size - 5 for value in (*place, *(np.array(place) - step))):
-                continue
-            places = {hop.frame: place, hop.frame - 1: tuple(np.array(place) - step)}
-            clean = [at(movie.frames[index], places[index]) for index in (full, empty)]
-            if clean[0] - clean[1] < 0.1:  # another atom is so near that nothing changes
-                continue
-            shown = [at(result[index], places[index]) for index in (full, empty)]
-            ghosts.append((shown[1] - clean[1]) / (clean[0] - clean[1]))
-            kept.append(shown[0] - shown[1] > 0.5 * (clean[0] - clean[1]))
-    return float(np.mean(kept or [np.nan])), float(np.mean(ghosts or [np.nan])), len(ghosts)
-
-
-def restored(network: BlindSpot, raw: Frames, scale: footage.Scaling) -> Frames:
-    """Denoise a movie by a network as the model does that is made of it."""
-    width, found = scale.high - scale.low, []
-    for window in Windows(raw, network.frames):
+    def one(raw: Frames, index: int) -> Frames:
+        window = Windows(raw, network.frames)[index]
         stack = torch.from_numpy(np.stack([footage.unit(frame, scale) for frame in window]))[None]
         with torch.no_grad():
-            found.append(network.eval()(stack)[0, 0].numpy() * width + scale.low)
-    return np.stack(found)
+            return network.eval()(stack)[0, 0].numpy() * width + scale.low
+
+    return one
 
 
-def trained(raw: Frames, out: Path, steps: int) -> tuple[Frames, Frames]:
-    """Train on a movie; return what the network made of it before and after; keep the processor's seconds."""
+def trained(raw: Frames, out: Path, steps: int) -> tuple[Restore, Restore]:
+    """Train on a movie; return what restores a frame before and after; keep the processor's seconds."""
     began = time.process_time()
     scale = footage.scaled(raw)
     measured = footage.measure(raw, scale)
@@ -139,44 +120,48 @@ def trained(raw: Frames, out: Path, steps: int) -> tuple[Frames, Frames]:
         out.with_suffix(".seconds").write_text(f"{time.process_time() - began:.1f}\n")
     start = movie.begin(recipe.prior, measured, network.frames)
     start.span.copy_(network.span)
-    return restored(start, raw, scale), restored(network, raw, scale)
+    return by_network(start, scale), by_network(network, scale)
 
 
-def single(raw: Frames, name: str, together: int = 1) -> Frames:
+def single(raw: Frames, name: str, together: int, film: Movie) -> tuple[Frames, Restore]:
+    """Return what a model of single images makes of a movie, and what makes one of its frames.
+
+    Of ``n2a`` after the best gain and offset.
+    """
     session = models.open_session(models.load(name), "cpu", threads=1)
-    frames = Together(raw, together) if together > 1 else raw
     scale = pipeline.scaling(raw, session.model)
-    return np.stack(list(pipeline.denoise_frames(frames, session, scaling=scale)))
 
+    def some(raw: Frames, which: Sequence[int]) -> Frames:
+        return np.stack(list(pipeline.denoise_frames(joined(raw, together), session, scaling=scale, which=which)))
 
-def fitted(result: Frames, film: Movie, name: str) -> Frames:
-    """Return what a model of single images has made of a movie; of ``n2a``, after the best gain and offset."""
+    result = some(raw, range(len(raw)))
     gain, offset = np.polyfit(result.ravel(), film.frames.ravel(), 1) if name == "n2a" else (1.0, 0.0)
-    return gain * result + offset
+    return gain * result + offset, lambda raw, index: gain * some(raw, [index])[0] + offset
 
 
-def made(film: Movie, raw: Frames, out: Path, steps: int, known: set[str]) -> Iterator[tuple[str, Frames]]:
-    """Yield what each method makes of a movie, but for those that are known or left out."""
+def made(
+    film: Movie, raw: Frames, out: Path, steps: int, known: set[str]
+) -> Iterator[tuple[str, Frames, Restore | None]]:
+    """Yield what each method makes of a movie, and what makes one frame; but for methods that are known or left out."""
     if "movie" not in known:
-        start, own = trained(raw, out, steps)
-        yield "movie before training", start
-        yield "movie", own
+        for name, restore in zip(("movie before training", "movie"), trained(raw, out, steps), strict=True):
+            yield name, np.stack([restore(raw, index) for index in range(len(raw))]), restore
     if "Noise2Void" not in known:
-        yield "Noise2Void", noise2void(raw, float(out.with_suffix(".seconds").read_text()))
+        yield "Noise2Void", noise2void(raw, float(out.with_suffix(".seconds").read_text())), None
     for name in set(SINGLE) - known:
-        yield name, fitted(single(raw, name), film, name)
+        yield name, *single(raw, name, 1, film)
     for label in set(TOGETHER) - known:
-        yield label, fitted(single(raw, TOGETHER[label], 3), film, TOGETHER[label])
+        yield label, *single(raw, TOGETHER[label], 3, film)
     for name in set(PEERS) - known:
-        yield name, best(raw, name, lambda result: -psnr(film.frames, result))
+        yield name, best(raw, name, lambda result: -psnr(film.frames, result)), None
     if "truth" not in known:
-        yield "truth", film.frames
+        yield "truth", film.frames, None
 
 
 def measures(film: Movie, kind: str, raw: Frames, result: Frames) -> dict[str, float]:
     unseen = upsnr(raw, result)
     found, false = atoms(film, result, WIDTHS[kind]) if kind in WIDTHS else (np.nan, np.nan)
-    kept, ghost, ends = hops(film, result)
+    kept, bright, ends = hops(film, result)
     return {
         "psnr": min(99.0, psnr(film.frames, result)) if result is not film.frames else np.inf,
         "upsnr": unseen.upsnr,
@@ -185,7 +170,7 @@ def measures(film: Movie, kind: str, raw: Frames, result: Frames) -> dict[str, f
         "found": found,
         "false": false,
         "kept": kept,
-        "ghost": ghost,
+        "bright": bright,
         "ends": ends,
     }
 
@@ -199,7 +184,11 @@ def tables(rows: list[dict[str, Any]]) -> None:
         "PSNR (uPSNR), dB": (lambda row: f"{row['psnr']:.1f} ({row['upsnr']:.1f})", tuple(movies.KINDS)),
         "CSS": (lambda row: f"{row['css']:.2f}", ("clusters", "hopping")),
         "atoms found, false": (lambda row: f"{row['found']:.0%}, {row['false']:.0%}", tuple(WIDTHS)),
-        "hops kept, ghost": (lambda row: f"{row['kept']:.0%}, {row['ghost']:.0%}", ("clusters", "hopping")),
+        "hops kept, too bright": (lambda row: f"{row['kept']:.0%}, {row['bright']:.0%}", ("clusters", "hopping")),
+        "ghost": (
+            lambda row: f"{row['ghost']:.1%} +- {row['ghost_error']:.1%}" if "ghost" in row else "",
+            ("clusters", "hopping"),
+        ),
     }
     for title, (told, kinds) in measured.items():
         shown = [film for film in films if film[0] in kinds]
@@ -233,10 +222,14 @@ def main() -> None:
             if known >= METHODS:
                 continue
             film = movies.draw(kind, count, size, 0.3, SEED)
-            raw = np.stack([noise.apply(f, noise.Poisson(dose), SEED, frame=i) for i, f in enumerate(film.frames)])
+            raw = counted(film.frames, dose)
             out = options.folder / f"{kind}_{dose:g}.pt"
-            for name, result in made(film, raw, out, options.steps or (20 if options.quick else 1000), known):
+            for name, result, restore in made(film, raw, out, options.steps or (20 if options.quick else 1000), known):
                 rows.append({"kind": kind, "dose": dose, "method": name, **measures(film, kind, raw, result)})
+                if restore and film.hops:
+                    drawn = scenery(kind, count, size, 0.3, SEED)
+                    told = ghost(film, drawn, partial(counted, dose=dose), restore)
+                    rows[-1] |= dict(zip(("ghost", "ghost_error"), told, strict=True))
                 with kept.open("a") as file:
                     file.write(json.dumps(rows[-1]) + "\n")
     tables(rows)

@@ -91,9 +91,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two movies of six frames at two doses")
     parser.add_argument("--models", nargs="*", default=["n2a", "general"], help="names or files")
     parser.add_argument("--movies", type=int, default=6)
+    parser.add_argument("--frames", type=int, help="taken together [default: as each model wants]")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     warnings.simplefilter("ignore", temclean.TemcleanWarning)
+    how = {"device": "cpu", "threads": options.threads, "frames": options.frames}
     count, frames = (2, 6) if options.quick else (options.movies, 12)
     for gradient in (0.0, GRADIENT):
         for dose in (1.0, 5.0) if options.quick else DOSES:
@@ -102,8 +104,7 @@ def main() -> None:
                 movie, alone = drawn(number, frames, 128)
                 raw = counted(movie.frames, dose, number, gradient)
                 methods: dict[str, Callable[[], Frames]] = {
-                    name: lambda name=name, raw=raw: temclean.denoise(raw, name, device="cpu", threads=options.threads)
-                    for name in options.models
+                    name: lambda name=name, raw=raw: temclean.denoise(raw, name, **how) for name in options.models
                 }
                 methods["Gaussian"] = lambda movie=movie, raw=raw: gaussian(movie, raw)
                 methods["clean frames"] = lambda movie=movie: movie.frames

@@ -23,7 +23,7 @@ from bench_checkset import middle, truth_of
 from checkset_views import load
 
 from temclean import filters, noise
-from temclean.evidence import matched, maxima
+from temclean.evidence import matched
 from temclean.evidence.support import SUPPORTED, WEAK, support
 from temclean.metrics import columns, match
 from temclean.restoration import models, pipeline
@@ -85,7 +85,7 @@ def calibration(count: int, size: int) -> None:
     for name in NOISES:
         for width in (1.0, 2.0, 4.0):
             found = np.concatenate([heights(name, seed, size, width) for seed in range(count)])
-            shares = "".join(f"{(maxima.chance(found) <= level).mean():9.2%}" for level in (0.1, 0.01, 0.001))
+            shares = "".join(f"{(matched.chance(found) <= level).mean():9.2%}" for level in (0.1, 0.01, 0.001))
             print(f"{name:28}{width:6g}{len(found):8}{shares}", flush=True)
 
 
@@ -150,7 +150,7 @@ def planted(count: int, size: int, width: float = 2.2) -> None:
             rows, across = np.rint(places[shown]).astype(int).T
             found["support"].append((seen.height[spots][vacant[shown]], seen.height[spots][there[shown]]))
             found["residual"].append((left[rows, across][vacant[shown]], left[rows, across][there[shown]]))
-            chance = maxima.chance(seen.height[spots])
+            chance = matched.chance(seen.height[spots])
             found["caught"].append(chance[vacant[shown]] > WEAK)
             found["held"].append(chance[there[shown]] <= SUPPORTED)
             lost = seen.positions[seen.lost]
@@ -196,7 +196,7 @@ def made_up(count: int, size: int, width: float = 2.2) -> None:
                 continue
             one, other = np.concatenate(false), np.concatenate(true)
             areas = area(one, other), area(np.concatenate(residual_false), np.concatenate(residual_true))
-            caught, held = (maxima.chance(one) > WEAK).mean(), (maxima.chance(other) <= SUPPORTED).mean()
+            caught, held = (matched.chance(one) > WEAK).mean(), (matched.chance(other) <= SUPPORTED).mean()
             print(
                 f"{name:22}{model:9}{len(other):9}{len(one):10}{areas[0]:9.4f}{areas[1]:10.4f}{caught:8.0%}{held:7.0%}",
                 flush=True,

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 ImageFile = Callable[..., Path]
 
 PLAIN = SimpleNamespace(scanned=False)
-MODEL = SimpleNamespace(name="sp", sha256="5e55", frames=1, normalisation=PLAIN)
+MODEL = SimpleNamespace(name="sp", sha256="5e55", frames=1, joined=1, normalisation=PLAIN)
 SESSION: Any = SimpleNamespace(model=MODEL, device="cpu", threads=1)
 
 

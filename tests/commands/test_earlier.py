@@ -25,7 +25,7 @@ from temclean.restoration.scaling import Scaling
 ImageFile = Callable[..., Path]
 PLAIN = SimpleNamespace(scanned=False)
 SESSION: Any = SimpleNamespace(
-    model=SimpleNamespace(name="sp", sha256="5e55", frames=1, normalisation=PLAIN), device="cpu", threads=1
+    model=SimpleNamespace(name="sp", sha256="5e55", frames=1, joined=1, normalisation=PLAIN), device="cpu", threads=1
 )
 pytestmark = pytest.mark.usefixtures("fake")
 FORMATS = [("movie.tif", "u2"), ("big.btf", "f8"), ("movie.mrc", "i2"), ("movie.npy", "f4"), ("one.png", "u1")]

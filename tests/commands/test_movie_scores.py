@@ -57,9 +57,10 @@ def test_a_table_for_people(run: Run, movie: tuple[Path, Path, float]) -> None:
     assert "2 before and 2 after" in lines[2]
 
 
-def test_a_result_says_how_far_its_model_looked(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seen", ["frames", "joined"])
+def test_a_result_says_how_many_frames_were_looked_at(run: Run, tmp_path: Path, seen: str) -> None:
     frames = np.random.default_rng(1).random((8, 24, 24))
-    raw, result = save(tmp_path / "raw.tif", frames), save(tmp_path / "r.tif", frames, {"frames": 5})
+    raw, result = save(tmp_path / "raw.tif", frames), save(tmp_path / "r.tif", frames, {seen: 5})
     assert json.loads(run("score", "--movie", raw, result, "--json").out)["apart"] == 3
     assert json.loads(run("score", "--movie", raw, result, "--json", "--apart", 1).out)["apart"] == 1
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from skimage.exposure import rescale_intensity
 
 from temclean import io
-from temclean.commands.views import greys, preview, scale_bar
+from temclean.commands.views import greys, plates, preview, scale_bar
 from temclean.commands.views.pair import Pair
 
 Run = Callable[..., Any]
@@ -79,6 +80,22 @@ def test_the_bar_in_the_picture_is_as_long_as_its_length(side: int, height: int,
     rows = found[height * 3 // 4 : height, :height] == 255
     longest = max(len(run) for row in rows for run in bytes(row).split(b"\0"))
     assert longest == pytest.approx(pixels, abs=1)
+
+
+def test_a_data_bar_sets_no_contrast_and_is_not_drawn_over() -> None:
+    frame = np.full((340, 320), 255.0)
+    frame[:300] = np.random.default_rng(7).normal(100, 10, (300, 320))
+    frame[310:330:2, 5:60] = 0
+    found = preview.draw(pair(frame, 10.0, "nm"))
+    low, high = np.percentile(frame[:300], [0.5, 99.5])
+    shown = rescale_intensity(frame, (low, high), (0.0, 255.0))
+    assert abs(found[:250, :320] - shown[:250]).max() <= 2
+    assert (found[301:340, :320] == shown[301:]).all()
+    assert (found[260:300, :320] == 255).sum(axis=1).max() > 50  # the scale bar, of 50 pixels
+    plate = next(each for each in plates.draw(pair(frame, 10.0, "nm")) if each.kind == "raw")
+    picture = np.asarray(Image.open(BytesIO(plate.content)), float)
+    assert np.corrcoef(picture[:250].ravel(), shown[:250].ravel())[0, 1] > 0.95
+    assert abs(picture[301:] - shown[301:]).mean() < 5
 
 
 def test_large_images_show_their_middle_pixel_by_pixel() -> None:

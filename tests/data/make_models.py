@@ -9,7 +9,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
 HERE = Path(__file__).parent
 
 
-def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True, frames=1):
+def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True, frames=1, joined=1):
     """Return a model with a dynamic batch, height and width."""
     seen, shape = (["batch", count, "height", "width"] for count in (frames, 1))
     graph = helper.make_graph(
@@ -38,6 +38,8 @@ def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=T
         }
         if frames > 1:
             facts["frames"] = frames
+        if joined > 1:
+            facts["joined"] = joined
         helper.set_model_props(made, {"temclean": json.dumps(facts), "other": "kept"})
     return made
 
@@ -48,6 +50,11 @@ def conv(source, weight, bias, out, width):
 
 def identity() -> ModelProto:
     return model("identity", [helper.make_node("Identity", ["image"], ["restored"])], multiple=1, halo=0)
+
+
+def joined() -> ModelProto:
+    """Return its input, and want three frames of a movie together."""
+    return model("joined", [helper.make_node("Identity", ["image"], ["restored"])], multiple=1, halo=0, joined=3)
 
 
 def network() -> ModelProto:
@@ -100,5 +107,5 @@ def misnamed() -> ModelProto:
 
 
 if __name__ == "__main__":
-    for make in (identity, network, amplifier, movie, foreign, misnamed):
+    for make in (identity, joined, network, amplifier, movie, foreign, misnamed):
         save_model(make(), HERE / f"{make.__name__}.onnx")

@@ -79,3 +79,32 @@ def test_middles_and_percentiles_are_those_of_numpy(count: int) -> None:
         for percent in (0.0, 0.1, 50.0, 99.9, 100.0):
             expected = float(np.percentile(numbers.astype(np.float64), percent))
             assert blocks.percentile(np.sort(numbers), percent) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 9), (33, 31), (7, 700)])
+def test_windows_and_what_varies_about_them(shape: tuple[int, int]) -> None:
+    """Windows are of 2x2; what varies is told by 3x3 from there on, at the ends by those before."""
+    draw = np.random.default_rng(shape[1])
+    standard, residual, after = draw.normal(0, 1, (3, *shape)).astype(np.float32)
+    windows = np.empty((shape[0] - 1, shape[1] - 1), np.float32)
+    much = np.empty(windows.shape, np.uint8)
+    _residual.overlap(standard, residual, after, 0.4, windows, much)
+    four = (np.s_[:-1, :-1], np.s_[1:, :-1], np.s_[:-1, 1:], np.s_[1:, 1:])
+    np.testing.assert_allclose(windows, sum(standard[part].astype(float) for part in four) / 4, atol=1e-6)
+    weights = np.outer((1, 2, 1), (1, 2, 1)) / 16
+    threes = np.lib.stride_tricks.sliding_window_view(after.astype(float), (3, 3))
+    mean = (threes * weights).sum((2, 3))
+    varies = np.sqrt(((threes - mean[..., None, None]) ** 2 * weights).sum((2, 3)))
+    varies = np.pad(varies, ((0, 1), (0, 1)), mode="edge")
+    holds = 0.6 * np.abs(sum(residual[part].astype(float) for part in four) / 4) - 0.4 * varies
+    np.testing.assert_array_equal(much[np.abs(holds) > 1e-5], (holds > 0)[np.abs(holds) > 1e-5])
+
+
+def test_what_deviates_most_is_told_as_a_normal_number_would() -> None:
+    """Cornish and Fisher (1938): of skewness s, a normal z comes to z + s / 6 (z^2 - 1)."""
+    windows = np.array([0.5, -4.0, 3.9, 8.0, -0.1], np.float32)
+    allowed = np.array([1, 1, 1, 0, 1], np.uint8)
+    assert _residual.furthest(windows, allowed, 2.0, 0.0) == (8.0, 1)
+    significance, place = _residual.furthest(windows, allowed, 2.0, -0.6)
+    assert (place, significance) == (2, pytest.approx(7.8 + 0.1 * (7.8**2 - 1)))
+    assert _residual.furthest(windows, np.zeros(5, np.uint8), 2.0, 0.3) == (0.0, 0)

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import temclean
 from temclean import io, specimen
-from temclean.evidence.data_bar import rows_above
+from temclean.evidence import findings
+from temclean.evidence.data_bar import above, rows_above
 from temclean.evidence.noise import measure
+from temclean.evidence.residual import missing
 from temclean.noise import postprocess
+from temclean.restoration import cautions
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 ROWS, COLUMNS = np.mgrid[:300, :320]
@@ -67,6 +71,49 @@ def test_particles_and_noise_are_those_of_the_image_alone(tmp_path: Path, run: C
     assert "data bar" in run("inspect", path).out
     assert measure(pixels).at(60) == pytest.approx(4, rel=0.1)
     assert measure(pixels).clipped_high == 0
+
+
+def test_letters_that_a_result_lacks_are_no_structure_and_no_contrast() -> None:
+    raw = particles(40).astype(np.float32)
+    near = np.hypot(ROWS % 60 - 30.0, COLUMNS % 80 - 40.0)
+    result = np.vstack([60 + 80 / (1 + np.exp(near - 11)), np.full((40, 320), 255.0)]).astype(np.float32)
+    assert missing(raw, result).clear  # what the whole frame would tell
+    assert not findings.compare(raw, result).missing.clear
+    result[140:160, 110:130] = 60  # one of the particles
+    found = findings.compare(raw, result).missing
+    assert found.clear
+    assert abs(found.row - 150) <= 16
+    assert abs(found.column - 120) <= 16
+    assert cautions.noise_level(raw, result) < 0.03  # 4 over 80, were there no black and white
+    assert cautions.noise_level(*above(raw, result)) == pytest.approx(4 / 80, rel=0.1)
+
+
+def test_warnings_and_support_are_of_the_image_alone(tmp_path: Path, run: Callable[..., Any]) -> None:
+    pixels = particles(40)
+    pixels[:300] = np.random.default_rng(3).normal(100, 30, (300, 320)).clip(0, 255)  # without any contrast
+    with pytest.warns(temclean.TemcleanWarning, match="as strong as the contrast"):
+        temclean.denoise(pixels, model="g", device="cpu", threads=1)
+    path = io.write(tmp_path / "sem.tif", io.Image.from_array(particles(40), 10.0, "nm"), [particles(40)])
+    assert run("denoise", path, "-m", "g", "--support").code == 0
+    with io.read(tmp_path / "sem_g_support.tif") as seen:
+        assert seen.pixels[0].shape == (340, 320)
+        assert not seen.pixels[0][301:].any()
+        assert seen.pixels[0][:290].std() > 1
+    rows = (tmp_path / "sem_g_support.csv").read_text().splitlines()[1:]
+    assert len(rows) >= 20
+    assert all(float(row.split(",")[1]) < 300 for row in rows)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="real files are not here")
+def test_of_a_real_file_the_letters_are_not_missed() -> None:
+    with io.read(DATA / "zeiss_sem_u8.tif") as image:
+        raw = np.array(image.pixels[0], np.float32)
+    result = raw + np.random.default_rng(4).normal(0, 2, raw.shape).astype(np.float32)  # all of the image is there
+    result[692:] = 255
+    found = missing(raw, result)
+    assert found.clear
+    assert found.row > 692
+    assert not findings.compare(raw, result).missing.clear
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="real files are not here")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from temclean import io, noise, specimen
+from temclean import _spectra, io, noise, specimen
 from temclean.errors import ImageError
 from temclean.evidence.lattice import CLEAR, lattice
 from temclean.restoration import pipeline
@@ -60,6 +60,18 @@ def test_what_is_no_pair_is_refused_and_what_is_too_small_says_nothing() -> None
         lattice(np.ones((80, 80)), np.ones((80, 81)))
     assert lattice(np.ones((300, 300)), np.ones((300, 300))).height == 0
     assert lattice(np.random.default_rng(0).random((90, 90)), np.zeros((90, 90))).height == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 15, 16])
+def test_the_kernel_s_median_power_is_that_of_numpy(count: int) -> None:
+    draw = np.random.default_rng(count)
+    squares = (draw.normal(50, 1, (count, 64, 64)) + 3 * np.cos(np.arange(64) / draw.uniform(1, 9))).astype(np.float32)
+    window = draw.random((64, 64)).astype(np.float32)
+    power, work = np.empty((64, 33)), np.empty((count + 1, 64, 33), np.float32)
+    _spectra.median_power(squares, window, work, power)
+    exact = squares.astype(np.float64)
+    spectra = np.fft.rfft2((exact - exact.mean((1, 2), keepdims=True)) * window)
+    np.testing.assert_allclose(power, np.median(np.abs(spectra) ** 2, axis=0), rtol=1e-3, atol=0.1)
 
 
 @pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")

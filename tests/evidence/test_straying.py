@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from reference_straying import displaced_reference, equations_reference
 from scipy import ndimage
 
+from temclean import _straying
 from temclean.evidence import straying
 
 SIDE = 192
@@ -103,3 +105,41 @@ def test_small_and_flat_images_are_left_alone(shape: tuple[int, int]) -> None:
     flat = np.full(shape, 7, np.uint8)
     assert straying.measure(flat, flat) is None
     assert straying.measure(np.random.default_rng(0).poisson(7, shape), flat) is None
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5, 64), (70, 65), (40, 257)])
+@pytest.mark.parametrize(("above", "below"), [(0, 0), (2, 2), (0, 2), (1, 0)])
+def test_the_kernels_do_what_their_twins_do(shape: tuple[int, int], above: int, below: int) -> None:
+    """In bands with and without rows around them; of pixels some are far off, and some beyond the table's ends."""
+    rng = np.random.default_rng(sum(shape))
+    height, width = shape
+    wider = ndimage.gaussian_filter(rng.random((height + above + below, width)), 1).astype(np.float32)
+    inner = slice(above, above + height)
+    moved = rng.normal(0.0, 0.7, (height, 2))
+    raw = (wider[inner] + rng.normal(0.0, 0.1, shape) * rng.choice([1.0, 5.0], shape)).astype(np.float32)
+    intensities = np.linspace(0.3, 0.7, 30)
+    deviations = 0.05 + 0.1 * rng.random(30)
+    starts = np.unique([0, *rng.integers(0, width, 7)])
+    around = np.pad(moved, ((above, below), (0, 0)))
+    at, *_ = displaced_reference(wider.astype(np.float64), around)
+
+    matrices, sides = np.full((2, height + 3, 4, 4), np.nan), np.full((2, height + 3, 4), np.nan)
+    work = np.empty((_straying.ROOM, width), np.float32)
+    _straying.equations(
+        raw, wider, above, moved, deviations.astype(np.float32), 0.3, 29 / 0.4, starts, 2.5, 6.0, work, 1, matrices,
+        sides,
+    )  # fmt: skip
+    whole = np.full(wider.shape, np.nan)
+    whole[inner] = raw
+    expected = equations_reference(whole, wider.astype(np.float64), around, intensities, deviations, starts, 2.5, 6.0)
+    for found, twin in zip((matrices, sides), expected, strict=True):
+        assert np.isnan(found[:, 0]).all()
+        assert np.isnan(found[:, 1 + height :]).all()
+        np.testing.assert_allclose(
+            found[:, 1 : 1 + height], twin[:, inner], rtol=1e-3, atol=1e-3 * np.abs(twin[:, inner]).max()
+        )
+    for dtype in (np.float32, np.float64):
+        out = rng.random(shape).astype(dtype)
+        steady = out - 3.0 * (at - wider)[inner]
+        _straying.steady(wider, above, moved, 3.0, work, out)
+        np.testing.assert_allclose(out, steady, atol=2e-6)

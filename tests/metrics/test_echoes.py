@@ -55,6 +55,17 @@ def test_what_lies_between_atoms_of_gold_is_one_and_vacancies_and_light_atoms_ar
     assert found[keep.sum() :][inner].all()
 
 
+def test_rings_that_are_hardly_higher_than_echoes_are_rings_though_they_reach_half_a_column() -> None:
+    places, heights = crystal(GOLD, 2.88, 4.08)
+    between, faint = crystal([(0.25, 0.25, 0.42), (0.75, 0.75, 0.42)], 2.88, 4.08)
+    beside, high = places[::9] + np.array([0.9, 1.35]), np.full(len(places[::9]), 0.52)  # 0.65 of the way to the next
+    heights[[37, 101]] = 0.52  # light atoms on the lattice
+    every = [np.concatenate(each) for each in ((places, between, beside), (heights, faint, high))]
+    found = echoes(*every)
+    assert not found[: len(places)].any()
+    assert found[-len(beside) :].mean() > 0.9
+
+
 def test_few_columns_have_none() -> None:
     assert not echoes(np.zeros((0, 2)), np.zeros(0)).any()
     assert not echoes(np.array([[0.0, 0.0], [0.0, 5.0]]), np.array([1.0, 0.2])).any()

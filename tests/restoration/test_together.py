@@ -9,11 +9,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+import temclean
 from temclean import io
+from temclean.errors import ModelError, ParameterError, TemcleanWarning
+from temclean.restoration import models
 from temclean.restoration.together import Together
 
 Array = NDArray[Any]
 IDENTITY = Path(__file__).parents[1] / "data" / "identity.onnx"
+WANTS_THREE = IDENTITY.with_name("joined.onnx")
+"""The same network, which wants three frames taken together."""
 
 
 def noise(frames: int, size: int = 96, seed: int = 0) -> Array:
@@ -101,8 +106,7 @@ def test_large_numbers_keep_their_digits() -> None:
 
 
 def test_denoise_joins_frames_where_it_is_asked_to(run: Callable[..., Any], tmp_path: Path) -> None:
-    movie = np.rint(100 + 4 * (ground(64) + 5 * noise(4, 64))).clip(0, None).astype(np.uint16)
-    path, out = tmp_path / "movie.tif", tmp_path / "out.tif"
+    movie, path, out = counted(4), tmp_path / "movie.tif", tmp_path / "out.tif"
     io.write(path, io.Image.from_array(movie, 0.1, "nm"), list(movie))
     done = run("denoise", path, "-m", IDENTITY, "--frames", 3, "-o", out, "-q")
     assert done.code == 0, done.err
@@ -117,6 +121,78 @@ def test_denoise_joins_frames_where_it_is_asked_to(run: Callable[..., Any], tmp_
     assert made["joined"] == 3
     assert "(kept)" in run("denoise", path, "-m", IDENTITY, "--frames", 3, "-o", out, "-q", "--resume").out
     assert run("denoise", path, "-m", IDENTITY, "-o", out, "-q", "--resume").code == 1
+
+
+def counted(frames: int) -> Array:
+    """Return a movie of whole numbers that stands still."""
+    return np.rint(100 + 4 * (ground(64) + 5 * noise(frames, 64))).clip(0, None).astype(np.uint16)
+
+
+def pixels_and_note(path: Path) -> tuple[Array, dict[str, Any]]:
+    with io.read(path) as result:
+        return np.stack([np.asarray(frame) for frame in result.pixels]), io.provenance(path) or {}
+
+
+def test_a_model_may_want_frames_taken_together_and_the_user_has_the_last_word(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    movie, path, out = counted(4), tmp_path / "movie.tif", tmp_path / "out.tif"
+    io.write(path, io.Image.from_array(movie, 0.1, "nm"), list(movie))
+
+    def made(*words: object) -> tuple[Array, dict[str, Any], str]:
+        done = run("denoise", path, "-o", out, "--overwrite", *words)
+        assert done.code == 0, done.err
+        return *pixels_and_note(out), done.err
+
+    three, note, _ = made("-m", IDENTITY, "--frames", 3)
+    assert note["joined"] == 3
+    pixels, note, said = made("-m", WANTS_THREE)
+    np.testing.assert_array_equal(pixels, three)
+    assert note["joined"] == 3
+    assert "each frame is taken together with its neighbours" in said
+    assert "(kept)" in run("denoise", path, "-m", WANTS_THREE, "-o", out, "--resume").out
+    assert run("denoise", path, "-m", WANTS_THREE, "--frames", 1, "-o", out, "--resume").code == 1
+    for words in (["--frames", 1], ["--blend", 0.5]):
+        pixels, note, said = made("-m", WANTS_THREE, *words)
+        np.testing.assert_array_equal(pixels, movie)
+        assert "joined" not in note
+        assert "together" not in said
+    assert run("denoise", path, "-m", WANTS_THREE, "-o", out, "--resume").code == 1  # made frame by frame
+    np.testing.assert_array_equal(temclean.denoise(movie, WANTS_THREE, device="cpu"), three)
+    np.testing.assert_array_equal(temclean.denoise(movie, IDENTITY, device="cpu", frames=3), three)
+    np.testing.assert_array_equal(temclean.denoise(movie, WANTS_THREE, device="cpu", frames=1), movie)
+
+
+def test_a_single_image_has_no_neighbours(run: Callable[..., Any], tmp_path: Path) -> None:
+    path, out = tmp_path / "image.tif", tmp_path / "out.tif"
+    io.write(path, io.Image.from_array(counted(1)[0], 0.1, "nm"), list(counted(1)))
+    done = run("denoise", path, "-m", WANTS_THREE, "-o", out)
+    assert "together" not in done.err
+    assert "joined" not in pixels_and_note(out)[1]
+    assert "(kept)" in run("denoise", path, "-m", WANTS_THREE, "-o", out, "--resume").out
+
+
+def test_frames_that_lie_in_several_blocks_stay_by_themselves_and_it_is_said() -> None:
+    array: Any = pytest.importorskip("dask.array", reason="Dask is not installed")
+    movie = counted(4)
+    with pytest.warns(TemcleanWarning, match=r"call compute\(\) first"):
+        clean = temclean.denoise(array.from_array(movie, chunks=(1, 64, 64)), WANTS_THREE, device="cpu")
+    np.testing.assert_array_equal(clean.compute(), movie)
+    with pytest.raises(ParameterError, match=r"compute\(\) first"):
+        temclean.denoise(array.from_array(movie), IDENTITY, device="cpu", frames=3)
+
+
+@pytest.mark.parametrize("frames", [0, 2, 17])
+def test_python_refuses_frames_that_have_no_middle_or_are_too_many(frames: int) -> None:
+    with pytest.raises(ParameterError, match="odd number from 1 to 15"):
+        temclean.denoise(counted(3), IDENTITY, device="cpu", frames=frames)
+
+
+def test_a_model_that_wants_an_even_number_is_damaged(tmp_path: Path) -> None:
+    damaged = tmp_path / "model.onnx"
+    damaged.write_bytes(WANTS_THREE.read_bytes().replace(b'"joined": 3', b'"joined": 4'))
+    with pytest.raises(ModelError, match="4 frames taken together"):
+        models.load(damaged)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Ranges(WholeFile):
             opened.scaling,
             job.dtype,
             job.blend,
-            job.joined,
+            opened.joined,
         )
         self.network = Network.of(opened.model)
         if caution := cautions.of_steps(self._conversion.dtype, opened.scaling):

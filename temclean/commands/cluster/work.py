@@ -13,11 +13,10 @@ from temclean.commands.records import Result
 from temclean.commands.sessions import Sessions
 from temclean.errors import DeviceError, FileError, ImageError, ModelError
 from temclean.evidence.findings import Findings
-from temclean.restoration import models, pipeline
+from temclean.restoration import models, pipeline, together
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Scaling
-from temclean.restoration.together import Together
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def denoise_range(movie: Movie, network: Network, setting: Setting, first: int, 
         conversion = Conversion(pixels.dtype, movie.wanted, movie.blend, movie.joined > 1, movie.scaling.lag)
         conversion.done = first
         frames = pipeline.denoise_frames(
-            conversion.before(Together(pixels, movie.joined) if movie.joined > 1 else pixels),
+            conversion.before(together.joined(pixels, movie.joined)),
             session,
             tile=setting.tile,
             scaling=movie.scaling,

@@ -9,6 +9,7 @@ import numpy as np
 
 from temclean import io
 from temclean.errors import ImageError
+from temclean.evidence import data_bar
 from temclean.evidence.support import Support, support
 
 BRIGHT, DARK = {"haadf", "adf", "maadf", "laadf", "df"}, {"abf", "bf"}
@@ -19,6 +20,8 @@ VERDICTS = ("supported", "weak", "unsupported", "lost")
 
 class Spots:
     """The maps of support of each frame, float32, one by one; and when all are taken, the table of all spots.
+
+    A data bar has no spots, and 0 in the map.
 
     Parameters
     ----------
@@ -39,14 +42,15 @@ class Spots:
         for index in range(len(self._restored)):
             before, after = self._raw.pixels[index], self._restored[index]
             try:
-                found = support(before, after, dark=self._is_dark())
+                found = support(*data_bar.above(before, after), dark=self._is_dark())
             except ImageError as error:
                 self._untold.append(str(error))
                 yield np.zeros(before.shape, np.float32)
                 continue
             self._dark = found.dark
             self._note(index, found)
-            yield found.map
+            bar = len(before) - len(found.map)
+            yield np.pad(found.map, ((0, bar), (0, 0))) if bar else found.map
 
     @property
     def head(self) -> list[str]:

@@ -18,7 +18,7 @@ from temclean.commands.jobs import Job
 from temclean.commands.records import Result
 from temclean.commands.sessions import OneSession, Sessions
 from temclean.errors import ImageError
-from temclean.restoration import pipeline
+from temclean.restoration import pipeline, together
 from temclean.restoration.models import Floats, Model, Session
 
 
@@ -63,6 +63,7 @@ class Growing:
             self._shape = image.pixels.shape[-2:]
             self._job, model, self._reason = sessions.settle(job, image)
             self._scale = pipeline.scaling(image.pixels, model)
+            self._joined = together.count_of(model, len(image.pixels), self._job.joined)
         if self._scale.flat or self._job.target is None or self._job.problem:
             raise ImageError(f"{job.source}: there is nothing in its first frames")
         self._job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,12 +74,13 @@ class Growing:
         with _opened(self._job.source) as image:
             if image.pixels.shape[-2:] != self._shape or len(image.pixels) < self.count:
                 raise ReplacedError(f"{self._job.source}: has become another stack")
-            # A model of movies looks at frames that come after the one that it restores.
-            looked_at = self._session.model.frames
+            # Frames may be looked at that come after the one that is restored.
+            looked_at = max(self._session.model.frames, self._joined)
+            seen = together.joined(image.pixels, self._joined)
             there = len(image.pixels) - looked_at // 2 if len(image.pixels) >= looked_at else 0
             while self.count < there:
                 (after,) = pipeline.denoise_frames(
-                    image.pixels, self._session, tile=self._tile, scaling=self._scale, which=[self.count]
+                    seen, self._session, tile=self._tile, scaling=self._scale, which=[self.count]
                 )
                 self.count += 1
                 yield Pair(image.pixels[self.count - 1], after)

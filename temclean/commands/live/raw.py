@@ -15,7 +15,8 @@ from temclean.commands import codes
 from temclean.commands.lines import say
 from temclean.commands.sessions import Sessions
 from temclean.errors import ImageError, ParameterError
-from temclean.restoration import choice, models, pipeline, windows
+from temclean.restoration import cautions, choice, models, pipeline, together, windows
+from temclean.restoration.conversion import Conversion
 from temclean.restoration.frame_queue import FrameQueue
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Scaling
@@ -63,6 +64,8 @@ class Stream:
         Side of a tile in pixels; None lets the pipeline choose.
     tell
         Called with a line where a frame does not fit the scale, once.
+    joined
+        Frames that are taken together; None as many as the model wants.
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class Stream:
         scale: Scaling | None = None,
         tile: int | None = None,
         tell: Callable[[str], object] | None = None,
+        joined: int | None = None,
     ) -> None:
         self._sessions, self._scale, self._tile, self._tell = sessions, scale, tile, tell
+        self._joined = joined
         self._session: Session | None = sessions.session(model, None) if model else None
         self._held: list[NDArray[Any]] = []
         self.count = 0
@@ -81,7 +86,7 @@ class Stream:
     def restore(self, frame: NDArray[Any]) -> Iterator[NDArray[Any]]:
         """Take a frame (rows, columns), and yield it denoised; ImageError if it holds what is no number.
 
-        A model of movies gives it when those that it looks at beside it have come, or at the :meth:`end`.
+        Where others are looked at beside it, it is given when these have come, or at the :meth:`end`.
         """
         self.count += 1
         if frame.dtype.kind == "f" and not np.isfinite(frame).all():
@@ -95,7 +100,7 @@ class Stream:
         if self._scale is None:
             self._scale = pipeline.scaling(frame[None], self._session.model)
         self._compare(frame, self._scale)
-        looked_at, before = self._session.model.frames, len(self._held)
+        looked_at, before = self._looked_at(self._session.model), len(self._held)
         self._held = [*self._held[-looked_at + 1 :], frame] if looked_at > 1 else [frame]
         if len(self._held) == looked_at:
             middle = looked_at // 2
@@ -105,12 +110,22 @@ class Stream:
         """Yield what is left when no frame comes any more; ImageError if there were fewer than the model looks at."""
         if self._held and self._session:
             windows.check((len(self._held), *self._held[0].shape), self._session.model)
-            yield from self._denoised(self._session, range(self._session.model.frames // 2 + 1, len(self._held)))
+            looked_at = self._looked_at(self._session.model)
+            given = looked_at // 2 + 1 if len(self._held) == looked_at else 0
+            yield from self._denoised(self._session, range(given, len(self._held)))
+
+    def _looked_at(self, model: Model) -> int:
+        """Return how many frames one is restored from."""
+        return max(model.frames, together.count_of(model, 2, self._joined))
 
     def _denoised(self, session: Session, which: range) -> Iterator[NDArray[Any]]:
         """Denoise these of the frames that are held."""
         frames = np.stack(self._held)
-        return pipeline.denoise_frames(frames, session, tile=self._tile, scaling=self._scale, which=which)
+        count = together.count_of(session.model, len(frames), self._joined)
+        conversion = Conversion(frames.dtype, joined=count > 1)
+        seen = together.joined(frames, count)
+        found = pipeline.denoise_frames(seen, session, tile=self._tile, scaling=self._scale, which=which)
+        return map(conversion.after, found)
 
     def _compare(self, frame: NDArray[Any], scale: Scaling) -> None:
         """Say once that a frame does not fit the scale: what lies far beyond stays, what is faint counts for noise."""
@@ -134,16 +149,19 @@ def run(
     limits: tuple[float, float] | None = None,
     tile: int | None = None,
     quiet: bool = False,
+    joined: int | None = None,
 ) -> int:
     """Denoise what comes in at stdin and send it out at stdout; return the exit code.
 
-    `limits` are the intensities that become 0 and 1. The code is 1 where the last frame is cut short, none came, or
-    nobody reads the results any more.
+    `limits` are the intensities that become 0 and 1, `joined` frames are taken together. The code is 1 where the last
+    frame is cut short, none came, or nobody reads the results any more.
     """
     if sys.stdout.isatty():
         raise ParameterError("raw frames are not for a terminal; send them on with | PROGRAM or > FILE")
     scale = Scaling(*limits) if limits else None
-    stream = Stream(model, sessions, scale, tile, None if quiet else say)
+    stream = Stream(model, sessions, scale, tile, None if quiet else say, joined)
+    if model and not quiet and (line := cautions.of_joined(model, together.count_of(model, 2, joined), joined)):
+        say(line)
     reader = _Reader(layout)
     # Unbuffered, so that nothing is held back, and nothing is left that Python would try to write at its end.
     with FileIO(sys.stdout.fileno(), "wb", closefd=False) as out:

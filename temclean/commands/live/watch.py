@@ -54,6 +54,7 @@ class Wish:
     tile: int | None = None
     overwrite: bool = False
     sha256: str | None = None
+    joined: int | None = None
 
 
 class Viewer(Protocol):
@@ -95,7 +96,9 @@ class Watch:
         self._landing, self._wish, self._sessions = landing, wish, sessions
         self._reporter, self._quiet, self._viewer = reporter, quiet, viewer
         self._home = wish.out or landing.folder
-        self._journal = Journal(self._home, f"{wish.sha256 or wish.model or 'auto'} {wish.dtype} {wish.image}")
+        together = "" if wish.joined is None else f" {wish.joined}"
+        key = f"{wish.sha256 or wish.model or 'auto'} {wish.dtype} {wish.image}{together}"
+        self._journal = Journal(self._home, key)
         self._handled: dict[Path, Stamp] = {}
         self._doubtful: dict[Path, Stamp] = {}
         self._growing: dict[Path, Growing] = {}
@@ -220,7 +223,7 @@ class Watch:
     def _plan(self, one: Seen) -> jobs.Plan:
         wish = self._wish
         out = wish.out / one.under if wish.out else None
-        return jobs.plan([str(one.path)], wish.model, out, image=wish.image, dtype=wish.dtype)
+        return jobs.plan([str(one.path)], wish.model, out, image=wish.image, dtype=wish.dtype, joined=wish.joined)
 
     def _note(self, one: Seen, made: list[str]) -> None:
         try:

@@ -44,9 +44,12 @@ def middle(frame: NDArray[Any], side: int) -> NDArray[Any]:
     return frame[top : top + side, left : left + side]
 
 
-def contrasted(image: NDArray[Any]) -> Picture:
-    """Return an image (rows, columns) as greys: `PERCENTILES` are black and white; an even one is grey."""
-    low, high = np.percentile(image, PERCENTILES)
+def contrasted(image: NDArray[Any], above: int | None = None) -> Picture:
+    """Return an image (rows, columns) as greys: `PERCENTILES` are black and white; an even one is grey.
+
+    Those of its rows ``above`` a data bar, where it has one.
+    """
+    low, high = np.percentile(image[:above], PERCENTILES)
     if not high > low:
         low, high = image.min(), image.max()
     return scaled(image, float(low), float(high))

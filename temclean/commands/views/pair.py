@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from temclean import io
 from temclean.errors import ImageError
+from temclean.evidence import data_bar
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Pair:
     pixel_size: tuple[float, float] | None
     unit: str | None
     made: Mapping[str, Any]
+
+    @cached_property
+    def above(self) -> int:
+        """How many rows there are above a data bar: contrast is theirs, and a scale bar stands in them."""
+        return data_bar.rows_above(self.raw)
 
 
 def read(source: str | os.PathLike[str], image: str | None, target: str | os.PathLike[str]) -> Pair:

@@ -46,10 +46,11 @@ def draw(pair: Pair) -> list[Plate]:
     """Return all pictures of a pair; those of the middle, pixel by pixel, only of an image that had to be reduced."""
     factor = greys.factor(pair.raw.shape, SIDE)
     raw, restored = (greys.reduced(frame, factor) for frame in (pair.raw, pair.restored))
-    shown = {"raw": greys.contrasted(raw), "restored": greys.contrasted(restored)}
-    small = greys.contrasted(greys.reduced(restored, greys.factor(restored.shape, SMALL)))
-    plates = [_plate("small", small)]
-    plates += [_plate(kind, picture, _bar(pair, picture, factor)) for kind, picture in shown.items()]
+    above = -(-pair.above // factor)
+    shown = {"raw": greys.contrasted(raw, above), "restored": greys.contrasted(restored, above)}
+    side = greys.factor(restored.shape, SMALL)
+    plates = [_plate("small", greys.contrasted(greys.reduced(restored, side), -(-pair.above // side)))]
+    plates += [_plate(kind, picture, _bar(pair, picture, factor), above) for kind, picture in shown.items()]
     plates.append(_plate("residual", greys.about_zero(raw - restored)))
     if factor > 1:
         for kind, frame in (("raw-middle", pair.raw), ("restored-middle", pair.restored)):
@@ -63,7 +64,8 @@ def marked(pair: Pair, doubts: Iterable[Doubt]) -> Plate:
     from PIL import Image, ImageDraw
 
     factor = greys.factor(pair.raw.shape, SIDE)
-    image = Image.fromarray(greys.contrasted(greys.reduced(pair.restored, factor))).convert("RGB")
+    picture = greys.contrasted(greys.reduced(pair.restored, factor), -(-pair.above // factor))
+    image = Image.fromarray(picture).convert("RGB")
     on = ImageDraw.Draw(image)
     for doubt in doubts:
         x, y = ((place + 0.5) / factor - 0.5 for place in (doubt.column, doubt.row))
@@ -77,12 +79,12 @@ def _bar(pair: Pair, picture: Picture, factor: int) -> scale_bar.Bar | None:
     return scale_bar.bar(pair.pixel_size[1] * factor, pair.unit, picture.shape[1])
 
 
-def _plate(kind: str, picture: Picture, shown: scale_bar.Bar | None = None) -> Plate:
+def _plate(kind: str, picture: Picture, shown: scale_bar.Bar | None = None, bottom: int | None = None) -> Plate:
     from PIL import Image, ImageDraw
 
     image = Image.fromarray(picture)
     if shown and min(picture.shape) >= 4 * LETTERS:
-        scale_bar.draw(ImageDraw.Draw(image), (0, 0, *image.size), shown, LETTERS)
+        scale_bar.draw(ImageDraw.Draw(image), (0, 0, image.width, bottom or image.height), shown, LETTERS)
     return _encoded(kind, image)
 
 

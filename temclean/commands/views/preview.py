@@ -35,13 +35,15 @@ def draw(pair: Pair) -> Picture:
     """
     both, factor = (pair.raw, pair.restored), greys.factor(pair.raw.shape, SIDE)
     times = max(1, SMALL // max(pair.raw.shape))
-    rows = [[_enlarged(greys.contrasted(greys.reduced(frame, factor)), times) for frame in both]]
+    above = -(-pair.above // factor)
+    rows = [[_enlarged(greys.contrasted(greys.reduced(frame, factor), above), times) for frame in both]]
     names, sizes = [_names(pair, "" if factor == 1 else ", all of it")], [factor / times]
     if factor > 1:
         rows.append([greys.contrasted(greys.middle(frame, max(rows[0][0].shape))) for frame in both])
         names.append(_names(pair, ", the middle"))
         sizes.append(1.0)
-    return _composed(rows, names, [_bar(pair, row[0].shape[1], size) for row, size in zip(rows, sizes, strict=True)])
+    bars = [_bar(pair, row[0].shape[1], size) for row, size in zip(rows, sizes, strict=True)]
+    return _composed(rows, names, bars, rows[0][0].shape[0] - above * times)
 
 
 def write(pair: Pair, result: Path, *, replace: bool) -> Path:
@@ -82,7 +84,10 @@ def _enlarged(picture: Picture, times: int) -> Picture:
     return np.kron(picture, np.ones((times, times), np.uint8))
 
 
-def _composed(rows: list[list[Picture]], names: list[tuple[str, str]], bars: list[scale_bar.Bar | None]) -> Picture:
+def _composed(
+    rows: list[list[Picture]], names: list[tuple[str, str]], bars: list[scale_bar.Bar | None], below: int
+) -> Picture:
+    """Put pictures and letters together; ``below`` are the rows of the first ones that are a data bar."""
     from PIL import Image, ImageDraw
 
     width = max(SMALL, *(row[0].shape[1] for row in rows))  # of letters too
@@ -97,7 +102,7 @@ def _composed(rows: list[list[Picture]], names: list[tuple[str, str]], bars: lis
             canvas.paste(Image.fromarray(picture), (left, top))
             bottom = top + picture.shape[0]
             if shown:
-                scale_bar.draw(on, (left, top, left + picture.shape[1], bottom), shown, size)
+                scale_bar.draw(on, (left, top, left + picture.shape[1], bottom - below), shown, size)
             letters.write(on, (left + size // 4, bottom + size * 5 // 4), text, size, fill=0)
-        top += height
+        top, below = top + height, 0
     return np.asarray(canvas)

@@ -1,8 +1,8 @@
 """Where temclean's own note lies in a TIFF file: found by a look at its first page, and written anew in place."""
 
 import struct
-from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 from temclean.io.tiff.tags import PROVENANCE
 
@@ -23,18 +23,18 @@ def provenance(path: Path) -> str | None:
         return file.read(place[1]).rstrip(b"\0").decode("ascii")
 
 
-def renew(path: Path, text: str) -> None:
+def renew(file: BinaryIO, path: Path, text: str) -> None:
     """Write other text of the same length in its place; LookupError if there is no place of that length."""
     content = text.encode("ascii") + b"\0"
-    with path.open("r+b", buffering=0) as file:
-        place = _place(file)
-        if place is None or place[1] != len(content):
-            raise LookupError(f"{path} has no provenance of {len(content)} bytes")
-        file.seek(place[0])
-        file.write(content)
+    file.seek(0)
+    place = _place(file)
+    if place is None or place[1] != len(content):
+        raise LookupError(f"{path} has no provenance of {len(content)} bytes")
+    file.seek(place[0])
+    file.write(content)
 
 
-def _place(file: FileIO) -> tuple[int, int] | None:
+def _place(file: BinaryIO) -> tuple[int, int] | None:
     """Return where the value of the tag begins and how many bytes it has; None where there is none."""
     head = file.read(_HEAD)
     order = _HEADS.get(head[:4])
@@ -55,7 +55,7 @@ def _place(file: FileIO) -> tuple[int, int] | None:
     return None
 
 
-def _piece(file: FileIO, head: bytes, start: int, length: int) -> bytes:
+def _piece(file: BinaryIO, head: bytes, start: int, length: int) -> bytes:
     """Return a piece of the file, from what was read already if it lies there."""
     if start + length <= len(head):
         return head[start : start + length]

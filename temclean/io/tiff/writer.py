@@ -51,34 +51,34 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
         # The 64-bit tag types exist in BigTIFF only.
         tags = [tag for tag in tags if tag[1] < 16]
     table = source.colormap if source and description == source.description and dtype == source.dtype else None
-    with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
-        place = writer.write(
-            None,
-            shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
-            dtype=dtype,
-            photometric="palette" if table is not None else source.photometric if source else "minisblack",
-            colormap=table,
-            description=description,
-            metadata=None,
-            resolution=resolution[:2] if resolution else None,
-            resolutionunit=resolution[2] if resolution else None,
-            software=False if any(tag[0] == 305 for tag in tags) else "temclean",
-            extratags=tags,
-            returnoffset=True,
-        )
-    if any(tag[0] == makers.SIS for tag in tags):
-        makers.settle(path)
-    if place is None:
-        raise AssertionError(path)
-    with path.open("r+b") as file:
+    with path.open("w+b") as file:
+        with tifffile.TiffWriter(file, bigtiff=big, byteorder=order) as writer:
+            place = writer.write(
+                None,
+                shape=(count, *shape[-2:]) if count > 1 else shape[-2:],
+                dtype=dtype,
+                photometric="palette" if table is not None else source.photometric if source else "minisblack",
+                colormap=table,
+                description=description,
+                metadata=None,
+                resolution=resolution[:2] if resolution else None,
+                resolutionunit=resolution[2] if resolution else None,
+                software=False if any(tag[0] == 305 for tag in tags) else "temclean",
+                extratags=tags,
+                returnoffset=True,
+            )
+        if place is None:
+            raise AssertionError(path)
         file.seek(place[0])
         stored = dtype.newbyteorder(order)
         for frame in frames:
             rows = max(1, _BLOCK // max(1, frame.shape[1] * dtype.itemsize))
             for top in range(0, frame.shape[0], rows):
                 file.write(np.ascontiguousarray(frame[top : top + rows], stored).data)
-    if note is not None:
-        renew(path, note.text())  # by now the checksum of the pixels is known
+        if note is not None:
+            renew(file, path, note.text())  # by now the checksum of the pixels is known
+    if any(tag[0] == makers.SIS for tag in tags):
+        makers.settle(path)
     if origin is not None:
         _carry_pages(path, origin, image)
 

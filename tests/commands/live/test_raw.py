@@ -16,6 +16,7 @@ from temclean.errors import ImageError
 from temclean.restoration import models, pipeline
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
+from temclean.restoration.together import Together
 
 Array = NDArray[Any]
 DATA = Path(__file__).parents[2] / "data"
@@ -155,6 +156,26 @@ def test_a_model_of_movies_holds_back_only_the_frames_that_it_looks_at() -> None
     assert not [frame for each in sent[: looked_at - 1] for frame in short.restore(each)]
     with pytest.raises(ImageError, match="longer movie"):
         list(short.end())
+
+
+def test_frames_that_are_taken_together_are_those_of_the_whole_movie() -> None:
+    wants_three = models.open_session(models.load(DATA / "joined.onnx"), "cpu", 1)
+    sent = np.random.default_rng(6).poisson(90, (5, 32, 32)).astype("u2")
+    expected = np.rint([Together(sent, 3)[index] for index in range(5)])
+    stream = raw.Stream(wants_three.model, OneSession(wants_three))
+    got = [list(stream.restore(frame)) for frame in sent]
+    got.append(list(stream.end()))
+    assert [len(each) for each in got] == [0, 0, 2, 1, 1, 1]
+    found = np.array([frame for each in got for frame in each])
+    assert found.dtype == np.uint16
+    assert np.abs(found - expected).max() <= 1  # of halves
+    assert np.mean(found != expected) < 0.01
+
+    alone = raw.Stream(wants_three.model, OneSession(wants_three), joined=1)
+    assert all(np.array_equal(*alone.restore(frame), frame) for frame in sent)
+    short = raw.Stream(wants_three.model, OneSession(wants_three))
+    assert not list(short.restore(sent[0]))
+    assert np.array_equal(*short.end(), sent[0])
 
 
 @pytest.mark.parametrize(

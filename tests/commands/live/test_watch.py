@@ -349,20 +349,21 @@ def test_a_frame_that_changes_after_it_was_followed_is_done_again(tmp_path: Path
     assert np.array_equal(np.load(tmp_path / "out.npy")[0], expected)
 
 
-def test_a_model_of_movies_follows_a_stack_too(tmp_path: Path) -> None:
-    movie = models.open_session(models.load(NETWORK.with_name("movie.onnx")), "cpu", 1)
+@pytest.mark.parametrize(("name", "looked_at"), [("movie", 5), ("joined", 3)])
+def test_a_model_that_looks_at_several_frames_follows_a_stack_too(tmp_path: Path, name: str, looked_at: int) -> None:
+    movie = models.open_session(models.load(NETWORK.with_name(f"{name}.onnx")), "cpu", 1)
     frames, path = np.random.default_rng(17).poisson(50, (9, 32, 32)).astype(np.uint16), tmp_path / "movie.npy"
     np.save(path, frames)
     whole = path.read_bytes()
     path.write_bytes(whole[: -2 * frames[0].nbytes])
     growing = Growing(Job(path, tmp_path / "out.npy"), OneSession(movie))
     shown = [pair.after for pair in growing.advance()]
-    assert len(shown) == 7 - movie.model.frames // 2
+    assert len(shown) == 7 - looked_at // 2
     path.write_bytes(whole)
     (result,) = growing.finish(overwrite=False)
     growing.close()
     assert result.status == "done", result
-    assert np.array_equal(np.load(tmp_path / "out.npy")[: len(shown)], shown)
+    assert np.array_equal(np.load(tmp_path / "out.npy")[: len(shown)], np.rint(shown))
 
 
 def test_what_has_paused_before_is_given_longer(tmp_path: Path) -> None:
