@@ -51,6 +51,12 @@ MICROSCOPES = {
 }
 """The models of whole microscopes: the specimens that each is for, and the noise."""
 
+TOGETHER = {
+    "general": tuple(MICROSCOPES),
+    **{kind: tuple(name for name in MICROSCOPES if name.startswith(kind)) for kind in ("hr", "lr")},
+}
+"""Models that are for several of these at once."""
+
 
 def validation(model: str, count: int = 200, size: int = 256) -> Iterator[tuple[Array, Array]]:
     """Yield pairs (clean, noisy) of a model of :data:`MICROSCOPES`: Lobato's specimens and microscopes, unseen.
@@ -129,7 +135,7 @@ def distort(clean: Array, family: str, level: float, seed: int) -> Array:
 
     That of ``bbg-keep`` is ``bbg``; for ``lde``, ``n2a`` and models of whole microscopes electrons are counted.
     """
-    if family in MICROSCOPES or family in ("general", "lde", "n2a"):
+    if family in {*MICROSCOPES, *TOGETHER, "lde", "n2a"}:
         family = "poisson"
         level = 1.0 / level**2  # electrons whose scatter at intensity 1 is the level
     noisy: Array = noise.apply(clean, noise.FAMILIES[family.removesuffix("-keep")](level), seed)

@@ -32,6 +32,8 @@ LARGEST_SCORE_CHANGE = 5e-5
 
 SUMMARIES = {
     "general": "images as microscopes give them, of any magnification: counts, cameras, scanned beams, grain",
+    "hr": "TEM, STEM and SEM where atoms, or planes of them, show; also as hrtem, hrstem, hrsem",
+    "lr": "TEM, STEM and SEM at low magnification: particles, grains, edges, wires; also as lrtem, lrstem, lrsem",
     "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",
@@ -218,14 +220,14 @@ def score(path: Path, family: str, count: int) -> dict[str, object]:
     """Score an exported model on held-out images, through all that ``temclean denoise`` does.
 
     MS-SSIM of 6 ``count`` images; columns of thirty images of each lattice, as one dense image decides of fewer. Of
-    models of whole microscopes, 25 ``count`` pairs, which ``general`` shares out to all six.
+    models of whole microscopes, 25 ``count`` pairs, shared out to all that the model is for.
     """
     runner = partial(pipeline.denoise, model=path, device="cpu")
     if family == "lde":
         rows = {each: evaluate.low_dose_scores(runner, each, count=3 * count) for each in evaluate.SHORT_CONTRASTS}
         return {"short_exposures": {f"{contrast:.2f}": rounded(row) for contrast, row in rows.items()}}
-    microscopes = list(evaluate.MICROSCOPES) if family == "general" else [family]
-    if family in (*evaluate.MICROSCOPES, "general"):
+    if family in {*evaluate.MICROSCOPES, *evaluate.TOGETHER}:
+        microscopes = evaluate.TOGETHER.get(family, (family,))
         each = 25 * count // len(microscopes)
         found = {name: evaluate.microscope_scores(runner, name, each) for name in microscopes}
         return {"validation": {name: rounded(row) for name, row in found.items()}}
@@ -293,7 +295,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | Non
     whole = to_onnx(network)
     verify(network, Runner(whole))
     half = store_half(whole)
-    for level in () if name in (*evaluate.MICROSCOPES, "general", "lde") else ("0.20", "0.30"):
+    for level in () if name in (*evaluate.MICROSCOPES, *evaluate.TOGETHER, "lde") else ("0.20", "0.30"):
         change = evaluate.similarity(Runner(whole), name, float(level), count)["all"]
         change -= evaluate.similarity(Runner(half), name, float(level), count)["all"]
         if abs(change) > LARGEST_SCORE_CHANGE:

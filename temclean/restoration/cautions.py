@@ -34,6 +34,9 @@ SAMPLE = 2**16
 WHITE = {"g", "sp", "gsp", "bbg", "bbg-keep"}
 """Noise families in which each pixel has noise of its own, of one strength whatever its brightness."""
 
+WHOLE = {"general", "hr", "lr"}
+"""Families of whole microscopes, which know all noise but specks."""
+
 FOR_SPECKS = {"sp", "gsp"}
 """Noise families with specks."""
 
@@ -210,7 +213,7 @@ def of_model(frames: Frames, model: Model, about: About, *, chosen: bool = False
     if sample is None:
         return []
     white = _white(sample)
-    asked = not chosen and model.family in WHITE | {"general"}
+    asked = not chosen and model.family in WHITE | WHOLE
     if not asked and white < SATURATED and _is_noisy(sample):
         return []
     report = noise.report(sample)

@@ -25,11 +25,14 @@ NOISES = {
     "gsp": ("gsp",),
     "bbg-keep": ("g",),
     "general": ("tem", "stem", "sem", "g"),
+    "hr": ("tem", "stem", "sem", "g"),
+    "lr": ("tem", "stem", "sem", "g"),
 }
 """What each model is calibrated on; `bbg` takes a background away, so that no truth is to be had about it."""
 
 COMMAND = "python tests/bench/calibrate_intervals.py --write"
 KINDS = ("hr", "lr", "coherent", "phase", "scene")
+OF_ITS_KIND = {"hr": ("hr", "coherent", "phase"), "lr": ("lr",)}
 
 
 def drawn(model: str, number: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +40,7 @@ def drawn(model: str, number: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng([2202, list(NOISES).index(model), number])
     family = NOISES[model][number % len(NOISES[model])]
     angstroms = math.exp(rng.uniform(math.log(0.05), math.log(0.3)))
-    kind = str(rng.choice(KINDS))
+    kind = str(rng.choice(OF_ITS_KIND.get(model, KINDS)))
     clean = specimen.scale(specimen.draw(kind, size, angstroms, int(rng.integers(2**31))).image)
     if family in {"tem", "stem", "sem"}:
         return clean, noise.apply(clean, noise.FAMILIES[family](pixel_size=angstroms), number)  # type: ignore[call-arg]

@@ -36,7 +36,7 @@ AGAIN = 1.0
 """Seconds between two looks for a folder that is away."""
 
 
-LIKELY = "general", "g"
+LIKELY = "hr", "lr", "g"
 """Models that are made ready where each file is to have its own."""
 
 
@@ -247,7 +247,7 @@ class Watch:
 def warm(sessions: Sessions, model: Model | None) -> None:
     """Denoise the sample once, so that the first file need not wait for what is loaded then.
 
-    Where the model is chosen file by file, the two are made ready that are for images of most kinds.
+    Where the model is chosen file by file, those are made ready that are for images of most kinds.
     """
     ready = [model] if model else [models.load(name) for name in LIKELY if name in models.available()]
     with resources.as_file(resources.files("temclean.data") / "sample.tif") as sample, TemporaryDirectory() as folder:
