@@ -100,6 +100,10 @@ def test_intervals_are_of_models_that_were_calibrated(pair: Result, tmp_path: Pa
     assert "± " in found.notes[0]
     (refused,) = Evidence(interval=True).look(replace(pair, model="bbg")).warnings
     assert "the intervals of bbg were not calibrated" in refused
+    found = Evidence(residual=True, interval=True).look(replace(pair, model="bbg"))  # the rest is there all the same
+    assert found.evidence == (str(tmp_path / "a_g_residual.tif"),)
+    assert "no interval was written" in found.warnings[0]
+    assert len(found.notes) == 1
 
 
 def test_nothing_else_is_written_over(pair: Result, tmp_path: Path) -> None:
