@@ -19,7 +19,9 @@ cdef extern from *:
     ctypedef const float* source_line "const float* __restrict"
 
 
-cdef cloned_void differ(source_line before, source_line after, float share, target_line out, Py_ssize_t n) noexcept nogil:
+cdef cloned_void differ(
+    source_line before, source_line after, float share, target_line out, Py_ssize_t n
+) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(n):
         out[j] = (after[j] - before[j]) * share

@@ -85,9 +85,9 @@ def told(found: dict[str, Any]) -> str:
     )
     if found["diameter_error_percent"] is not None:
         lines.append(
-            f"Diameters of {found['measured']} round ones: {found['diameter_bias_percent']:+.1f}% on the median, off "
-            f"by {found['diameter_error_percent']:.1f}%; edges {found['edge_restored_px']:.1f} pixels wide, of "
-            f"{found['edge_true_px']:.1f}."
+            f"Diameters of {found['measured']} round ones: their mean {found['mean_diameter_percent']:+.1f}%, "
+            f"{found['diameter_bias_percent']:+.1f}% on the median, off by {found['diameter_error_percent']:.1f}%; "
+            f"edges {found['edge_restored_px']:.1f} pixels wide, of {found['edge_true_px']:.1f}."
         )
     if found["distance_error_percent"] is not None:
         lines.append(f"Distances to the nearest: off by {found['distance_error_percent']:.1f}% on the median.")

@@ -33,6 +33,11 @@ CHECKS = 12
 """Windows by whose held-out pixels the network is judged."""
 
 
+SURE = 25.0
+"""By how many times the error of a pixel a line must lower the sum of all errors, so that it is not noise that it fits:
+noise alone comes to 2."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained on a movie.
@@ -107,6 +112,28 @@ def errors(network: BlindSpot, checks: Sequence[tuple[Tensor, Tensor]]) -> Tenso
     return torch.cat(found)
 
 
+def fit_line(network: BlindSpot, checks: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Bring the network's results to the movie's intensities, where these are off, by the line that fits best.
+
+    A pixel's noise is not in its result, so that noisy pixels over results are a line about which only noise scatters.
+    The pixels that are held out, and judge the network, are left out.
+    """
+    results, pixels = [], []
+    network.eval()
+    with torch.no_grad():
+        for window, held in checks:
+            seen = held < 0.5
+            results.append(network(window)[seen].double())
+            pixels.append(middle(window)[seen].double())
+    network.train()
+    x, y = torch.cat(results), torch.cat(pixels)
+    slope = float(((x - x.mean()) * (y - y.mean())).mean() / x.var().clamp_min(1e-12))
+    offset = float(y.mean()) - slope * float(x.mean())
+    before, after = float((y - x).square().sum()), float((y - offset - slope * x).square().sum())
+    if before - after > SURE * after / len(x):
+        network.line.copy_(network.line * slope + torch.tensor([offset, 0.0]))
+
+
 def gain(before: Tensor, after: Tensor) -> tuple[float, float]:
     """Return by how much the squared error has fallen, and the standard error of that."""
     fallen = (before - after).double()
@@ -124,6 +151,7 @@ def train(
     film = Footage(frames, scale, crop, recipe.seed)
     checks = film.check(CHECKS, network.multiple)
     fit_span(network, [window for window, _ in checks], models.load(recipe.prior).normalisation.room)
+    fit_line(network, checks)
     start = errors(network, checks)
     whole = max(1e-12, float(start.mean()))  # most of it is the noise of the pixels themselves
     best: dict[str, Any] = {"gain": 0.0, "step": 0, "error": whole, "weights": deepcopy(network.state_dict())}

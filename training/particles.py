@@ -23,6 +23,9 @@ LEAST_AREA = 12
 CLEAR = 2.0
 """Times the threshold by which a particle stands out somewhere, so that one at the threshold decides of nothing."""
 
+SUPPORTED = 6.0
+"""Standard errors by which electrons show a particle, all of its pixels together, that leave no doubt of it."""
+
 ROUND = 0.85
 """Least ratio of a particle's area to that of the ellipse with its second moments, of those whose width is measured."""
 
@@ -55,6 +58,9 @@ class Comparison:
     true : clear particles of the true image.
     vanished : of these, the ones where the restored image shows nothing.
     imaginary : clear particles of the restored image where the true one shows nothing.
+    supported : for each clear particle of the true image by how many standard errors the electrons show it, (true,); a
+        vanished one's is negative. Empty where electrons are not known.
+    claimed : the same of each imaginary particle, by what the restored image claims it to be, (imaginary,).
     diameters : (N, 2), true and restored, of round ones in both.
     distances : (M, 2), true and restored, of each such particle to its nearest.
     edges : (N, 2), widths of their edges, true and restored: twice the distance between the radii at which a particle
@@ -64,6 +70,8 @@ class Comparison:
     true: int
     vanished: int
     imaginary: int
+    supported: Floats
+    claimed: Floats
     diameters: Floats
     distances: Floats
     edges: Floats
@@ -143,7 +151,18 @@ def nearest(centres: Floats) -> NDArray[np.intp]:
     return closest
 
 
-def compare(truth: Array, restored: Array, least: float | None = None) -> Comparison:
+def significance(image: Array, inside: NDArray[np.bool_], electrons: float) -> float:
+    r"""Return by how many standard errors counted electrons show a particle whose place and shape are known.
+
+    .. math:: \sqrt{\sum (I - I_0)^2 / I}
+
+    over its pixels, I in electrons, on the ground :math:`I_0`.
+    """
+    off = (image[inside] - np.median(image)).astype(np.float64)
+    return math.sqrt(float((off * off / np.maximum(image[inside], 1e-6)).sum()) * electrons)
+
+
+def compare(truth: Array, restored: Array, least: float | None = None, electrons: float | None = None) -> Comparison:
     """Compare the particles of a restored image with those of a true one of the same scale.
 
     A particle is lost or imaginary if it stands out clearly, by :data:`CLEAR` times the threshold, in one image, and
@@ -152,6 +171,7 @@ def compare(truth: Array, restored: Array, least: float | None = None) -> Compar
     Parameters
     ----------
     least : the threshold; that of the true image by default.
+    electrons : in a unit of intensity, of the noisy image, where that is known.
     """
     sign = polarity(truth)
     least = threshold(truth) if least is None else least
@@ -161,6 +181,11 @@ def compare(truth: Array, restored: Array, least: float | None = None) -> Compar
     partner = {k: np.bincount(found.labels[true.labels == k + 1]) for k in clear}
     vanished = [k for k in clear if not partner[k][1:].any()]
     imaginary = [k for k in claimed if not true.labels[found.labels == k + 1].any()]
+    supported, claims = np.zeros(0), np.zeros(0)
+    if electrons is not None:
+        signs = [-1.0 if k in vanished else 1.0 for k in clear]
+        supported = np.array([significance(truth, true.labels == k + 1, electrons) for k in clear]) * np.array(signs)
+        claims = np.array([significance(restored, found.labels == k + 1, electrons) for k in imaginary])
     pairs = []
     for k in clear:
         if len(partner[k]) > 1 and not np.isnan(true.diameters[k]):
@@ -183,11 +208,15 @@ def compare(truth: Array, restored: Array, least: float | None = None) -> Compar
         first, second = true.centres[mine], found.centres[theirs]
         beside = nearest(first)
         distances = np.stack([np.linalg.norm(each - each[beside], axis=1) for each in (first, second)], axis=1)
-    return Comparison(len(clear), len(vanished), len(imaginary), diameters, distances, edges)
+    return Comparison(len(clear), len(vanished), len(imaginary), supported, claims, diameters, distances, edges)
 
 
 def summary(comparisons: list[Comparison]) -> dict[str, float | int | None]:
-    """Sum up comparisons: counts, and the medians of how far diameters and distances are off, in percent."""
+    """Sum up comparisons: counts, and the medians of how far diameters and distances are off, in percent.
+
+    And by how much the mean diameter of all particles is off. Counts of what electrons support are left out where that
+    is not known.
+    """
 
     def off(values: list[Floats]) -> tuple[float | None, float | None]:
         pairs = np.concatenate([np.zeros((0, 2)), *values])
@@ -197,13 +226,23 @@ def summary(comparisons: list[Comparison]) -> dict[str, float | int | None]:
         return round(float(np.median(ratio)), 2), round(float(np.median(np.abs(ratio))), 2)
 
     bias, error = off([each.diameters for each in comparisons])
+    mean = np.concatenate([np.ones((0, 2)), *(each.diameters for each in comparisons)]).sum(axis=0)
+    index = np.concatenate([np.zeros(0), *(each.supported for each in comparisons)])
+    claims = np.concatenate([np.zeros(0), *(each.claimed for each in comparisons)])
+    counts = {
+        "supported": int((np.abs(index) >= SUPPORTED).sum()),
+        "supported_vanished": int((index <= -SUPPORTED).sum()),
+        "supported_imaginary": int((claims >= SUPPORTED).sum()),
+    }
     apart_bias, apart_error = off([each.distances for each in comparisons])
     edges = np.concatenate([np.zeros((0, 2)), *(each.edges for each in comparisons)])
     return {
         "particles": sum(each.true for each in comparisons),
         "vanished": sum(each.vanished for each in comparisons),
         "imaginary": sum(each.imaginary for each in comparisons),
+        **(counts if len(index) else {}),
         "measured": sum(len(each.diameters) for each in comparisons),
+        "mean_diameter_percent": round(100.0 * float(mean[1] / mean[0] - 1.0), 2) if mean[0] else None,
         "diameter_bias_percent": bias,
         "diameter_error_percent": error,
         "distance_bias_percent": apart_bias,

@@ -149,8 +149,8 @@ def open_job(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scalin
         image = closing.enter_context(io.read(job.source, job.image))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=size(image.pixels) <= SMALL))
         windows.check(pixels.shape, model)
-        scaling = scaling or pipeline.scaling(pixels, model)
         joined = together.count_of(model, len(pixels), job.joined, job.blend)
+        scaling = scaling or pipeline.scaling(pixels, model, joined=joined > 1)
         for line in cautions.of_model(
             together.joined(pixels, joined), model, About.of(image), chosen=choice is not None
         ):

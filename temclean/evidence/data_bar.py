@@ -62,7 +62,7 @@ def rows_above(image: NDArray[Any]) -> int:
     tops = np.flatnonzero((otherwise <= DEVIANT) & (share >= BLANK))
     top = int(tops[0]) if len(tops) else height
     over = share[: max(top - FRAME, 0)]
-    if not LEAST <= height - top <= MOST * height or over.mean() > ELSEWHERE or over[-1] >= EVEN:
+    if not LEAST <= height - top <= MOST * height or over.mean() > ELSEWHERE or over[-1] > ELSEWHERE:
         return height
     # Lines of a frame, and rows that are blended with them.
     frame = image[top - FRAME : top].astype(np.float64)

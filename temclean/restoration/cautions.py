@@ -128,7 +128,7 @@ def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = Fal
     """
     step = math.isqrt(max(1, frame.size // SAMPLE))
     few = frame.dtype.kind in "iu" and frame.dtype.itemsize <= 2 and restored.dtype == frame.dtype
-    exact = np.int32 if few else np.float64
+    exact = np.dtype("i4" if few else "f8")
     before, after = (pixels[::step, ::step].astype(exact) for pixels in (frame, restored))
     low, high = _percentiles(after, 0.5, 99.5)
     removed = before - after

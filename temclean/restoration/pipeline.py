@@ -139,7 +139,7 @@ def denoise(
     raw = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
     count = together.count_of(session.model, len(raw), frames, float(blend))
     plan(_frame_shape(pixels.shape), session.model, tile)  # what cannot be done is said before what takes long
-    scale = scaling(raw, session.model)
+    scale = scaling(raw, session.model, joined=count > 1)
     seen = together.joined(raw, count)
     against = cautions.of_model(seen, session.model, About.of(image), chosen=isinstance(model, Choice))
     result, lines = _all(seen, session, tile, scale, Conversion(raw.dtype, None, float(blend), count > 1, scale.lag))
@@ -288,16 +288,17 @@ def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findin
     return compare(frame, restored, background_removed=model.family in FLATTENING)
 
 
-def scaling(frames: Frames, model: Model) -> Scaling:
+def scaling(frames: Frames, model: Model, *, joined: bool = False) -> Scaling:
     """Measure the scale of a whole image or stack as the model wants it, and its lag if it is to be undone."""
-    return _scale(frames, model)
+    return _scale(frames, model, joined=joined)
 
 
-def _scale(frames: Frames, model: Model) -> Scaling:
+def _scale(frames: Frames, model: Model, *, joined: bool = False) -> Scaling:
     normalisation = model.normalisation
     weights = lag.measure(frames) if normalisation.scanned else ()
     seen = lag.Undone(frames, weights) if weights else frames
-    measured = intensities.measure(seen, normalisation.low, normalisation.high, normalisation.room)
+    ends = normalisation.low, normalisation.high, normalisation.room
+    measured = intensities.measure(seen, *ends, joined=joined)
     return replace(measured, lag=weights)
 
 

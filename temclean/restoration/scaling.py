@@ -37,7 +37,7 @@ class Scaling:
         return not self.high > self.low
 
 
-def measure(frames: Frames, low: float, high: float, room: float = 0.0) -> Scaling:
+def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joined: bool = False) -> Scaling:
     """Measure two percentiles over all pixels of a stack.
 
     Exact for integers of 8 and 16 bits, from a histogram. For other types exact up to 4 million pixels, beyond that
@@ -56,6 +56,9 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0) -> Scali
         Percentiles, 0 to 100.
     room : float
         Share of the range between them to be left below and above.
+    joined : bool
+        Whether frames will be taken together (`temclean.restoration.together`): of means of few counts, of which most
+        are 0, the floor is no cut.
 
     Raises
     ------
@@ -68,6 +71,7 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0) -> Scali
         raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
     few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
     scaling, cut = (_by_histogram if few else _by_sample)(frames, (low, high))
+    cut = cut[0] and not joined, cut[1]
     below, above = (room * (scaling.high - scaling.low) * (not piled) for piled in cut)
     scaling = Scaling(scaling.low - below, scaling.high + above, below + above)
     if not (math.isfinite(scaling.high - scaling.low) and (scaling.flat or _invertible(scaling))):

@@ -120,6 +120,7 @@ def trained(raw: Frames, out: Path, steps: int) -> tuple[Restore, Restore]:
         out.with_suffix(".seconds").write_text(f"{time.process_time() - began:.1f}\n")
     start = movie.begin(recipe.prior, measured, network.frames)
     start.span.copy_(network.span)
+    start.line.copy_(network.line)
     return by_network(start, scale), by_network(network, scale)
 
 

@@ -46,16 +46,16 @@ def measure(session, kind, dose, seeds, count):
     for seed in range(seeds):
         movie = movies.draw(kind, frames=12, size=96, seed=seed)
         noisy = np.random.default_rng(seed).poisson(movie.frames.clip(0) * dose).astype(np.float32)
-        scale = pipeline.scaling(noisy, session.model)
+        scale, of_means = (pipeline.scaling(noisy, session.model, joined=joined) for joined in (False, True))
         mean = np.stack([noisy[max(0, index - 1) : index + 2].mean(axis=0) for index in range(12)])
-        sources = (noisy, Together(noisy, count), mean)
+        sources = ((noisy, scale), (Together(noisy, count), of_means), (mean, of_means))
         wanted = {4, 5} | {index for index, _, _ in places(movie)}
         results = [
             {
-                index: next(pipeline.denoise_frames(source, session, scaling=scale, which=[index])) / dose
+                index: next(pipeline.denoise_frames(source, session, scaling=its, which=[index])) / dose
                 for index in wanted
             }
-            for source in sources
+            for source, its in sources
         ]
         gains += [[psnr(result[index], movie.frames[index]) for result in results] for index in (4, 5)]
         for index, place, height in places(movie):

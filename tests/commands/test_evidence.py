@@ -1,6 +1,7 @@
 """The files of evidence beside a result, made of images whose truth is known."""
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from temclean import io
 from temclean.commands.evidence.files import Evidence
+from temclean.commands.evidence.residual import Residual
 from temclean.commands.jobs import plan
 from temclean.commands.records import Result
 from temclean.evidence.intervals import factors
@@ -98,6 +100,10 @@ def test_intervals_are_of_models_that_were_calibrated(pair: Result, tmp_path: Pa
     assert "± " in found.notes[0]
     (refused,) = Evidence(interval=True).look(replace(pair, model="bbg")).warnings
     assert "the intervals of bbg were not calibrated" in refused
+    found = Evidence(residual=True, interval=True).look(replace(pair, model="bbg"))  # the rest is there all the same
+    assert found.evidence == (str(tmp_path / "a_g_residual.tif"),)
+    assert "no interval was written" in found.warnings[0]
+    assert len(found.notes) == 1
 
 
 def test_nothing_else_is_written_over(pair: Result, tmp_path: Path) -> None:
@@ -142,3 +148,18 @@ def test_denoise_writes_them_beside_its_result(run: Run, tmp_path: Path) -> None
     ]  # fmt: skip
     raw, result, left = (tifffile.imread(tmp_path / f"c{end}.tif") for end in ("", "_g", "_g_residual"))
     assert left == pytest.approx(raw - result, abs=1e-3)
+
+
+def test_the_residual_says_by_how_much_contrast_is_less() -> None:
+    rows, columns = np.mgrid[:128, :128]
+    waves = np.cos(columns / 5.0) * np.cos(rows / 4.0)
+    raw = (1000 + 100 * waves + np.random.default_rng(1).normal(0, 20, waves.shape)).astype(np.float32)
+    for kept, said in (
+        (1.0, "the contrast of the raw"),
+        (0.8, r"(19\.[5-9]|20\.[0-4])% .* less"),
+        (1.25, r"2[45]\.[0-9]% .* more"),
+    ):
+        result = (1000 + 100 * kept * waves).astype(np.float32)
+        left = Residual(raw[None], result[None])  # type: ignore[arg-type]
+        assert len(list(left)) == 1
+        assert re.search(said, left.line), left.line

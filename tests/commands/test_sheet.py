@@ -79,6 +79,17 @@ def test_specks_bring_the_models_for_specks(run: Run, tmp_path: Path, said: list
     assert not any("left out: sp" in line for line in said)
 
 
+@pytest.mark.usefixtures("few")
+def test_a_data_bar_is_not_the_part_with_most_structure(run: Run, tmp_path: Path, said: list[str]) -> None:
+    frame = np.random.default_rng(1).normal(100, 10, (700, 400)).clip(0, 255)
+    frame[600:] = 255
+    frame[620:670:9, 40:160] = 0
+    path = io.write(tmp_path / "a.tif", io.Image.from_array(frame.astype("u1"), 1.0, "nm"), [frame.astype("u1")])
+    run("inspect", path, "--sheet", tmp_path / "sheet.png")
+    (where,) = [line for line in said if line.startswith("raw, at row")]
+    assert int(where.split("row ")[1].split(",")[0]) + sheet.SIDE <= 600
+
+
 @pytest.mark.parametrize("shape", [(600, 500), (1000, 300), (180, 700)])
 def test_the_part_with_most_structure_is_shown(shape: tuple[int, int]) -> None:
     frame = np.random.default_rng(1).normal(0, 1, shape)

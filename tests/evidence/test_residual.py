@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from temclean import io, noise, specimen
 from temclean.errors import ImageError
-from temclean.evidence.residual import CLEAR, missing
+from temclean.evidence.residual import CLEAR, contrast_left, missing
 from temclean.restoration import pipeline
 from temclean.training import evaluate
 
@@ -160,3 +160,33 @@ def test_good_results_are_quiet(model: str) -> None:
     for number, (_, _, drawn) in enumerate(evaluate.held_out(1, 192)):
         raw = evaluate.distort(drawn.image, model, 0.2, number)
         assert not missing(raw, pipeline.denoise(raw, model, device="cpu")).clear
+
+
+def test_windows_of_4_pixels_show_a_lost_atom_and_no_noise() -> None:
+    rows, columns = np.mgrid[:256, :256]
+    clean = 0.5 * (2 + np.cos(columns / 13) + np.cos(rows / 17))
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        raw = clean + rng.normal(0, 0.1, clean.shape)
+        assert not missing(raw, clean, fine=True).clear
+        lost = raw + 0.6 * np.exp(-((rows - 101.5) ** 2 + (columns - 61.5) ** 2) / (2 * 1.2**2))
+        found = missing(lost, clean, fine=True)
+        assert (found.clear, found.size) == (True, 4)
+        assert abs(found.row - 102) <= 2
+        assert abs(found.column - 62) <= 2
+        assert found.significance > missing(lost, clean).significance
+
+
+def test_the_contrast_that_is_left_is_told_within_its_error() -> None:
+    rows, columns = np.mgrid[:256, :256]
+    clean = np.cos(columns / 3.1) * np.cos(rows / 2.7)
+    pulls = []
+    for seed in range(12):
+        white = np.random.default_rng(seed).normal(0, 0.5, (257, 257))
+        noise = white[1:, 1:] + 0.7 * white[:-1, 1:] + 0.7 * white[1:, :-1]  # hangs together
+        for kept in (1.0, 0.8):
+            share, error = contrast_left(1000 + 40 * (clean + noise), 1000 + 40 * kept * clean)
+            pulls.append((share - (1 / kept - 1)) / error)
+    assert abs(np.mean(pulls)) < 0.5
+    assert 0.6 < np.std(pulls) < 1.5
+    assert contrast_left(clean, np.zeros_like(clean)) == (0.0, 0.0)

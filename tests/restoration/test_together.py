@@ -195,6 +195,19 @@ def test_a_model_that_wants_an_even_number_is_damaged(tmp_path: Path) -> None:
         models.load(damaged)
 
 
+def test_the_floor_of_few_counts_stays_where_it_is(run: Callable[..., Any], tmp_path: Path) -> None:
+    clean = 0.2 + sum(spot(96, y, x, 0.8) for y in (20, 45, 70) for x in (25, 48, 72))
+    movie = np.random.default_rng(5).poisson(clean, (3, 96, 96)).astype(np.float32)
+    path = io.write(tmp_path / "a.tif", io.Image.from_array(movie, 0.03, "nm"), movie)
+    assert run("denoise", path, "-m", "general", "--frames", "3", "--device", "cpu").code == 0
+    with io.read(tmp_path / "a_general.tif") as result:
+        floor = result.pixels[1][clean < 0.21]
+    assert floor.mean() == pytest.approx(0.2, abs=0.02)
+    with pytest.warns(TemcleanWarning, match="the noise that was removed"):
+        python = temclean.denoise(movie, "general", device="cpu", frames=3)
+    np.testing.assert_array_equal(python[1][clean < 0.21], floor)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -132,13 +132,19 @@ def test_particles_are_counted_and_measured() -> None:
     places = [(30.0, 30.0), (30.0, 80.0), (30.0, 130.0), (80.0, 30.0), (80.0, 80.0), (80.0, 130.0), (130.0, 30.0)]
     truth = balls(160, places, 8.0, 0.4)
     moved = [(30.0, 30.0), (30.0, 80.0), (30.0, 131.0), (80.0, 30.0), (80.0, 80.0), (80.0, 130.0), (130.0, 130.0)]
-    found = particles.compare(truth, balls(160, moved, 9.0, 0.4))
+    found = particles.compare(truth, balls(160, moved, 9.0, 0.4), electrons=5.0)
     assert (found.true, found.vanished, found.imaginary) == (7, 1, 1)
     np.testing.assert_allclose(found.diameters, [[16.0, 18.0]] * 6, rtol=0.03)
     np.testing.assert_allclose(sorted(found.distances[:, 1] - found.distances[:, 0]), [0, 0, 0, 0, 0, 1], atol=0.05)
     summed = particles.summary([found, found])
     assert (summed["particles"], summed["vanished"], summed["imaginary"]) == (14, 2, 2)
     assert summed["diameter_bias_percent"] == pytest.approx(12.5, abs=1.0)
+    assert summed["mean_diameter_percent"] == pytest.approx(12.5, abs=1.0)
+    # A disc of 201 pixels on 5 electrons takes 2 away from each, 2^2 / 3 each; its soft edge less.
+    np.testing.assert_allclose(np.abs(found.supported), np.sqrt(np.pi * 7.5**2 * 4 / 3), rtol=0.05)
+    assert [summed[f"supported{what}"] for what in ("", "_vanished", "_imaginary")] == [14, 2, 2]
+    faint = particles.summary([particles.compare(truth, balls(160, moved, 9.0, 0.4), electrons=0.5)])
+    assert (faint["particles"], faint["supported"], faint["supported_vanished"]) == (7, 0, 0)
     bright = particles.compare(2.0 - truth, 2.0 - truth)
     assert (bright.true, bright.vanished, bright.imaginary) == (7, 0, 0)
     np.testing.assert_array_equal(bright.diameters[:, 0], bright.diameters[:, 1])

@@ -58,7 +58,8 @@ class BlindSpot(Network):
     them that of the means of all frames before it and of all after it, which tell a step that two frames alone do not.
     The mean under these weights, with less noise the more frames agree, is what ``prior`` restores,
     together with features of how many do and of the middle frame. At the start these are nothing, so the network begins
-    with what ``prior`` knows of images.
+    with what ``prior`` knows of images. Its results are brought to the movie's own intensities by a ``line``, an offset
+    and a gain, none at first.
 
     Parameters
     ----------
@@ -71,6 +72,7 @@ class BlindSpot(Network):
 
     noise: Tensor
     span: Tensor
+    line: Tensor
     guess: Tensor
     gaussian: Tensor
 
@@ -90,6 +92,7 @@ class BlindSpot(Network):
         self.strayed = nn.Parameter(torch.tensor(STRAYED))
         self.register_buffer("noise", torch.tensor(noise))
         self.register_buffer("span", torch.tensor(span))
+        self.register_buffer("line", torch.tensor((0.0, 1.0)))
         self.register_buffer("gaussian", gaussian(SCALE))
         rows, columns = (torch.arange(-reach - 1, reach + 2.0) / (reach + 1) for reach in (spot.rows, spot.columns))
         self.register_buffer("guess", torch.exp(-1.5 * (rows[:, None] ** 2 + columns**2))[None, None])
@@ -119,7 +122,7 @@ class BlindSpot(Network):
         mean, middle = (mean - low) / width, (middle - low) / width
         planes = [functional.pixel_unshuffle(plane, 2) for plane in (middle - mean, count / self.frames - 1.0)]
         restored: Tensor = low + width * self.prior(mean, self.beside(torch.cat(planes, dim=1)))
-        return restored
+        return self.line[0] + self.line[1] * restored
 
     def mean(self, x: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean of the frames that agree, the middle one with guesses, and how many there are at a pixel."""

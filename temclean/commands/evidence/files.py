@@ -12,7 +12,7 @@ from temclean.commands.evidence.spots import Spots
 from temclean.commands.evidence.widths import Widths
 from temclean.commands.jobs import EVIDENCE
 from temclean.commands.records import Result, describe
-from temclean.errors import FileError, ImageError
+from temclean.errors import FileError, ImageError, ParameterError
 from temclean.restoration.pipeline import FLATTENING
 
 
@@ -69,9 +69,13 @@ class Evidence:
             files.append(table)
             notes.append(spots.line)
         if self.interval:
-            widths = Widths(raw.pixels, restored.pixels, str(result.model), blend=float(made.get("blend") or 0.0))
-            files.append(self._write(target, "interval", image, widths, note))
-            notes.append(widths.line)
+            try:
+                widths = Widths(raw.pixels, restored.pixels, str(result.model), blend=float(made.get("blend") or 0.0))
+            except ParameterError as error:  # what else was asked for is there all the same
+                result = replace(result, warnings=(*result.warnings, f"no interval was written: {error}"))
+            else:
+                files.append(self._write(target, "interval", image, widths, note))
+                notes.append(widths.line)
         return replace(result, evidence=tuple(map(str, files)), structure=structure, notes=(*result.notes, *notes))
 
     def _write(

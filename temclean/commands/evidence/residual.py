@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from temclean import io
-from temclean.evidence import findings
-from temclean.evidence.residual import CLEAR, Missing
+from temclean.evidence import data_bar
+from temclean.evidence.residual import CLEAR, Missing, contrast_left, missing
 
 
 class Residual:
@@ -25,16 +25,22 @@ class Residual:
         self._raw, self._restored, self._flattened = raw, restored, flattened
         self.missing = Missing()
         self.frame = 0
+        self._shares: list[tuple[float, float]] = []
 
     def __iter__(self) -> Iterator[io.Array]:
         for index in range(len(self._raw)):
             before, after = self._raw[index], self._restored[index]
-            found = Missing() if self._flattened else findings.compare(before, after).missing
-            if found.significance > self.missing.significance:
-                self.missing, self.frame = found, index
+            if not self._flattened:
+                self._look(*data_bar.above(before, after), index)
             wide = np.float32 if max(before.dtype.itemsize, after.dtype.itemsize) <= 2 else np.float64
             left = np.subtract(before, after, dtype=wide)
             yield left.astype(np.float32, copy=False)
+
+    def _look(self, before: io.Array, after: io.Array, index: int) -> None:
+        found = missing(before, after, fine=True)
+        if found.significance > self.missing.significance:
+            self.missing, self.frame = found, index
+        self._shares.append(contrast_left(before, after))
 
     @property
     def line(self) -> str:
@@ -43,11 +49,20 @@ class Residual:
             return "the residual holds the background that was taken away, so that structure in it says nothing"
         found = self.missing
         if not found.significance:
-            return "the residual is too small to tell structure in it from noise"
+            return f"the residual is too small to tell structure in it from noise; {self._contrast()}"
         number = f"{found.significance:.1f}" if math.isfinite(found.significance) else "far more than 100"
         where = f" of frame {self.frame + 1}" if len(self._raw) > 1 else ""
         said = "structure was removed here" if found.clear else "no more than noise leaves"
         return (
             f"the residual's means are at most {number} times as large as noise leaves them ({CLEAR:g} and more is "
-            f"structure), at row {found.row}, column {found.column}{where}: {said}"
+            f"structure), at row {found.row}, column {found.column}{where}: {said}; {self._contrast()}"
         )
+
+    def _contrast(self) -> str:
+        """Say how the contrast of the result compares with that of the raw image."""
+        share, error = np.mean(self._shares, axis=0)
+        if abs(share) <= 3 * error or share <= -1:
+            return f"the result has the contrast of the raw image (± {error:.1%})"
+        less = "less" if share > 0 else "more"
+        change, error = abs(share) / (1 + share), error / (1 + share) ** 2
+        return f"the result has {change:.1%} (± {error:.1%}) {less} contrast than the raw image"

@@ -16,7 +16,7 @@ from temclean.commands.jobs import PREVIEW
 from temclean.commands.views import greys, letters, scale_bar
 from temclean.commands.views.greys import Picture
 from temclean.errors import ParameterError
-from temclean.evidence import noise
+from temclean.evidence import data_bar, noise
 from temclean.evidence.findings import Findings
 from temclean.restoration import inference, models, pipeline
 from temclean.restoration.models import Device, Model, Normalisation, Session
@@ -76,6 +76,7 @@ def draw(found: Inspection, device: Device = "auto") -> Picture:
     """Draw the sheet of an image: the part of its first frame with most structure, raw and by each model that fits."""
     with io.read(found.input, found.image) as image:
         frame = image.pixels[0]
+        frame = frame[: data_bar.rows_above(frame)]
         top, left = place(frame, SIDE)
         rows, columns = (slice(max(0, first - MARGIN), first + SIDE + MARGIN) for first in (top, left))
         part = frame[rows, columns]
