@@ -46,6 +46,7 @@ def restore_steadily(
     found = straying.measure(frame, out)
     if found is None:
         return frame, 0.0
+    found = found.whole()
     frame = straying.steadied(frame, out, found)
     restore([frame], out, session, cut, scale)
     return frame, found.width

@@ -260,6 +260,8 @@ def denoise_frames(
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame, strayed = inference.restore_steadily(window, out, session, cut, scale, progress)
+        if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
+            out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
             measure = partial(_measure, frame, out, strayed, session.model, noise, findings)
             later(measure) if later else measure()

@@ -116,7 +116,9 @@ def gathered(
 ) -> NDArray[np.float32]:
     """Draw at one to three times the resolution and gather over pixels: edges as sharp as pixels can show them."""
     times = int(rng.choice([1, 2, 3], p=[0.25, 0.5, 0.25])) if size <= FINE_SIZE else 1
-    return drawn(rng, times * size).reshape(size, times, size, times).mean(axis=(1, 3), dtype=np.float32)
+    fine = drawn(rng, times * size).reshape(size, times, size, times)
+    image: NDArray[np.float32] = fine.mean(axis=(1, 3), dtype=np.float32)
+    return image
 
 
 def texture(rng: np.random.Generator, size: int, pixel_size: float, kind: str) -> Specimen:

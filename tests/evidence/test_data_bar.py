@@ -124,3 +124,13 @@ def test_of_real_files_one_has_a_bar() -> None:
             seen[name] = len(image.pixels[0]) - rows_above(image.pixels[0])
     assert seen.pop("zeiss_sem_u8.tif") == pytest.approx(768 - 691, abs=2)  # its black line is row 691
     assert set(seen.values()) == {0}
+
+
+@pytest.mark.filterwarnings("ignore::temclean.TemcleanWarning")
+@pytest.mark.parametrize("model", ["g", "general"])
+def test_letters_of_a_bar_stay_as_they_are_and_the_image_is_denoised(model: str) -> None:
+    raw = particles(40)
+    result = temclean.denoise(raw, model, device="cpu")
+    np.testing.assert_array_equal(result[301:], raw[301:])
+    assert result[:300].std(axis=1).mean() < raw[:300].std(axis=1).mean()
+    assert np.abs(np.diff(result[:60].astype(float))).mean() < 0.6 * np.abs(np.diff(raw[:60].astype(float))).mean()
