@@ -203,7 +203,7 @@ def tables(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where rows are kept")
-    parser.add_argument("--quick", action="store_true", help="movies of 10 frames of 64x64 pixels, few steps")
+    parser.add_argument("--quick", action="store_true", help="movies of 12 frames of 64x64 pixels, few steps")
     parser.add_argument("--steps", type=int, help="of training [default: 1000, quick 20]")
     parser.add_argument("--kinds", nargs="*", default=list(movies.KINDS))
     parser.add_argument("--doses", nargs="*", type=float, default=DOSES)
@@ -215,7 +215,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     kept = options.folder / "rows.jsonl"
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    count, size = (10, 64) if options.quick else (24, 128)
+    count, size = (12, 64) if options.quick else (24, 128)
     for dose in () if options.print else options.doses:
         for kind in options.kinds:
             known = {str(row["method"]) for row in rows if (row["kind"], row["dose"]) == (kind, dose)}
