@@ -62,8 +62,8 @@ class Growing:
                 raise ImageError(f"{job.source}: is no stack yet")
             self._shape = image.pixels.shape[-2:]
             self._job, model, self._reason = sessions.settle(job, image)
-            self._scale = pipeline.scaling(image.pixels, model)
             self._joined = together.count_of(model, len(image.pixels), self._job.joined)
+            self._scale = pipeline.scaling(image.pixels, model, joined=self._joined > 1)
         if self._scale.flat or self._job.target is None or self._job.problem:
             raise ImageError(f"{job.source}: there is nothing in its first frames")
         self._job.target.parent.mkdir(parents=True, exist_ok=True)

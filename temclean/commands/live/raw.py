@@ -98,7 +98,8 @@ class Stream:
             chosen = choice.choose(frame)
             self._session = self._sessions.session(models.load(chosen.name), chosen.reason)
         if self._scale is None:
-            self._scale = pipeline.scaling(frame[None], self._session.model)
+            several = together.count_of(self._session.model, 2, self._joined) > 1
+            self._scale = pipeline.scaling(frame[None], self._session.model, joined=several)
         self._compare(frame, self._scale)
         looked_at, before = self._looked_at(self._session.model), len(self._held)
         self._held = [*self._held[-looked_at + 1 :], frame] if looked_at > 1 else [frame]
