@@ -208,7 +208,14 @@ def seen(data: dict[str, Any]) -> str:
     """Say what a network was trained on in its last run, from the options of its data."""
     total = sum(data["specimens"].values())
     shares = sorted(data["specimens"].items(), key=lambda item: -item[1])
-    return "simulated: " + "; ".join(f"{100 * share / total:.0f}% {SEEN.get(name, name)}" for name, share in shares)
+    told = (f"{100 * share / total:.0f}% {SEEN.get(name, name)}" for name, share in shares if share >= 0.005 * total)
+    return "simulated: " + "; ".join(told)
+
+
+def pixel_sizes(options: dict[str, Any]) -> list[float]:
+    """Return the pixels in Å that a network saw, from the options of its data."""
+    smallest, largest = options["pixel_sizes"]
+    return [smallest, largest if data.LARGE.isdisjoint(options["specimens"]) else max(largest, data.LARGEST_PIXELS)]
 
 
 def rounded(row: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -307,7 +314,7 @@ def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | Non
         "summary": SUMMARIES[name],
         "graph_sha256": digest(Outline(half.SerializeToString()).graph),
         "levels": list(recipe["data"]["levels"]),
-        "pixel_sizes": list(recipe["data"]["pixel_sizes"]),
+        "pixel_sizes": pixel_sizes(recipe["data"]),
         "normalisation": {
             "method": "percentile",
             "low": data.PERCENTILES[0],
