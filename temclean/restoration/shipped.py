@@ -10,8 +10,8 @@ DEFAULT = AUTO
 
 
 ALSO = {f"{kind}{microscope}": kind for kind in ("hr", "lr") for microscope in ("tem", "stem", "sem")}
-"""Further names, those of the models of Lobato et al. (2024), and the models that they stand for: one for atoms that show
-and one for low magnification, each of which tells a TEM's, a STEM's and a SEM's noise apart by itself."""
+"""Further names, those of the models of Lobato et al. (2024), and the models that they stand for: one for atoms that
+show and one for low magnification, each of which tells a TEM's, a STEM's and a SEM's noise apart by itself."""
 
 
 def available() -> dict[str, Path]:
