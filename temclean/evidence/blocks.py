@@ -25,8 +25,11 @@ SAMPLE = 2**14
 LEVELS = 256
 """Levels of brightness between 0 and 1."""
 
-KERNEL = np.array([1.0, 2.0, 3.0, 2.0, 1.0])
-"""Weights with which levels share what they have with their neighbours."""
+NEAR = 2
+"""Levels to either side with which a level shares what it has, more where pixels are few."""
+
+FARTHEST = 32
+"""The most of these levels."""
 
 FEW = 200
 """Means of pixels that a level and its neighbours must have, to tell what is usual there."""
@@ -98,12 +101,28 @@ class Compared:
     def usual(self) -> "Usual":
         """Measure what is usual; ``per_spread`` is 0 where a level has too few pixels to tell."""
         numbers = self._sums[0]
-        weights, first, second = (np.convolve(each, KERNEL, "same") for each in self._sums)
+        near = min(max(NEAR, math.ceil(2 * FEW * LEVELS / numbers.sum() / 2)), FARTHEST) if numbers.any() else NEAR
+        kernel = near + 1.0 - np.abs(np.arange(-near, near + 1))
+        weights, first, second = (np.convolve(each, kernel, "same") for each in self._sums)
         mean = first / np.maximum(weights, 1.0)
         variance = second / np.maximum(weights, 1.0) - mean**2
-        many = (np.convolve(numbers, np.ones(len(KERNEL)), "same") >= FEW) & (variance > 0)
+        many = (np.convolve(numbers, np.ones(len(kernel)), "same") >= FEW) & (variance > 0)
         per_spread = np.where(many, 1 / np.sqrt(np.where(many, variance, 1.0)), 0.0)
         return Usual(mean.astype(np.float32), per_spread.astype(np.float32))
+
+    def standardised(self, wild: float) -> tuple[Floats, Floats, float]:
+        """Return the residual without what is usual, the same over its spread, and the skewness of this.
+
+        The second one is clipped to ``wild`` standard deviations.
+        """
+        residual, standard = np.empty_like(self.residual), np.empty_like(self.residual)
+        moments = np.empty(2)
+        _residual.standardise(
+            self.residual.reshape(-1), self.level.reshape(-1), self.usual.mean, self.usual.per_spread, wild,
+            residual.reshape(-1), standard.reshape(-1), moments,
+        )  # fmt: skip
+        variance, cubes = moments / standard.size
+        return residual, standard, float(cubes) / float(variance) ** 1.5 if variance > 0 else 0.0
 
 
 def plain(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -156,6 +175,27 @@ def halved(means: Floats) -> Floats:
     out = np.empty([length // 2 for length in means.shape], np.float32)
     _residual.halve(means, out)
     return out
+
+
+def median(values: Floats) -> float:
+    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
+    middle = values.size // 2
+    parted = np.partition(values, middle, axis=None)
+    upper = parted[middle]
+    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
+
+
+def deviation(values: Floats) -> float:
+    """Return the standard deviation of a normal distribution that is as wide as the middle half of the values."""
+    return 1.4826 * median(np.abs(values - np.float32(median(values))))
+
+
+def skewness(values: Floats) -> float:
+    """Return the third moment of values over the 3/2 power of the second."""
+    about = values - values.mean()
+    square = about * about
+    variance = float(square.mean())
+    return float((square * about).mean()) / variance**1.5 if variance > 0 else 0.0
 
 
 @dataclass(frozen=True)

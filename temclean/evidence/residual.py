@@ -9,13 +9,34 @@ from numpy.typing import NDArray
 
 from temclean import _residual
 from temclean.evidence import blocks
-from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.blocks import Compared, Floats, Pair
 
 WILD = 3.0
 """Standard deviations to which means of 2x2 pixels are clipped, so that wild pixels make no structure."""
 
+WILD_PIXEL = 4.0
+"""The same for single pixels: four of them must be able to tell of an atom, and two wild ones side by side must not."""
+
+STRIP = 2**22
+"""Pixels of a strip of an image in which the smallest windows are looked at in one go."""
+
+AMONG = 2**15
+"""Windows, of which each may deviate by chance, that `CLEAR` is made for; of the smallest there are more."""
+
+HANGING = 1.1
+"""How much more means of 2x2 pixels scatter than such of white noise, from which on it hangs together."""
+
+MORE_SKEW = 1.3
+"""Skewness over that of means of such noise, whose single pixels are clipped."""
+
+DOUBTED = 0.8
+"""What windows of single pixels count for where some of these are wild."""
+
+APART = 9, 14, 11, 17
+"""Pixels between those that are taken together to see what chance does."""
+
 WINDOWS = 4
-"""How many sizes of windows there are: 8, 16, 32 and 64 pixels. Those of 4 pixels take as long as all of these."""
+"""How many sizes of windows there are: 8, 16, 32 and 64 pixels. Those of 2 and 4 pixels take longer than all others."""
 
 PATCH = 8
 """Means of pixels along the sides of patches whose scatter tells how sure a share of the contrast is."""
@@ -69,18 +90,25 @@ def missing(raw: NDArray[Any], result: NDArray[Any], *, fine: bool = False) -> M
     than the standard deviation of the result over such windows around it, so that what is missing is not a trifle
     beside what is there.
 
+    Windows of 2 pixels are taken of single pixels instead, and there are so many of them that each counts for less:
+    z becomes the deviation that is as rare among 32,768 windows as z is among all n of them,
+    :math:`\sqrt{z^2 - 2 \ln (n / 32768)}`. Where noise hangs together, their own scatter and skewness are taken. Where
+    four pixels that lie apart deviate more than normal noise does, as with wild pixels and long tails, z is less by
+    that factor, and by a fifth where such tails are seen in single pixels.
+
     Parameters
     ----------
     raw, result : ndarray, (rows, columns)
         Before and after; of the same scale.
     fine : bool
-        Whether to look at windows of 4 pixels too.
+        Whether to look at windows of 2 and 4 pixels too, which takes about ten times as long: ``--residual`` does, the
+        warnings of ``denoise`` do not.
 
     Returns
     -------
     Missing
-        The greatest z, its place and the side of its window: 4, 8, 16, 32 or 64 pixels, and more in images of over 4
-        million pixels, of which coarser means are taken.
+        The greatest z, its place and the side of its window: 2, 4, 8, 16, 32 or 64 pixels; in images of over 4 million
+        pixels, of which coarser means are taken, up to 128 and more, and from 16 on without ``fine``.
 
     Raises
     ------
@@ -107,33 +135,132 @@ def missing_from(pair: Pair | None, *, fine: bool = False) -> Missing:
     if pair is None or min(pair.raw.shape) < 4 * pair.side:
         return Missing()
     found, after = pair.compared, pair.means[1]
-    residual, standard = np.empty_like(after), np.empty_like(after)
-    moments = np.empty(2)
-    _residual.standardise(
-        found.residual.reshape(-1), found.level.reshape(-1), found.usual.mean, found.usual.per_spread, WILD,
-        residual.reshape(-1), standard.reshape(-1), moments,
-    )  # fmt: skip
-    variance, cubes = moments / after.size
-    skewness = float(cubes) / float(variance) ** 1.5 if variance > 0 else 0.0
+    residual, standard, skewness = found.standardised(WILD)
     white = _white(standard)
     best = Missing()
     for power in range(0 if fine else 1, WINDOWS + 1):
         if power:
             standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
-        shape = standard.shape[0] - 1, standard.shape[1] - 1
-        if shape[0] * shape[1] < FEWEST or min(shape) < 2:  # or there is nothing around them
+        seen = _windows(standard, residual, after)
+        if seen is None:
             break
-        windows, much = np.empty(shape, np.float32), np.empty(shape, np.uint8)
-        _residual.overlap(standard, residual, after, MISSING, windows, much)
-        spread = max(white / 2 ** (power + 1), 1.4826 * median(np.abs(windows - np.float32(median(windows)))))
-        if spread > 0:
-            skew = skewness / 2 ** (power + 1)
-            significance, place = _residual.furthest(windows.ravel(), much.ravel(), 1 / spread, skew)
+        best = _better(best, seen, white / 2 ** (power + 1), skewness / 2 ** (power + 1), pair.side * 2**power)
+    return max(best, _finest(pair), key=lambda each: each.significance) if fine else best
+
+
+def _finest(pair: Pair) -> Missing:
+    """Return what `missing` does, of windows smaller than two blocks a side, strip by strip."""
+    best = Missing()
+    strips = max(1, min(-(-pair.raw.size // STRIP), len(pair.raw) // (4 * pair.side)))
+    high = -(-len(pair.raw) // strips)
+    for top in range(0, len(pair.raw), high):
+        raw, result = (pair.scaled(image[top : top + high]) for image in (pair.raw, pair.result))
+        compared = Compared(raw, result)
+        wild, counts = _wild(*compared.standardised(WILD_PIXEL)[1:])
+        residual, standard, skewness = compared.standardised(wild)
+        white, side = _white(standard), 1
+        while side < pair.side:
+            seen = _windows(standard, residual, result)
+            if seen is None:
+                break
+            spread, skew = max(white / (2 * side), blocks.deviation(seen[0])), skewness / (2 * side)
+            if spread * 2 * side > HANGING:
+                spread, skew = (
+                    max(spread, float(seen[0].std())),
+                    max(skew, MORE_SKEW * blocks.skewness(seen[0]), key=abs),
+                )
+            deviation, place = _smallest(*seen, spread, skew) if spread > 0 else (0.0, 0)
+            chances = 2 * math.log(max(1.0, pair.raw.size / side**2 / AMONG))
+            usual = _by_chance(standard, white / (2 * side), skewness / (2 * side))
+            significance = math.sqrt(max(0.0, (deviation * counts * min(1.0, usual)) ** 2 - chances))
             if significance > best.significance:
-                row, column = divmod(place, shape[1])
-                half = pair.side * 2**power
-                best = Missing(significance, (row + 1) * half, (column + 1) * half, 2 * half)
+                row, column = divmod(place, seen[0].shape[1])
+                best = Missing(significance, top + (row + 1) * side, (column + 1) * side, 2 * side)
+            standard, residual, result = (blocks.halved(each) for each in (standard, residual, result))
+            side *= 2
     return best
+
+
+def _by_chance(standard: Floats, least: float, skewness: float) -> float:
+    """Return how far chance would lead normal noise, over how far it leads four pixels that lie apart.
+
+    It is less than 1 where wild pixels or long tails make some means large: no thing that is small is in all four.
+    """
+    farthest = spread = 0.0
+    for apart in APART:
+        if min(standard.shape) <= 2 * apart:
+            break
+        means = standard[apart:, apart:] + standard[:-apart, :-apart]
+        means += standard[apart:, :-apart]
+        means += standard[:-apart, apart:]
+        means *= np.float32(0.25)
+        spread = spread or max(least, blocks.deviation(means))
+        if not spread > 0:
+            break
+        ends = float(means.max()) / spread, -float(means.min()) / spread
+        farthest = max(farthest, _as_normal(ends[0], skewness), _as_normal(ends[1], -skewness))
+    return math.sqrt(2 * math.log(standard.size)) / farthest if farthest > 0 else 1.0
+
+
+def _smallest(windows: Floats, much: NDArray[np.uint8], spread: float, skewness: float) -> tuple[float, int]:
+    """Return how far that of the windows deviates which does most where there is much, and its number."""
+    found = []
+    for sign in (1, -1):
+        deviations = np.maximum(sign * windows, 0) * much
+        place = int(np.argmax(deviations))
+        found.append((_as_normal(float(deviations.flat[place]) / spread, sign * skewness), place))
+    return max(found)
+
+
+def _as_normal(deviation: float, skewness: float) -> float:
+    """Return the normal deviation that is as rare as a positive one of this skewness (Wilson and Hilferty 1931).
+
+    On the side where the tail is short it is the deviation itself, which is less: too much rests on the skewness there.
+
+    >>> round(_as_normal(8.0, 0.5), 2), _as_normal(8.0, -0.5)
+    (5.39, 8.0)
+    """
+    if skewness < 1e-3 or not deviation > 0:
+        return max(deviation, 0.0)
+    return float((1 + skewness * deviation / 2) ** (1 / 3) - 1) * 6 / skewness + skewness / 6
+
+
+def _wild(standard: Floats, skewness: float) -> tuple[float, float]:
+    """Return to which deviation pixels are clipped, and what windows of 2x2 of them count for.
+
+    Where noise is skew as counts and speckle are, whose fourth moments are known, it is the deviation that is as rare
+    as `WILD_PIXEL` of normal noise. Where the fourth moment is more, there are wild pixels, which meet by chance.
+    """
+    squares = standard * standard
+    square, skewness = float(squares.mean()), abs(skewness)
+    if square > 0 and float((squares * squares).mean()) > (3.2 + 1.25 * skewness**2) * square**2:
+        return WILD_PIXEL, DOUBTED
+    if skewness < 1e-3:
+        return WILD_PIXEL, 1.0
+    return ((1 + skewness * (WILD_PIXEL - skewness / 6) / 6) ** 3 - 1) * 2 / skewness, 1.0
+
+
+def _windows(standard: Floats, residual: Floats, after: Floats) -> tuple[Floats, NDArray[np.uint8]] | None:
+    """Return the means of 2x2 neighbours and where much is missing; None where there are too few to tell."""
+    shape = standard.shape[0] - 1, standard.shape[1] - 1
+    if shape[0] * shape[1] < FEWEST or min(shape) < 2:  # or there is nothing around them
+        return None
+    windows, much = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    _residual.overlap(standard, residual, after, MISSING, windows, much)
+    return windows, much
+
+
+def _better(best: Missing, seen: tuple[Floats, NDArray[np.uint8]], least: float, skewness: float, half: int) -> Missing:
+    """Return the window, of ``half`` a side twice, that deviates most, if that is more than the best before."""
+    windows, much = seen
+    spread = max(least, blocks.deviation(windows))
+    if not spread > 0:
+        return best
+    significance, place = _residual.furthest(windows.ravel(), much.ravel(), 1 / spread, skewness)
+    if significance <= best.significance:
+        return best
+    row, column = divmod(place, windows.shape[1])
+    return Missing(significance, (row + 1) * half, (column + 1) * half, 2 * half)
 
 
 def contrast_left(raw: NDArray[Any], result: NDArray[Any]) -> tuple[float, float]:
@@ -181,14 +308,6 @@ def _white(standard: Floats) -> float:
         for _ in range(3 - power):  # over 16x16 means, or what there is
             if min(squares.shape) > 1:
                 squares = blocks.halved(squares)
-        found.append(median(squares) / 8 * 4**power)
+        found.append(blocks.median(squares) / 8 * 4**power)
         standard = blocks.halved(standard)
     return float(np.sqrt(max(found)))
-
-
-def median(values: Floats) -> float:
-    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
-    middle = values.size // 2
-    parted = np.partition(values, middle, axis=None)
-    upper = parted[middle]
-    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))

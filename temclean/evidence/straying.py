@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from temclean import _straying
 from temclean.evidence import blocks, samples
-from temclean.evidence.blocks import Floats, Pair
-from temclean.evidence.residual import median
+from temclean.evidence.blocks import Floats, Pair, median
 
 Doubles = NDArray[np.float64]
 

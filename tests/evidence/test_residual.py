@@ -1,6 +1,7 @@
 """What is missing from results is found, and noise is not taken for it."""
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -162,7 +163,44 @@ def test_good_results_are_quiet(model: str) -> None:
         assert not missing(raw, pipeline.denoise(raw, model, device="cpu")).clear
 
 
-def test_windows_of_4_pixels_show_a_lost_atom_and_no_noise() -> None:
+HANGING_OR_SKEW: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "gaussian": lambda clean, draw: clean + draw.normal(0, 0.1, clean.shape),
+    "counts": lambda clean, draw: draw.poisson(20 * clean) / 20,
+    "few counts": lambda clean, draw: draw.poisson(clean / 2) * 2,
+    "speckle": lambda clean, draw: clean * draw.exponential(1, clean.shape),
+    "smooth speckle": lambda clean, draw: clean * ndimage.gaussian_filter(draw.exponential(1, clean.shape), 1),
+    "spread counts": lambda clean, draw: ndimage.gaussian_filter(draw.poisson(clean).astype(float), 0.7),
+    "correlated": lambda clean, draw: clean + ndimage.gaussian_filter(draw.normal(0, 0.6, clean.shape), 0.7),
+    "specks": lambda clean, draw: noisy("gsp 0.1", clean, int(draw.integers(2**31))),
+}
+"""Noise to which the smallest windows are the most sensitive."""
+
+
+@pytest.mark.parametrize("kind", HANGING_OR_SKEW)
+def test_windows_of_2_pixels_raise_no_alarm_in_100_images_of_noise(kind: str) -> None:
+    rows, columns = np.mgrid[:128, :128]
+    clean = 0.4 + 0.2 * np.cos(columns / 13) * np.cos(rows / 17)
+    for seed in range(100):
+        assert not missing(HANGING_OR_SKEW[kind](clean, np.random.default_rng(seed)), clean, fine=True).clear
+
+
+@pytest.mark.parametrize("side", [2, 3])
+@pytest.mark.parametrize("kind", ["gaussian", "counts"])
+def test_an_atom_of_2_or_3_pixels_that_is_lost_is_found(kind: str, side: int) -> None:
+    rows, columns = np.mgrid[:256, :256]
+    clean = 0.4 + 0.2 * np.cos(columns / 13) * np.cos(rows / 17)
+    spread = 0.1 if kind == "gaussian" else (clean[101, 61] / 20) ** 0.5
+    for seed in range(5):
+        raw = HANGING_OR_SKEW[kind](clean, np.random.default_rng(seed))
+        raw[100 : 100 + side, 60 : 60 + side] += 5 * spread
+        found = missing(raw, clean, fine=True)
+        assert (found.clear, found.size <= 4) == (True, True)
+        assert abs(found.row - 101) <= 2
+        assert abs(found.column - 61) <= 2
+        assert not missing(raw, clean).clear
+
+
+def test_small_windows_show_a_lost_atom_and_no_noise() -> None:
     rows, columns = np.mgrid[:256, :256]
     clean = 0.5 * (2 + np.cos(columns / 13) + np.cos(rows / 17))
     for seed in range(4):
@@ -171,7 +209,8 @@ def test_windows_of_4_pixels_show_a_lost_atom_and_no_noise() -> None:
         assert not missing(raw, clean, fine=True).clear
         lost = raw + 0.6 * np.exp(-((rows - 101.5) ** 2 + (columns - 61.5) ** 2) / (2 * 1.2**2))
         found = missing(lost, clean, fine=True)
-        assert (found.clear, found.size) == (True, 4)
+        assert found.clear
+        assert found.size in {2, 4}
         assert abs(found.row - 102) <= 2
         assert abs(found.column - 62) <= 2
         assert found.significance > missing(lost, clean).significance
