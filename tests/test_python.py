@@ -1,8 +1,12 @@
 """What users type in Python: the same as on the command line, warnings and calibration included."""
 
 import json
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_overloads
 
@@ -10,7 +14,7 @@ import numpy as np
 import pytest
 
 import temclean
-from temclean.restoration import cautions, pipeline, shipped
+from temclean.restoration import cautions, models, pipeline, shipped
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -108,3 +112,48 @@ def test_denoise_is_typed_for_images_and_arrays() -> None:
         pipeline.Chunked,
         pipeline.NDArray[Any],
     ]
+
+
+def test_threads_that_denoise_at_once_get_the_bytes_of_one_after_the_other() -> None:
+    """One session is opened by whoever comes first and runs for both; sizes differ, so that no buffer fits both."""
+    rng = np.random.default_rng(7)
+    shapes = [(96, 64), (64, 80), (80, 96)] * 2
+    images = [(50 * np.arange(shape[1]) + rng.normal(0, 9, shape)).astype(np.float32) for shape in shapes]
+
+    def clean(image: Any) -> bytes:
+        return bytes(temclean.denoise(image, "lde", device="cpu", threads=2).tobytes())
+
+    models._session.cache_clear()
+    with ThreadPoolExecutor(2) as two:
+        together = list(two.map(clean, images))
+    models._session.cache_clear()
+    assert together == [clean(image) for image in images]
+    assert len(set(together)) == len(images)
+
+
+FORKED = """
+import multiprocessing, sys
+import numpy as np
+import temclean
+
+fork = multiprocessing.get_context("fork")
+theirs = fork.SimpleQueue()
+image = (50 * np.arange(64) + np.random.default_rng(0).normal(0, 9, (64, 64))).astype("f4")
+
+def clean():
+    return temclean.denoise(image, "lde", device="cpu", threads=2).tobytes()
+
+before = clean()
+child = fork.Process(target=lambda: theirs.put(clean()), daemon=True)
+child.start()
+child.join(30)
+sys.exit("waits for ever" if child.exitcode is None else "failed" if child.exitcode else theirs.get() != before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_children_forked_off_one_that_has_denoised_get_the_same_bytes() -> None:
+    """Threads of a session are not in the child: it must neither wait for them nor lose what they would have done."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
