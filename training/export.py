@@ -32,7 +32,6 @@ LARGEST_SCORE_CHANGE = 5e-5
 
 SUMMARIES = {
     "general": "images as microscopes give them, of any magnification: counts, cameras, scanned beams, grain",
-    "hr": "TEM, STEM and SEM where atoms, or planes of them, show; also as hrtem, hrstem, hrsem",
     "lr": "TEM, STEM and SEM at low magnification: particles, grains, edges, wires; also as lrtem, lrstem, lrsem",
     "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",

@@ -34,7 +34,7 @@ SAMPLE = 2**16
 WHITE = {"g", "sp", "gsp", "bbg", "bbg-keep"}
 """Noise families in which each pixel has noise of its own, of one strength whatever its brightness."""
 
-WHOLE = {"general", "hr", "lr"}
+WHOLE = {"general", "lr"}
 """Families of whole microscopes, which know all noise but specks."""
 
 FOR_SPECKS = {"sp", "gsp"}

@@ -234,8 +234,9 @@ def _atomic(shown: Structure, about: About, kind: Kind) -> tuple[bool, str]:
 def _there(name: str, reason: str, names: set[str]) -> Choice:
     """Return the choice, or what comes closest of the models that are there."""
     others = {"hr": "lr", "lr": "hr"}
-    same = [name[:2], "general", others[name[:2]] + name[2:], others[name[:2]]] if name[:2] in others else []
+    known = ALSO.get(name, name)
+    same = [known, "general", others[name[:2]] + name[2:], "lr"] if name[:2] in others else []
     for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
         if each in names:
-            return Choice(each, reason if each in (name, ALSO.get(name)) else f"{reason}; {each} comes closest")
+            return Choice(each, reason if each in (name, known) else f"{reason}; {each} comes closest")
     raise ModelError("there is no model to choose from; name one, or give an ONNX file")

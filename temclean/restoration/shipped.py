@@ -9,9 +9,13 @@ DEFAULT = AUTO
 """What is taken where no model is named, on the command line and in Python."""
 
 
-ALSO = {f"{kind}{microscope}": kind for kind in ("hr", "lr") for microscope in ("tem", "stem", "sem")}
-"""Further names, those of the models of Lobato et al. (2024), and the models that they stand for: one for atoms that
-show and one for low magnification, each of which tells a TEM's, a STEM's and a SEM's noise apart by itself."""
+ALSO = {
+    f"{scale}{microscope}": model
+    for scale, model in (("hr", "general"), ("lr", "lr"))
+    for microscope in ("tem", "stem", "sem")
+}
+"""Further names, those of the models of Lobato et al. (2024), and the models that they stand for, which tell the noise
+of a TEM, a STEM and a SEM apart by themselves."""
 
 
 def available() -> dict[str, Path]:

@@ -25,14 +25,13 @@ NOISES = {
     "gsp": ("gsp",),
     "bbg-keep": ("g",),
     "general": ("tem", "stem", "sem", "g"),
-    "hr": ("tem", "stem", "sem", "g"),
     "lr": ("tem", "stem", "sem", "g"),
 }
 """What each model is calibrated on; `bbg` takes a background away, so that no truth is to be had about it."""
 
 COMMAND = "python tests/bench/calibrate_intervals.py --write"
 KINDS = ("hr", "lr", "coherent", "phase", "scene")
-OF_ITS_KIND = {"hr": ("hr", "coherent", "phase"), "lr": ("lr",)}
+OF_ITS_KIND = {"lr": ("lr",)}
 
 
 def drawn(model: str, number: int, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import pytest
 import temclean
 from temclean import io, noise, specimen
 from temclean.errors import ModelError
+from temclean.restoration import models
 from temclean.restoration.choice import About, choose
 
 ALL = ("g", "sp", "gsp", "bbg", "bbg-keep", "hrtem", "lrtem", "hrstem", "lrstem", "hrsem", "lrsem")
@@ -55,6 +56,16 @@ def test_what_is_not_there_gives_way_to_what_comes_closest() -> None:
     assert (choice.name, choice.reason) == ("g", "its file says STEM, 0.2 Å a pixel; g comes closest")
     with pytest.raises(ModelError, match="no model"):
         choose(grain(), about, ["bbg", "lde", "n2a"])
+
+
+def test_the_names_of_lobatos_models_stand_for_what_does_their_work() -> None:
+    here = [*SHIPPED, "general", "lr"]
+    for microscope in ("TEM", "STEM", "SEM"):
+        for scale, angstroms, model in (("hr", 0.2, "general"), ("lr", 20.0, "lr")):
+            assert models.find(f"{scale}{microscope.lower()}") == models.find(model)
+            choice = choose(grain(), About(microscope, angstroms), here)  # type: ignore[arg-type]
+            assert (choice.name, "comes closest" in choice.reason) == (model, False)
+    assert choose(grain(), About("SEM", 20.0), [*SHIPPED, "general"]).reason.endswith("general comes closest")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ AGAIN = 1.0
 """Seconds between two looks for a folder that is away."""
 
 
-LIKELY = "hr", "lr", "g"
+LIKELY = "general", "lr", "g"
 """Models that are made ready where each file is to have its own."""
 
 
