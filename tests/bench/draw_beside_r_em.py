@@ -1,12 +1,13 @@
 """Draw README's picture of temclean beside r_em, on images of the check set that neither has been trained on.
 
-    python tests/bench/draw_beside_r_em.py [FILE.jpg] [--folder FOLDER] [--model NAME] [--r-em PYTHON]
+    python tests/bench/draw_beside_r_em.py [FILE.jpg] [--folder FOLDER] [--r-em PYTHON]
 
-Noisy, restored by temclean and by r_em, and true, a scene a row: multislice by abTEM and shapes of low magnification,
-under a whole camera, a whole scan, and counted electrons. Each is brought to the truth by the line that fits best, is
-shown in the greys of the truth, and has its PSNR beneath. r_em is the network of Lobato 2024 that is meant for such an
-image; what it made is kept beside the check set (see checkset_peers.py); where it is not, ``--r-em`` names the Python
-that has tk_r_em. ``bench_checkset.py`` scores all scenes and noises. Without a check set this says so and does nothing.
+Noisy, restored by temclean (``general``, or ``lr`` where no atoms show) and by r_em, and true, a scene a row:
+multislice by abTEM and shapes of low magnification, under a whole camera, a whole scan, and counted electrons. Each is
+brought to the truth by the line that fits best, is shown in the greys of the truth, and has its PSNR beneath. r_em is
+the network of Lobato 2024 that is meant for such an image; what it made is kept beside the check set (see
+checkset_peers.py); where it is not, ``--r-em`` names the Python that has tk_r_em. ``bench_checkset.py`` scores all
+scenes and noises. Without a check set this says so and does nothing.
 """
 
 import argparse
@@ -48,7 +49,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", type=Path, default=Path("temclean/data/beside_r_em.jpg"))
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--model", default="general")
     parser.add_argument("--r-em", help="Python of an environment with tk_r_em and TensorFlow 2.15")
     options = parser.parse_args()
     warnings.simplefilter("ignore", temclean.errors.TemcleanWarning)
@@ -63,10 +63,11 @@ def main() -> None:
     for row, (name, (noise, title)) in enumerate(ROWS.items()):
         scene = known[name]
         truth, noisy = pair(scene, noise)
-        ours = temclean.denoise(noisy, model=options.model, device="cpu")
+        model = "lr" if scene.detail == "lr" else "general"
+        ours = temclean.denoise(noisy, model=model, device="cpu")
         theirs = peers.restore("r_em", scene, noise, truth, noisy)
         low, high = np.percentile(truth, (0.1, 99.9))
-        names = ("noisy", f"temclean {options.model}", "r_em", "true")
+        names = ("noisy", f"temclean {model}", "r_em", "true")
         for column, (label, image) in enumerate(zip(names, (noisy, ours, theirs, truth), strict=True)):
             shown = fitted(truth, image)
             start = (shown.shape[0] - SHOWN) // 2
