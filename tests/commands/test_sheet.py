@@ -53,6 +53,45 @@ def test_a_model_of_particles_is_not_shown_a_lattice(
     assert any(line.startswith("left out: lde") for line in said)
 
 
+def atoms(sign: float) -> np.ndarray:
+    """Return counts of round atoms, bright or dark, on even ground: what a camera counts."""
+    y, x = (np.mgrid[:256, :256] + 8) % 16 - 8
+    return np.random.default_rng(0).poisson(60 * (1 + sign * 0.8 * np.exp(-(x**2 + y**2) / 12))).astype("u2")
+
+
+def particles(electrons: float) -> np.ndarray:
+    y, x = np.mgrid[:256, :256]
+    places = np.random.default_rng(1).uniform(20, 236, (12, 2))
+    inside = np.any([np.hypot(y - row, x - column) < 9 for row, column in places], axis=0)
+    return np.random.default_rng(2).poisson(electrons * (1 - 0.5 * inside)).astype("u2")
+
+
+@pytest.mark.parametrize(
+    ("frame", "nanometres", "shown", "left_out"),
+    [
+        (atoms(1), 0.02, {"bbg", "n2a"}, {"lde"}),
+        (atoms(-1), 0.02, set(), {"bbg", "n2a", "lde"}),
+        (particles(6), 3.0, {"lde"}, {"bbg", "n2a", "g"}),
+        (particles(400), 3.0, set(), {"bbg", "n2a", "lde"}),
+    ],
+    ids=["bright atoms", "dark atoms", "particles at few counts", "particles at many counts"],
+)
+def test_models_of_one_thing_are_shown_that_thing_alone(
+    frame: np.ndarray,
+    nanometres: float,
+    shown: set[str],
+    left_out: set[str],
+    run: Run,
+    tmp_path: Path,
+    said: list[str],
+) -> None:
+    source = io.write(tmp_path / "a.tif", io.Image.from_array(frame, nanometres, "nm"), [frame])
+    assert run("inspect", source, "--sheet", tmp_path / "sheet.png").code == 0
+    assert {line.split(",")[0].removeprefix("left out: ") for line in said if line.startswith("left out")} >= left_out
+    assert set(said) >= shown | {"general", "lr"} - {line.split(",")[0] for line in said if "which auto" in line}
+    assert not left_out & set(said)
+
+
 @pytest.mark.usefixtures("few")
 def test_models_that_fit_are_shown_and_others_named(run: Run, tmp_path: Path, said: list[str]) -> None:
     source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"

@@ -1,5 +1,6 @@
 """A part of an image as each model that fits it restores it, on one sheet, with what is known of its noise."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import __version__, io
+from temclean import __version__, filters, io
 from temclean.commands import account
 from temclean.commands.inspection import Inspection
 from temclean.commands.jobs import PREVIEW
 from temclean.commands.views import greys, letters, scale_bar
 from temclean.commands.views.greys import Picture
 from temclean.errors import ParameterError
-from temclean.evidence import data_bar, noise
+from temclean.evidence import blocks, data_bar, noise
 from temclean.evidence.findings import Findings
-from temclean.restoration import inference, models, pipeline
+from temclean.restoration import cautions, choice, inference, models, pipeline
 from temclean.restoration.models import Device, Model, Normalisation, Session
 from temclean.restoration.scaling import Scaling
 
@@ -32,6 +33,18 @@ PARTICLES = {"lde"}
 """Noise families whose models have seen no atoms."""
 
 NO_ATOMS = "this is not an image of bright atoms on an even ground"
+NO_PARTICLES = "this is not an image of dark particles at few counts"
+NOT_WHITE = "the noise is not white and of one strength everywhere"
+"""Why models are left out."""
+
+BRIGHT = 0.5
+"""Skewness of what is fine in a result, from which on it shows bright atoms; dark particles make it negative."""
+
+FEW_COUNTS = 30.0
+"""Electrons a pixel that are few."""
+
+FINE, WIDE = 1.5, 6.0
+"""Pixels: widths of the Gaussians between which what is fine lies."""
 
 CELL = 16
 """Side of the squares in whose means structure is looked for."""
@@ -84,8 +97,9 @@ def draw(found: Inspection, device: Device = "auto") -> Picture:
         panels = [Panel(greys.contrasted(part[inner]), (f"raw, at row {top}, column {left}",))]
         scales: dict[Normalisation, Scaling] = {}
         left_out: dict[str, str] = {}
+        atomic, skewness = _atomic(found.period, image.angstroms), 0.0
         for model in map(models.load, sorted(models.available(), key=lambda each: (each != found.model, each))):
-            why_not = None if model.name == found.model else _why_not(model, found)
+            why_not = None if model.name == found.model else _why_not(model, found, atomic, skewness)
             if not why_not:
                 if model.normalisation not in scales:
                     scales[model.normalisation] = pipeline.scaling(image.pixels, model)
@@ -96,6 +110,8 @@ def draw(found: Inspection, device: Device = "auto") -> Picture:
             if why_not:
                 left_out[model.name] = why_not
                 continue
+            if model.name == found.model:
+                skewness = _fine_skewness(restored)
             title = f"{model.name}, which auto takes" if model.name == found.model else model.name
             lines = (title, *_said(level, lacks, (rows.start, columns.start)))
             panels.append(Panel(greys.contrasted(restored[inner]), lines))
@@ -105,15 +121,40 @@ def draw(found: Inspection, device: Device = "auto") -> Picture:
     return _composed(found, panels, left_out, bar)
 
 
-def _why_not(model: Model, found: Inspection) -> str | None:
-    """Return why a model does not fit an image, as far as that can be told without running it."""
-    if model.family in inference.WILD and found.noise and found.noise.impulses <= noise.IMPULSES:
-        return "few pixels are wild"
-    if model.family in pipeline.FLATTENING and found.period is None:
-        return NO_ATOMS
-    if model.family in PARTICLES and found.period is not None:
-        return "it knows particles alone, and this is a lattice"
-    return None
+def _why_not(model: Model, found: Inspection, atomic: bool, skewness: float) -> str | None:
+    """Return why a model does not fit an image, as far as that can be told without running it.
+
+    ``atomic`` is whether it may show atoms, ``skewness`` that of what is fine in the result of the model that auto
+    takes, 0 where there is none.
+    """
+    report = found.noise
+    if report is None:
+        return None
+    if model.family in inference.WILD:
+        return "few pixels are wild" if report.impulses <= noise.IMPULSES else None
+    if model.family in pipeline.FLATTENING:
+        return None if atomic and skewness > BRIGHT else NO_ATOMS
+    if model.family in PARTICLES:
+        counts = (found.median - report.offset) / report.gain if report.gain > 0 and found.median else math.inf
+        return None if counts < FEW_COUNTS and skewness < 0 and not atomic else NO_PARTICLES
+    even = report.white and not report.gain
+    return NOT_WHITE if model.family in cautions.WHITE and not even else None
+
+
+def _atomic(period: float | None, angstroms: float | None) -> bool:
+    """Return whether an image may show atoms: by its scale, or by what repeats in it."""
+    if angstroms is None:
+        return period is not None
+    return angstroms <= (choice.ATOMIC if period is None else choice.COARSE)
+
+
+def _fine_skewness(restored: NDArray[Any]) -> float:
+    """Return the skewness of what is fine in a result."""
+    span = float(np.ptp(restored))
+    if not span > 0:
+        return 0.0
+    single = ((restored - float(restored.mean())) / span).astype(np.float32)
+    return blocks.skewness(filters.gaussian(single, FINE) - filters.gaussian(single, WIDE))
 
 
 def place(frame: NDArray[Any], side: int) -> tuple[int, int]:
