@@ -33,7 +33,7 @@ def install(pause: float = 0.01) -> None:
             name=name, family="", sha256="5e55", frames=1, joined=1, normalisation=SimpleNamespace(scanned=False)
         ),
         lambda model, *_: SimpleNamespace(model=model, device="cpu", fallback=None),
-        lambda *_: Scaling(0.0, 100.0),
+        lambda *_, **__: Scaling(0.0, 100.0),
         lambda shape, *_: tiling.plan(shape, 1),
         frames,
     ]

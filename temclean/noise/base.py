@@ -56,7 +56,8 @@ def apply(
     noise : a family with its parameters.
     seed : whole number from 0 to 2**64 - 1.
     out : array to write the result into, which may be ``image`` itself.
-    threads : number of threads, at least 1.
+    threads : number of threads, at least 1; more than 1 waits for ever in a process forked off one that has run more
+        than 1: use 1 there, or processes that are spawned.
     frame : which frame of a movie this is: what belongs to the sensor stays, the rest is as of ``seed + frame``.
 
     Returns

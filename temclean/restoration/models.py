@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -225,8 +226,8 @@ def _cuda(ort: Any, model: Model) -> Any:
         raise
     except Exception as error:
         raise DeviceError(
-            f"CUDA does not work here: {_first_line(error)}; check the driver with nvidia-smi, "
-            'install "temclean[gpu]" again, or take --device cpu'
+            f"CUDA does not work here: {_cause(error)}; check the driver with nvidia-smi, "
+            'install "temclean[gpu]" again ("temclean[cuda12]" for a driver of CUDA 12), or take --device cpu'
         ) from error
     return runtime
 
@@ -265,6 +266,13 @@ def _run_error(model: Model, device: str, error: Exception) -> Exception:
     if "alloc" in text.lower() or "out of memory" in text.lower():
         return DeviceError(f"{device} has not enough memory for a tile of this size ({text}); give a smaller --tile")
     return ModelError(f"{model.path}: the model failed to run: {text}")
+
+
+def _cause(error: Exception) -> str:
+    """Return what CUDA itself said, without the places in onnxruntime's source that stand around it."""
+    line = _first_line(error)
+    found = re.search(r"\b\w+ failure -?\d+: [^;]+", line)
+    return found[0].strip() if found else line
 
 
 def _first_line(error: Exception) -> str:

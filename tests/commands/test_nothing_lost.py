@@ -15,6 +15,7 @@ import pytest
 import stand_in
 
 from temclean import io
+from temclean.commands import jobs
 from temclean.commands.live.landing import LONGEST, Landing
 from temclean.io import temporary
 
@@ -110,6 +111,55 @@ def test_a_disk_that_takes_nothing(tmp_path: Path) -> None:
     assert all(line.startswith(f"{tmp_path / 'disk' / 'a.tif'}: ") and "with -o" in line for line in said), said
     with io.read(tmp_path / "in" / "a.tif") as before, io.read(tmp_path / "out" / "a_sp.tif") as after:
         np.testing.assert_array_equal(np.stack(list(after.pixels)), np.stack(list(before.pixels)) + 1)
+
+
+def as_nobody() -> list[str] | None:
+    """Return what stands before a command so that it has no more rights than the owner of its files; None: no way."""
+    if getattr(os, "geteuid", lambda: 1)() != 0:
+        return []
+    before = ["unshare", "--user", "--map-user=65534"]
+    known = shutil.which("unshare") and subprocess.run([*before, "true"], capture_output=True, check=False)
+    return before if known and known.returncode == 0 else None
+
+
+@POSIX
+@pytest.mark.skipif(as_nobody() is None, reason="root may write into any folder, and this system lets none be less")
+def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
+    """As one of another group's measurements: nothing goes into it, results may go elsewhere, and modes stay."""
+    theirs = movie(tmp_path / "theirs" / "a.tif", 2)
+    before = contents(theirs.parent)
+    theirs.parent.chmod(0o555)
+    denoise = [*(as_nobody() or []), *STAND_IN, "denoise", theirs, "-m", "sp"]
+    for more, code in (([], 1), (["-o", tmp_path / "out"], 0)):
+        done = subprocess.run([*denoise, "-q", *more], capture_output=True, text=True, check=False)
+        said = [line for line in done.stderr.splitlines() if not line.startswith("temclean: sp")]
+        assert (done.returncode, len(said)) == (code, code), done.stderr
+        assert all(line.startswith(f"{theirs}: ") and "read-only; give another one with -o" in line for line in said)
+    assert (contents(theirs.parent), theirs.parent.stat().st_mode & 0o777) == (before, 0o555)
+    with io.read(theirs) as raw, io.read(tmp_path / "out" / "a_sp.tif") as after:
+        np.testing.assert_array_equal(np.stack(list(after.pixels)), np.stack(list(raw.pixels)) + 1)
+
+
+def test_an_input_that_goes_before_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calm: Calm, run: Run
+) -> None:
+    """What was there when the folder was looked at, and is not when its turn comes, is one line; the rest is made."""
+    for name in ("1", "2", "3"):
+        movie(tmp_path / "in" / f"{name}.tif", 2)
+    wanted = calm()
+    third = tmp_path / "in" / "3.tif"
+    planned = jobs.plan
+
+    def plan(*arguments: Any, **more: Any) -> Any:
+        made = planned(*arguments, **more)
+        third.unlink()
+        return made
+
+    monkeypatch.setattr(jobs, "plan", plan)
+    done = run("denoise", tmp_path / "in", "-m", "sp", "-o", tmp_path / "out", "-q")
+    said = [line for line in done.err.splitlines() if line.startswith(str(third))]
+    assert (done.code, len(said)) == (1, 1), done.err
+    assert contents(tmp_path / "out") == {name: data for name, data in wanted.items() if name[0] != "3"}
 
 
 @POSIX

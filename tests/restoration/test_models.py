@@ -324,6 +324,29 @@ def test_a_gpu_that_does_not_work_is_not_taken(fake, behaviour):
     assert models.open_session(model, "cpu").fallback is None
 
 
+def test_a_gpu_without_its_driver_is_one_short_line(fake):
+    """What onnxruntime-gpu 1.26 says on a machine without one, in full."""
+    call = (
+        "std::conditional_t<THRW, void, onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, const "
+        "char*, SUCCTYPE, const char*, const char*, int) [with ERRTYPE = cudaError; bool THRW = true; SUCCTYPE = "
+        "cudaError; std::conditional_t<THRW, void, common::Status> = void] "
+    )
+    said = (
+        f"/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:122 {call}"
+        f"/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:114 {call}"
+        "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version ; GPU=-1 ; hostname=vm ; "
+        "file=/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_execution_provider.cc ; line=336 ; "
+        "expr=cudaSetDevice(info_.device_id); "
+    )
+    fake(create=RuntimeError(said))
+    with pytest.raises(DeviceError) as caught:
+        models.open_session(models.load(NETWORK), "cuda")
+    cause = "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version; check the driver"
+    assert f"CUDA does not work here: {cause}" in str(caught.value)
+    assert "cuda_call.cc" not in str(caught.value)
+    assert "hostname" not in str(caught.value)
+
+
 def tile(seed, side=4):
     return np.random.default_rng(seed).random((1, 1, side, side), dtype=np.float32)
 
