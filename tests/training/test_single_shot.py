@@ -236,6 +236,14 @@ def test_a_tenth_less_error_counts_the_same_in_every_image() -> None:
     assert losses.relative_error(clean, clean).item() == pytest.approx(math.log(1e-5))
 
 
+def test_an_error_in_one_place_counts_more_than_the_same_everywhere() -> None:
+    """Of 64 pixels: the mean fourth power over the squared mean square is 64 where one pixel has it all, else 1."""
+    everywhere, gathered = torch.full((1, 1, 8, 8), 0.1), torch.zeros(1, 1, 8, 8)
+    gathered[0, 0, 3, 4] = 0.8
+    least, most = (losses.relative_error(each, torch.zeros(1, 1, 8, 8), floor=0.0) for each in (everywhere, gathered))
+    assert (most - least).item() == pytest.approx(math.log(64) / 4)
+
+
 @pytest.mark.parametrize("loss", [losses.lasting_error, losses.grid_error], ids=["lasting", "grid"])
 def test_gradients_are_those_of_differences(loss: Callable[[Any, Any], Any]) -> None:
     rng = torch.Generator().manual_seed(2)
