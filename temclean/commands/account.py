@@ -43,7 +43,10 @@ def statements(found: Inspection) -> Iterator[tuple[str, str]]:
         yield "", _lines_of_noise(report)
         yield "", _correlation(report)
         if found.lag is not None:
-            yield "", f"a detector's lag: it moved structure by {found.lag:.1f} pixels along rows; general undoes it"
+            yield (
+                "",
+                f"a detector's lag: it moved structure by {found.lag:.1f} pixels along rows; general and lr undo it",
+            )
         yield "impulses", _impulses(report)
         yield "structure", _structure(found)
     if found.model:
@@ -107,7 +110,10 @@ def _values(report: NoiseReport, median: float) -> str:
 
 
 def _strength(report: NoiseReport, median: float) -> str:
-    deviation, error = report.at(median), report.error_at(median)
+    deviation, error, place = report.at(median), report.error_at(median), "the median"
+    if deviation <= error and report.gain > 4 * report.gain_error:  # as where most pixels have no count
+        middle = 0.5 * (report.low + report.high)
+        deviation, error, place = report.at(middle), report.error_at(middle), f"{middle:.3g}"
     if deviation <= error and report.along_error < 1:
         return f"none that can be measured (below {deviation + 2 * error:.2g})"
     if report.along_error >= 1:
@@ -124,7 +130,7 @@ def _strength(report: NoiseReport, median: float) -> str:
         law = f"{gain} x {off if report.offset else 'value'}"
     counts = (median - report.offset) / report.gain
     dose = f", as of {counts:.2g} electrons a pixel" if grain == "Poisson" and report.white and counts > 0 else ""
-    return f"{grain}: variance = {law}; standard deviation {at}, at the median{dose}"
+    return f"{grain}: variance = {law}; standard deviation {at}, at {place}{dose}"
 
 
 def _lines_of_noise(report: NoiseReport) -> str:

@@ -245,7 +245,7 @@ def _of_kind(report: NoiseReport, sample: Sample, model: Model, about: About) ->
     if counts is not None and counts < COUNTS:
         yield (
             f"there are {counts:.1g} counts a pixel, and {model.name} has learned grain of even strength, as many "
-            "counts make it; -m general knows few"
+            "counts make it; -m general knows few, as lr does at low magnification"
         )
     yield from _of_correlation(report, model)
 
@@ -267,7 +267,7 @@ def _of_correlation(report: NoiseReport, model: Model) -> Iterator[str]:
         axis = "rows" if rows > columns else "columns"
         yield (
             f"the noise hangs together along {axis} ({max(rows, columns):.2f} from pixel to pixel), {close} of it; "
-            "-m general knows a scanned beam's"
+            "-m general knows a scanned beam's, as lr does at low magnification"
         )
 
 

@@ -37,7 +37,7 @@ def test_a_block_says_what_is_in_the_file_and_what_its_noise_is(run: Run, counte
     assert "noise Poisson: variance = " in said
     assert "x (value - 1" in said
     assert "white: no correlation" in said
-    assert "model general: its noise grows with the brightness" in said
+    assert "model lr: its noise grows with the brightness" in said  # nothing fine is in it
 
 
 def test_json_has_the_figures_and_their_errors(run: Run, counted: Path) -> None:
@@ -49,7 +49,7 @@ def test_json_has_the_figures_and_their_errors(run: Run, counted: Path) -> None:
     assert 0 < noise["gain_error"] < 0.2
     assert noise["offset"] == pytest.approx(100, abs=4 * noise["offset_error"])
     assert noise["at_median"] == pytest.approx(np.sqrt(3 * (found["median"] - 100)), rel=0.03)
-    assert found["model"] == "general"
+    assert found["model"] == "lr"
 
 
 def test_a_bad_file_gets_a_line_and_the_others_go_on(run: Run, counted: Path, tmp_path: Path) -> None:
@@ -84,6 +84,18 @@ def test_noise_that_is_not_white_is_said_to_be_so(run: Run, tmp_path: Path) -> N
     said = " ".join(run("inspect", tmp_path / "slow.npy").out.split())
     assert "pixels of a row share" in said
     assert "not white; correlated with the next pixels along rows 0.4" in said
+
+
+def test_the_noise_of_counts_is_told_where_most_pixels_have_none(run: Run, tmp_path: Path) -> None:
+    mean = np.full((256, 256), 0.15)
+    mean[60:200, 60:200] = 1.1
+    counts = np.random.default_rng(0).poisson(mean).astype("u2")
+    assert np.median(counts) == 0
+    path = io.write(tmp_path / "map.tif", io.Image.from_array(counts), [counts])
+    (line,) = [line for line in run("inspect", path).out.splitlines() if line.startswith("  noise ")]
+    assert "Poisson: variance = " in line
+    gain = float(line.split("variance = ")[1].split()[0])
+    assert abs(gain - 1) < 0.2
 
 
 def test_wild_pixels_and_clipping_are_counted(run: Run, tmp_path: Path) -> None:

@@ -92,6 +92,18 @@ def test_models_of_one_thing_are_shown_that_thing_alone(
     assert not left_out & set(said)
 
 
+def test_a_few_counts_are_not_rounded_to_whole_ones(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = models.available()
+    monkeypatch.setattr(models, "available", lambda: {"lr": shipped["lr"]})
+    y, x = np.mgrid[:200, :200] / 30
+    frame = np.random.default_rng(0).poisson(3 + np.sin(x) + np.cos(y)).astype("u1")
+    source = io.write(tmp_path / "a.tif", io.Image.from_array(frame), [frame])
+    run("inspect", source, "--sheet", tmp_path / "sheet.png")
+    first = sheet.GAP + sheet.SIDE * sheet.TIMES + sheet.GAP
+    panel = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"))[sheet.GAP :][:300, first:][:, :300]
+    assert len(np.unique(panel)) > 50  # rounded, there are some ten
+
+
 @pytest.mark.usefixtures("few")
 def test_models_that_fit_are_shown_and_others_named(run: Run, tmp_path: Path, said: list[str]) -> None:
     source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"
