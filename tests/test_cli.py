@@ -57,7 +57,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "load", load)
     monkeypatch.setattr(models, "open_session", open_session)
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, 100.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model, **_: Scaling(0.0, 100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
@@ -249,7 +249,7 @@ class TestDenoise:
     ) -> None:
         good, made = image_file(tmp_path / "a.tif"), image_file(tmp_path / "made.tif", provenance={"temclean": "0"})
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-        monkeypatch.setattr(pipeline, "scaling", lambda *_: Scaling(0.0, 9.0))
+        monkeypatch.setattr(pipeline, "scaling", lambda *_, **__: Scaling(0.0, 9.0))
         done = run("denoise", good, made, tmp_path / "none.tif", "-m", "sp", "-q")
         assert done.code == 1
         assert done.out == f"{good} -> {tmp_path / 'a_sp.tif'}\n"

@@ -227,7 +227,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
             yield pixels[index] + 1
 
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, 100.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model, **_: Scaling(0.0, 100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
@@ -415,7 +415,7 @@ class TestRun:
     def test_so_few_steps_that_rounding_spoils_the_result_give_a_warning(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_file: ImageFile, high: float
     ) -> None:
-        monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, high))
+        monkeypatch.setattr(pipeline, "scaling", lambda pixels, model, **_: Scaling(0.0, high))
         (result,) = run([image_file(tmp_path / "a.tif")])
         assert bool(result.warnings) == (high == 19)
         assert all("only 19 whole numbers" in line and "32-bit floats" in line for line in result.warnings)

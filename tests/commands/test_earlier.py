@@ -40,7 +40,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
             yield pixels[index] + 1
 
     monkeypatch.setattr(pipeline, "denoise_frames", frames)
-    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model: Scaling(0.0, 100.0))
+    monkeypatch.setattr(pipeline, "scaling", lambda pixels, model, **_: Scaling(0.0, 100.0))
     monkeypatch.setattr(pipeline, "plan", lambda shape, *_: tiling.plan(shape, 8))
 
 
