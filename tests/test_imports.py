@@ -25,7 +25,7 @@ FLOORS = [
     ["evidence"],
     ["metrics", "noise", "specimen", "io"],
     ["filters", "data", "weights"],
-    ["errors", *sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi"))],
+    ["errors", "forked", *sorted(path.stem for path in PACKAGE.glob("_[a-z]*.pyi"))],
 ]
 """The shelves, and the few modules beside them: each imports from lower floors only, never from its neighbours."""
 

@@ -144,16 +144,32 @@ def clean():
     return temclean.denoise(image, "lde", device="cpu", threads=2).tobytes()
 
 before = clean()
-child = fork.Process(target=lambda: theirs.put(clean()), daemon=True)
+child = fork.Process(target=lambda: theirs.put(hash(clean())), daemon=True)
 child.start()
 child.join(30)
-sys.exit("waits for ever" if child.exitcode is None else "failed" if child.exitcode else theirs.get() != before)
+sys.exit("waits for ever" if child.exitcode is None else "failed" if child.exitcode else theirs.get() != hash(before))
+"""
+
+
+KERNELS = """
+    tile = temclean.restoration.tiling
+    several = tile.split(image, tile.plan(image.shape, (32, 32), 8), threads=2)
+    return (temclean.noise.apply(image, temclean.noise.Poisson(9.0), 1, threads=2).tobytes()
+        + several.tobytes() + str(temclean.metrics.ms_ssim(image, image + 1, threads=2)).encode())
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_children_forked_off_one_that_has_denoised_get_the_same_bytes() -> None:
+@pytest.mark.parametrize("what", ["denoise", "kernels"])
+def test_children_forked_off_one_that_has_denoised_get_the_same_bytes(what: str) -> None:
     """Threads of a session are not in the child: it must neither wait for them nor lose what they would have done."""
-    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    script = FORKED
+    if what == "kernels":
+        before, after = FORKED.split("def clean():")
+        script = (
+            f"{before}import temclean.restoration.tiling\nimage = np.abs(np.tile(image, (4, 4)))\ndef clean():{KERNELS}"
+        )
+        script += after[after.index("\n\nbefore") :]
+    command = [sys.executable, "-W", "ignore", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

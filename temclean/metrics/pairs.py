@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean import _sums
 from temclean.errors import ImageError, ParameterError
+from temclean.forked import bearable
 
 Pixels: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
@@ -25,7 +26,7 @@ class Survey(NamedTuple):
 
 
 def checked(threads: int) -> int:
-    """Return the number of threads.
+    """Return the number of threads: as wished, 1 in a process that was forked.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def checked(threads: int) -> int:
     """
     if threads < 1:
         raise ParameterError(f"threads must be 1 or more, not {threads}")
-    return int(threads)
+    return bearable(int(threads))
 
 
 def size(image: Pixels) -> str:

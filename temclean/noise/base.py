@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean import _noise
 from temclean.errors import ImageError, ParameterError
+from temclean.forked import bearable
 
 Pixels = NDArray[np.float32] | NDArray[np.float64]
 
@@ -56,8 +57,7 @@ def apply(
     noise : a family with its parameters.
     seed : whole number from 0 to 2**64 - 1.
     out : array to write the result into, which may be ``image`` itself.
-    threads : number of threads, at least 1; more than 1 waits for ever in a process forked off one that has run more
-        than 1: use 1 there, or processes that are spawned.
+    threads : number of threads, at least 1; a process that was forked takes 1.
     frame : which frame of a movie this is: what belongs to the sensor stays, the rest is as of ``seed + frame``.
 
     Returns
@@ -90,7 +90,7 @@ def rendered(
     """Bring image and out into the shape that kernels take, render, and return out."""
     pixels = usable(image)
     seed = whole("seed", seed, 0, 2**64 - 1)
-    threads = whole("threads", threads, 1, 2**15)
+    threads = bearable(whole("threads", threads, 1, 2**15))
     if out is None:
         out = np.empty_like(pixels)
     elif out.shape != pixels.shape or out.dtype.newbyteorder("=") != pixels.dtype or not out.flags.writeable:

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from temclean import _tiles
 from temclean.errors import ImageError, ParameterError
+from temclean.forked import bearable
 from temclean.restoration.tile_plan import Axis, Plan, pair, plan
 
 Floats = NDArray[np.float32]
@@ -112,6 +113,7 @@ class Blender:
         if not writable(self.dtype):
             raise ParameterError(f"tiles are blended into native integers, float32 and float64, not {self.dtype.str}")
         self.done = 0
+        threads = bearable(threads)
         self._offset, self._scale, self._threads = offset, scale, threads
         self._low, self._high = limits(self.dtype)
         self._tables = plan.rows.table(), plan.columns.table()
@@ -202,7 +204,7 @@ def roll(
         raise ParameterError(f"out is {out.dtype} {out.shape}, the image {source.dtype} {source.shape}")
     if np.may_share_memory(out, source):
         raise ParameterError("an image cannot be rolled in place: give another array as out")
-    _tiles.roll(source, down % source.shape[0], right % source.shape[1], out, threads)
+    _tiles.roll(source, down % source.shape[0], right % source.shape[1], out, bearable(threads))
     return out
 
 
@@ -277,7 +279,7 @@ def _gather(
         out = np.empty(shape, dtype=np.float32)
     elif out.shape != shape or out.dtype != np.float32:
         raise ParameterError(f"out is {out.dtype} {out.shape}, the tiles are float32 {shape}")
-    _tiles.gather(_native(_flat(image)), tops, lefts, out, *scaling, threads)
+    _tiles.gather(_native(_flat(image)), tops, lefts, out, *scaling, bearable(threads))
     return out
 
 
