@@ -123,13 +123,14 @@ def test_the_note_is_found_without_tifffile_where_tifffile_finds_it(tmp_path: Pa
     extra = [(own_tag.PROVENANCE, 2, 0, text, True), (65000, 2, 0, "x" * 5000, True)]
     tifffile.imwrite(path, pixels, bigtiff=big, byteorder=order, extratags=extra)
     assert own_tag.provenance(path) == text
-    own_tag.renew(path, text.replace("0", "7"))
+    with path.open("r+b") as file:
+        own_tag.renew(file, path, text.replace("0", "7"))
     with tifffile.TiffFile(path) as tiff:
         assert tiff.pages.first.tags.valueof(own_tag.PROVENANCE) == text.replace("0", "7")
         assert tiff.pages.first.tags.valueof(65000) == "x" * 5000
         np.testing.assert_array_equal(tiff.asarray(), pixels)
-    with pytest.raises(LookupError):
-        own_tag.renew(path, text + " ")
+    with path.open("r+b") as file, pytest.raises(LookupError):
+        own_tag.renew(file, path, text + " ")
     tifffile.imwrite(path, pixels, bigtiff=big, byteorder=order)
     assert own_tag.provenance(path) is None
 

@@ -121,7 +121,11 @@ def test_a_glance_is_enough_where_noise_is_plain(monkeypatch: pytest.MonkeyPatch
     assert not asked
     for period in (3.0, 4.0, 6.5):
         waves = np.cos(2 * np.pi * COLUMNS / period) * np.cos(2 * np.pi * ROWS / period)
-        assert ["hardly any noise" in line for line in said(waves, "lde")] == [True]
+        told = cautions.noise.measure(waves)
+        if period == 6.5:  # what structure so strong may hide is more than "hardly any"
+            assert told.sigma_error > 5 * told.sigma
+        else:
+            assert ["hardly any noise" in line for line in said(waves, "lde")] == [True]
 
 
 @pytest.mark.parametrize("level", [0.01, 0.1])

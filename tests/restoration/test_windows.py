@@ -103,6 +103,7 @@ def test_drift_is_taken_out_by_fractions_of_a_pixel(offset: float) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:there is hardly any noise:temclean.errors.TemcleanWarning")
+@pytest.mark.filterwarnings("ignore:structure that the raw image shows")  # it only smooths
 def test_drift_is_found_in_a_movie(session: models.Session) -> None:
     rng = np.random.default_rng(4)
     waves = np.fft.fftfreq(160)
