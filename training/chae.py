@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from temclean import noise, specimen
 from temclean.restoration import tiling
 from temclean.specimen import densities
-from temclean.training import evaluate, export, loop
+from temclean.training import evaluate, loop, onnx_graph
 from temclean.training.data import TRAINING_STRUCTURES
 from temclean.training.networks import ChaeUNet
 
@@ -144,9 +144,9 @@ def write(state: dict[str, Any], data: Patches, out: Path) -> float:
     network = ChaeUNet(state["width"])
     network.load_state_dict(state["network"])
     settle(network, data)
-    model = export.to_onnx(network)
-    export.verify(network, export.Runner(model))
-    half = export.store_half(model)
+    model = onnx_graph.to_onnx(network)
+    onnx_graph.verify(network, onnx_graph.Runner(model))
+    half = onnx_graph.store_half(model)
     found = validation(network, data)
     record = {
         "protocol": "Chae 2025",

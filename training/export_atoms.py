@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training.export import Runner, store_half, to_onnx, training_of, verify, write
+from temclean.training.export import training_of, write
 from temclean.training.footage import PERCENTILES
 from temclean.training.networks import CGRDN, ResidualUNet, ResNetUNet
+from temclean.training.onnx_graph import Runner, store_half, to_onnx, verify
 
 JOINED = 3
 """Frames of a movie that are taken together for these models: more atoms are found, fewer are false."""

@@ -9,9 +9,10 @@ from temclean.commands.simulate import ANGSTROMS
 from temclean.restoration import models
 from temclean.restoration.modelfile import FORMAT_OF_MOVIES
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training.export import Runner, store_half, to_onnx, training_of, verify, write
+from temclean.training.export import training_of, write
 from temclean.training.footage import PERCENTILES, Measured
 from temclean.training.networks.blindspot import REACH, BlindSpot
+from temclean.training.onnx_graph import Runner, store_half, to_onnx, verify
 
 
 def export(

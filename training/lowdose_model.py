@@ -12,7 +12,7 @@ from temclean import metrics
 from temclean.errors import ImageError, TemcleanWarning
 from temclean.restoration import pipeline
 from temclean.restoration.onnx_outline import Outline, digest
-from temclean.training import export, networks, particles
+from temclean.training import export, networks, onnx_graph, particles
 from temclean.training.data import PERCENTILES
 from temclean.training.exposures import Pair
 
@@ -114,9 +114,9 @@ def write(state: dict[str, Any], held_out: list[Pair], out: Path) -> str:
     recipe = json.loads(state["recipe"])
     network = networks.build(recipe)
     network.load_state_dict(state["average"])
-    whole = export.to_onnx(network)
-    export.verify(network, export.Runner(whole))
-    half = export.store_half(whole)
+    whole = onnx_graph.to_onnx(network)
+    onnx_graph.verify(network, onnx_graph.Runner(whole))
+    half = onnx_graph.store_half(whole)
     widths = [10.0 * pair.pixel_nm for pair in held_out if pair.pixel_nm is not None]
     metadata: dict[str, Any] = {
         "format": 1,

@@ -30,7 +30,7 @@ from bench_networks import exported, milliseconds, train, work
 from temclean import TemcleanWarning, filters, noise
 from temclean.restoration import pipeline, scaling
 from temclean.specimen import survey
-from temclean.training import data, evaluate, export, loop, networks, particles
+from temclean.training import data, evaluate, loop, networks, onnx_graph, particles
 from temclean.training.recipes import RECIPES
 
 HOUSE = RECIPES["lde"]
@@ -38,7 +38,7 @@ CANDIDATES = {"house": HOUSE, "resnet18": replace(HOUSE, network="resnet18", sha
 """The paper's network takes a lower rate than the house's, which has no normalisation to undo a step too far."""
 
 
-def restored(noisy: np.ndarray, runner: export.Runner) -> np.ndarray:
+def restored(noisy: np.ndarray, runner: onnx_graph.Runner) -> np.ndarray:
     """Restore an image on the scale that the pipeline would choose for it."""
     scale = scaling.measure(noisy[None], *data.PERCENTILES, HOUSE.data.room)
     width = max(scale.high - scale.low, 1e-6)
@@ -135,7 +135,7 @@ def main() -> None:
             network, model = exported(state["average"], recipe)
             size = sum(weight.numel() for weight in network.parameters())
             told = [f"{size / 1e6:.2f}", f"{work(networks.build(asdict(recipe))):.1f}", f"{milliseconds(model):.0f}"]
-            row(name, [*told, str(state["step"])], partial(restored, runner=export.Runner(model)), options.count)
+            row(name, [*told, str(state["step"])], partial(restored, runner=onnx_graph.Runner(model)), options.count)
     for contrast in evaluate.SHORT_CONTRASTS:
         clear, below, error = bound(contrast, options.count)
         print(f"| bound | | | | | {contrast:g} | | | {clear}, {below} | | {error:.1f} | |", flush=True)

@@ -36,7 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from temclean import noise
 from temclean.specimen import Specimen
-from temclean.training import evaluate, export, loop, networks, single_shot
+from temclean.training import evaluate, loop, networks, onnx_graph, single_shot
 from temclean.training.recipes import RECIPES, Recipe
 from temclean.training.stream import Pairs
 
@@ -100,8 +100,8 @@ def exported(weights: loop.Weights, recipe: Recipe) -> tuple[networks.Network, o
     network = networks.build(asdict(recipe))
     network.load_state_dict(weights)
     plain = networks.folded(network).eval()
-    model = export.to_onnx(plain)
-    export.verify(plain, export.Runner(model))
+    model = onnx_graph.to_onnx(plain)
+    onnx_graph.verify(plain, onnx_graph.Runner(model))
     return plain, model
 
 
@@ -126,7 +126,7 @@ def milliseconds(model: onnx.ModelProto) -> float:
     return 1e3 * min(spent[1:])
 
 
-def grid(restore: export.Runner) -> float:
+def grid(restore: onnx_graph.Runner) -> float:
     """Return the spectrum (Hann) of a smooth image's result at (N/2, N/2), over its median 4 to 16 pixels around."""
     smooth = ndimage.gaussian_filter(np.random.default_rng(4).random((256, 256)), 6)
     smooth = (smooth - smooth.min()) / np.ptp(smooth)
@@ -139,13 +139,13 @@ def grid(restore: export.Runner) -> float:
     return float(around[15:18, 15:18].max() / np.median(around[rest]))
 
 
-def held_out(restore: export.Runner, count: int) -> tuple[float, float]:
+def held_out(restore: onnx_graph.Runner, count: int) -> tuple[float, float]:
     """Return PSNR and MS-SSIM of validation pairs of all six models, on the mean."""
     rows = [evaluate.microscope_scores(restore, name, count) for name in evaluate.MICROSCOPES]
     return tuple(float(np.mean([row[f"{key}_restored"] for row in rows])) for key in ("psnr", "ms_ssim"))
 
 
-def checked(restore: export.Runner, folder: Path) -> tuple[float, float]:
+def checked(restore: onnx_graph.Runner, folder: Path) -> tuple[float, float]:
     """Return the same of the check set; not numbers where there is none."""
     found = []
     for scene in map(middle, scenes(folder)):
@@ -185,7 +185,7 @@ def main() -> None:
             made |= {"hours": round(run.hours, 3), "images": run.step * recipe.data.batch, **said}
             run.save({**said, "record": made})
         network, model = exported(run.weights, recipe)
-        restore = export.Runner(model)
+        restore = onnx_graph.Runner(model)
         size = sum(weight.numel() for weight in network.parameters())
         cells = [f"{size / 1e6:.2f}", f"{work(network):.1f}", f"{milliseconds(model):.0f}", str(run.step)]
         for psnr, ms_ssim in (held_out(restore, options.count), checked(restore, options.checkset)):

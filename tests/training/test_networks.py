@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("onnxscript", reason="the train extra is not installed")
 
 from temclean.restoration import models  # noqa: E402
-from temclean.training import evaluate, export, loop, networks  # noqa: E402
+from temclean.training import evaluate, export, loop, networks, onnx_graph  # noqa: E402
 from temclean.training.networks import CGRDN, PatchDiscriminator, ResidualUNet  # noqa: E402
 from temclean.training.recipes import RECIPES  # noqa: E402
 
@@ -138,10 +138,10 @@ def test_cgrdn_is_exported() -> None:
     network = CGRDN(3, 2, groups=1, blocks=2, layers=1)
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.3)
-    model = export.to_onnx(network)
-    export.verify(network, export.Runner(model))
+    model = onnx_graph.to_onnx(network)
+    onnx_graph.verify(network, onnx_graph.Runner(model))
     image = np.random.default_rng(1).random((1, 1, 26, 34), np.float32)
-    assert np.abs(export.Runner(model).raw(image) - image).max() > 0.01
+    assert np.abs(onnx_graph.Runner(model).raw(image) - image).max() > 0.01
 
 
 def test_the_papers_encoder_is_a_resnet_18() -> None:

@@ -21,7 +21,7 @@ from temclean import metrics  # noqa: E402
 from temclean.errors import FileError, ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
-from temclean.training import data, evaluate, export, loop, losses, recipes, single_shot  # noqa: E402
+from temclean.training import data, evaluate, loop, losses, onnx_graph, recipes, single_shot  # noqa: E402
 from temclean.training.data import DataOptions  # noqa: E402
 from temclean.training.networks import ResidualUNet  # noqa: E402
 from temclean.training.stream import Pairs  # noqa: E402
@@ -302,26 +302,28 @@ def test_training_refuses_a_crop_that_does_not_fit() -> None:
 
 
 @pytest.fixture(scope="module")
-def exported() -> tuple[ResidualUNet, export.onnx.ModelProto]:
+def exported() -> tuple[ResidualUNet, onnx_graph.onnx.ModelProto]:
     network = random_network((4, 6, 8))
-    return network, export.to_onnx(network)
+    return network, onnx_graph.to_onnx(network)
 
 
-def test_export_agrees_with_torch_at_other_shapes(exported: tuple[ResidualUNet, export.onnx.ModelProto]) -> None:
+def test_export_agrees_with_torch_at_other_shapes(exported: tuple[ResidualUNet, onnx_graph.onnx.ModelProto]) -> None:
     network, model = exported
-    export.verify(network, export.Runner(model))
-    half = export.store_half(model)
+    onnx_graph.verify(network, onnx_graph.Runner(model))
+    half = onnx_graph.store_half(model)
     image = np.random.default_rng(0).random((2, 1, 40, 24), np.float32)
-    np.testing.assert_allclose(export.Runner(half).raw(image), export.Runner(model).raw(image), atol=2e-2)
+    np.testing.assert_allclose(onnx_graph.Runner(half).raw(image), onnx_graph.Runner(model).raw(image), atol=2e-2)
     assert len(half.SerializeToString()) < 0.8 * len(model.SerializeToString())
     assert b".py" not in half.SerializeToString(), "the exporter's stack traces name files of this machine"
     shape = [dimension.dim_param for dimension in half.graph.input[0].type.tensor_type.shape.dim]
     assert [shape[0], shape[2], shape[3]] == ["batch", "height", "width"]
 
 
-def test_export_refuses_a_model_that_differs_from_torch(exported: tuple[ResidualUNet, export.onnx.ModelProto]) -> None:
+def test_export_refuses_a_model_that_differs_from_torch(
+    exported: tuple[ResidualUNet, onnx_graph.onnx.ModelProto],
+) -> None:
     with pytest.raises(ModelError, match="differ"):
-        export.verify(random_network((4, 6, 8), seed=1), export.Runner(exported[1]))
+        onnx_graph.verify(random_network((4, 6, 8), seed=1), onnx_graph.Runner(exported[1]))
 
 
 def test_scores_of_microscopes_are_blind_to_scale_and_see_noise() -> None:

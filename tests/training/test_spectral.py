@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("onnxscript", reason="the train extra is not installed")
 
 from temclean.restoration.modelfile import METADATA_KEY  # noqa: E402
-from temclean.training import export, loop  # noqa: E402
+from temclean.training import loop, onnx_graph  # noqa: E402
 from temclean.training.networks import ResidualUNet  # noqa: E402
 from temclean.training.networks.spectral import THRESHOLD, SpectralWindows  # noqa: E402
 
@@ -106,9 +106,9 @@ def test_a_network_grows_windows_and_comes_back_from_its_file(tmp_path: Path) ->
         torch.testing.assert_close(large(image), small(image))
         for weight in large.parameters():
             torch.nn.init.normal_(weight, std=0.15)
-    model = export.to_onnx(large)
-    export.verify(large, export.Runner(model))
-    half = export.store_half(model)
+    model = onnx_graph.to_onnx(large)
+    onnx_graph.verify(large, onnx_graph.Runner(model))
+    half = onnx_graph.store_half(model)
     entry = half.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, '{"training": {"runs": [{}]}}'
     path = tmp_path / "model.onnx"
