@@ -212,7 +212,7 @@ def test_all_weights_together_are_quick_to_install() -> None:
     assert sum(models.load(name).path.stat().st_size for name in models.available()) < 60e6
 
 
-@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg", "bbg-keep", "lr"])
+@pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg", "bbg-keep", "general", "lr"])
 def test_tiles_leave_no_seam(restorers: dict[str, evaluate.Restore], family: str) -> None:
     clean = specimen.draw("graphene-atoms", 832, 0.1, evaluate.FIRST_SEED).image
     noisy = evaluate.distort(clean, family, 0.2, seed=2)
