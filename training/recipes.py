@@ -168,4 +168,5 @@ RECIPES = {
 }
 """``general`` sees all noises but impulses, and is the start of the others. ``bbg`` sees bright atoms on an even
 background alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The
-last six are the models of Lobato et al. (2024)."""
+last six are the models of Lobato et al. (2024); ``hr`` and ``lr`` are one each for all three microscopes, and ``lr``
+ships."""
