@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from temclean.cli import cli
 from temclean.errors import FileError
 from temclean.specimen import atoms
 from temclean.training import dft
@@ -71,8 +72,8 @@ def test_run_goes_on_where_it_was_and_packs_what_it_has(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(dft, "solve", solve)
     arguments = ["--structures", "3", "--seed", "5", "-o", str(tmp_path)]
-    assert isinstance(CliRunner().invoke(dft.main, arguments).exception, FileError)
-    done = CliRunner().invoke(dft.main, arguments)
+    assert isinstance(CliRunner().invoke(cli, ["train", "dft", *arguments]).exception, FileError)
+    done = CliRunner().invoke(cli, ["train", "dft", *arguments])
     assert done.exit_code == 0
     assert calls == [60, 60, 60, 60]
     assert done.stderr.splitlines()[0] == "structure 1/3  -340.000000 Ha, 9 steps, kept"
@@ -86,6 +87,6 @@ def test_run_goes_on_where_it_was_and_packs_what_it_has(tmp_path: Path, monkeypa
             low, high = packed["range"][number]
             density = low + (high - low) * packed["maps"][number] / 65535
             np.testing.assert_allclose(density, fake(positions, SMALL).planes[3.0], rtol=1e-4)
-    other = CliRunner().invoke(dft.main, [*arguments[:3], "6", "-o", str(tmp_path)])
+    other = CliRunner().invoke(cli, ["train", "dft", *arguments[:3], "6", "-o", str(tmp_path)])
     assert "another seed" in str(other.exception)
     assert not list(tmp_path.glob("*.part"))

@@ -15,6 +15,7 @@ pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
 from click.testing import CliRunner, Result  # noqa: E402
 
+from temclean.cli import cli  # noqa: E402
 from temclean.errors import ParameterError  # noqa: E402
 from temclean.restoration import models, pipeline  # noqa: E402
 from temclean.specimen import survey  # noqa: E402
@@ -43,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(folder: Path, out: Path, *more: str) -> Result:
     line = [folder / "short", folder / "long", "-o", out, "--start", folder / "tiny.pt", "--threads", 1, "--crop", 32]
-    return CliRunner().invoke(lowdose.main, [*map(str, line), "--every", "2", *more])
+    return CliRunner().invoke(cli, ["train", "lowdose", *map(str, line), "--every", "2", *more])
 
 
 def test_pairs_become_a_model_that_denoise_runs(folder: Path, tmp_path: Path) -> None:

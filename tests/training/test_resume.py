@@ -18,6 +18,7 @@ pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
 from click.testing import CliRunner  # noqa: E402
 
+from temclean.cli import cli  # noqa: E402
 from temclean.errors import ParameterError  # noqa: E402
 from temclean.training import distributed, loop, networks, single_shot  # noqa: E402
 from temclean.training.data import DataOptions  # noqa: E402
@@ -89,11 +90,11 @@ def test_checkpoints_without_a_stream_go_on_too(tmp_path: Path) -> None:
 def test_the_papers_network_is_trained_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "hrstem", TINY)
     line = f"hrstem --network cgrdn --width 4 --loss lobato --adversarial --threads 1 --workers 0 -o {tmp_path}/a.pt"
-    done = CliRunner().invoke(single_shot.main, [*line.split(), "--steps", "1"])
+    done = CliRunner().invoke(cli, ["train", "single-shot", *line.split(), "--steps", "1"])
     assert done.exit_code == 0, done.output
     assert "crops/s drawn" in done.stderr
     assert "crops/s trained" in done.stderr
-    done = CliRunner().invoke(single_shot.main, [*line.split(), "--steps", "2", "--resume"])
+    done = CliRunner().invoke(cli, ["train", "single-shot", *line.split(), "--steps", "2", "--resume"])
     assert done.exit_code == 0, done.output
     state = loop.load(tmp_path / "a.pt")
     assert state["step"] == 2

@@ -18,6 +18,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the cpu extra is not in
 from click.testing import CliRunner  # noqa: E402
 
 from temclean import metrics  # noqa: E402
+from temclean.cli import cli  # noqa: E402
 from temclean.errors import FileError, ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
@@ -296,7 +297,7 @@ def test_what_is_no_start_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
-    result = CliRunner().invoke(single_shot.main, ["sp", "--crop", "100"])
+    result = CliRunner().invoke(cli, ["train", "single-shot", "sp", "--crop", "100"])
     assert result.exit_code == 2
     assert "multiple of 32" in result.output
 
