@@ -210,17 +210,16 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     turned = pieces.swapaxes(1, 2)
     mask = None if found.mask is None else found.mask.swapaxes(1, 2)
     down = correlation.along_rows(turned, mask, _turned(data))
-    kept, wrong = correlation.whiteness(across, down, data.order)
-    by_coarse, _ = correlation.whiteness(across, down, 2)
-    data, leak = variance.whitened(data, kept, by_coarse)
+    known = correlation.restored(pieces, found.mask, data, across, down)
+    data, across, down = known.data, known.across, known.down
     line, width, cut = _fit(data, found, sample.step)
     if found.low and not cut:
         return report(sample, counted=True)
     structured = data.structured
     by_chance = min(_width_error(line), 0.1 * width)
-    line = line.doubted(math.hypot(wrong, leak, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
+    line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
     if min(across.correlation[0], down.correlation[0]) > FINE:
-        width *= math.sqrt(kept)  # what may be fine structure has no tails
+        width *= math.sqrt(known.kept)  # what may be fine structure has no tails
     sides = specks.salt_and_pepper(pieces, found, width, by_chance)
     start_error, gain_error = line.start_error * sample.width**2, line.slope_error * sample.width
     gain = line.slope * sample.width
