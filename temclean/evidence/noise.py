@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from temclean.errors import ImageError
-from temclean.evidence import correlation, impulses, samples, specks, spectrum, variance
+from temclean.evidence import correlation, impulses, samples, spectrum, variance
 from temclean.evidence.impulses import Suspects
 from temclean.evidence.samples import Sample
 from temclean.evidence.spectrum import Structure
@@ -220,7 +220,7 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
     if min(across.correlation[0], down.correlation[0]) > FINE:
         width *= math.sqrt(known.kept)  # what may be fine structure has no tails
-    sides = specks.salt_and_pepper(pieces, found, width, by_chance)
+    sides = impulses.salt_and_pepper(pieces, found, width, by_chance)
     start_error, gain_error = line.start_error * sample.width**2, line.slope_error * sample.width
     gain = line.slope * sample.width
     start = line.start * sample.width**2 - gain * sample.low
@@ -312,7 +312,7 @@ def _little(sample: Sample, found: Suspects | None) -> NoiseReport:
     first = impulses.first_sigma(sample.pieces) if found else 0.0
     sigma = first * sample.width
     none = (0.0,) * correlation.LAGS
-    sides = specks.salt_and_pepper(sample.pieces, found, first, 0.2 * first) if found else specks.Specks()
+    sides = impulses.salt_and_pepper(sample.pieces, found, first, 0.2 * first) if found else impulses.Specks()
     return NoiseReport(
         sigma, sigma, 0.0, 0.0, sample.low, 2 * sigma**2, 0.0,
         sides.dark, sides.bright, sides.error, 0.0, 0.0, 0.0, 0.0, none, none, 1.0, 0.0, 0.0,
