@@ -44,9 +44,9 @@ GRAIN = 0.5
 HANGING = 0.06
 """Correlation along rows over that along columns, from which on it is a scanned beam's."""
 
-NO_PEAK = 10.0
-"""What stands out of a spectrum's rings less than that is chance: of simulated crystals one in thirty stays below, and of
-amorphous films at 0.2 to 2 Å a pixel nine in ten."""
+NO_PEAK, OF_RING = 10.0, 0.4
+"""What stands out of a spectrum's rings less than that, or than a share of how far these do, is chance: of simulated
+crystals one in thirty stays below, and of amorphous films at 0.2 to 2 Å a pixel nearly all."""
 
 GROWING = 1.5
 """Variance where an image is bright over that where it is dark, from which on it is that of counted electrons."""
@@ -219,7 +219,7 @@ def _microscope(report: NoiseReport, sample: Sample, about: About) -> tuple[Kind
 
 def _unlike_grain(report: NoiseReport, shown: Structure) -> str | None:
     """Return what tells that an image is not one under even white grain, of which `g` would make atoms."""
-    if shown.ring > spectrum.RING and shown.peak < NO_PEAK:
+    if shown.ring > spectrum.RING and shown.peak < min(max(NO_PEAK, OF_RING * shown.ring), spectrum.PEAK):
         return "its spectrum shows rings and no peaks, as that of an amorphous film does"
     common = min(report.along_rows[0], report.along_columns[0])
     if common > max(HANGING, 5 * report.along_error) and report.at(report.middle):
