@@ -40,8 +40,8 @@ GLANCED, CALMEST = 8, 0.1
 MOST_COARSE = 1.4
 """By how much more the filter of order 2 may keep then: of structure of 3 pixels it keeps 1.7 times as much."""
 
-CELL = 16
-"""Pixels of a cell whose mean tells what varies slowly."""
+CELL_SIDE = 4
+"""Pixels along the side of a cell whose mean tells what varies slowly."""
 
 NODES = 96
 """Means at which a cut Gaussian is worked out."""
@@ -56,11 +56,13 @@ class Blocks:
     mean, variance, count : mean of the pixels as the filter weights them, mean square of the filter, and places of the
         filter in each block.
     coarse : mean square of the filter of order 2 in the same blocks; None where that is the filter.
-    scatter : variance of ``variance`` over its square, for one place of the filter, of Gaussian noise.
+    scatter, coarse_scatter : variance of ``variance``, and of ``coarse``, over its square, for one place of the filter,
+        of Gaussian noise.
     order : of the filter, the mixed difference of so many orders along both axes.
     slow : variance of what varies in these blocks from 4x4 pixels to the next, noise among it.
     chosen : which of all blocks, (pieces, down, across), these are.
     side : of a block, in pixels.
+    pooled : variance of means of 4x4 pixels of the noise over that of white noise.
     """
 
     mean: Doubles
@@ -72,12 +74,14 @@ class Blocks:
     slow: float
     chosen: Mask
     side: int
+    coarse_scatter: float = 2 * RELATED[2] ** 2
+    pooled: float = 1.0
 
     @property
     def structured(self) -> float:
         """Share of what varies in the blocks, from a few pixels to the next, that is not noise."""
         found = float((self.variance * self.count).sum() / self.count.sum())
-        structure = max(self.slow - found / CELL, 0.0)
+        structure = max(self.slow - self.pooled * found / CELL_SIDE**2, 0.0)
         return structure / (structure + found) if structure else 0.0
 
 
@@ -132,14 +136,14 @@ def at_a_glance(pieces: Floats) -> float:
     return math.sqrt(float(np.quantile(fine, CALMEST)) / 16)
 
 
-def weighted(pieces: Floats, order: int) -> Floats:
-    """Return the mean of the pixels that `mixed` looks at, as their variances enter into its square.
+def weighted(pieces: Floats, order: int, *, axes: tuple[int, ...] = (1, 2)) -> Floats:
+    """Return the mean of the pixels that differences along the axes look at, as their variances enter into the square.
 
     So where the variance grows with the intensity, that of the filter is on the same line, even across edges.
     """
     weights = np.array([math.comb(order, k) ** 2 for k in range(order + 1)], np.float64)
     weights /= weights.sum()
-    for axis in (1, 2):
+    for axis in axes:
         length = pieces.shape[axis] - order
         parts = [pieces[(slice(None),) * axis + (slice(start, start + length),)] for start in range(order + 1)]
         pieces = parts[0] * np.float32(weights[0])
@@ -224,7 +228,7 @@ def whitened(data: Blocks, kept: float, kept_by_coarse: float) -> tuple[Blocks, 
     leak = (coarse - variance) / (LEAK - 1)
     share = float((leak * data.count).sum()) / total
     if abs(share) * (LEAK - 1) < 3 * math.sqrt(data.scatter / float(data.count.sum())):
-        return replace(data, variance=coarse, scatter=2 * RELATED[2] ** 2), abs(share)
+        return replace(data, variance=coarse, scatter=data.coarse_scatter), abs(share)
     left = np.maximum(variance - leak, LEAST_LEFT * variance)
     return replace(data, variance=left), abs(share) / max(1 - share, LEAST_LEFT)
 

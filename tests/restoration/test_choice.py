@@ -97,6 +97,31 @@ def test_noise_along_rows_is_a_scanned_beams_and_noise_that_grows_a_cameras() ->
     assert choose(rng.poisson(shade), available=ALL).name == "lrtem"
 
 
+def film(angstroms: float, defocus: float, seed: int) -> np.ndarray:
+    r"""Draw an amorphous film: a random phase under sin(pi lambda defocus f^2), Thon's rings (Thon 1966)."""
+    side, wavelength = 512, 0.0251  # Å, at 200 kV
+    frequency = np.hypot(*np.meshgrid(*[np.fft.fftfreq(side, angstroms)] * 2))
+    transfer = np.sin(np.pi * wavelength * defocus * frequency**2) * np.exp(-((frequency / 0.35) ** 2))
+    drawn = np.fft.ifft2(np.fft.fft2(np.random.default_rng(seed).normal(size=(side, side))) * transfer).real
+    return drawn / drawn.std()
+
+
+@pytest.mark.parametrize(("angstroms", "defocus"), [(0.5, 1000), (0.5, 5000), (1.0, 1000), (1.0, 5000)])
+def test_amorphous_films_are_not_given_to_a_model_that_makes_up_atoms(angstroms: float, defocus: float) -> None:
+    rng = np.random.default_rng(3)
+    for seed in range(2):
+        for level in (0.5, 1.0):
+            image = film(angstroms, defocus, seed) + rng.normal(0, level, (512, 512))
+            assert choose(image, available=["g", "sp", "gsp", "general", "lr"]).name == "general"
+
+
+def test_grain_that_hangs_together_along_both_axes_is_not_that_of_g() -> None:
+    white = np.random.default_rng(4).normal(0, 0.1, (193, 193))
+    resampled = 0.5 + white[1:, 1:] + 0.3 * (white[:-1, 1:] + white[1:, :-1]) + 0.09 * white[:-1, :-1]
+    assert choose(resampled, available=["g", "general"]).name == "general"
+    assert choose(0.5 + white, available=["g", "general"]).name == "g"
+
+
 def test_reasons_are_in_plain_words() -> None:
     smooth = np.tile(np.linspace(0.2, 0.8, 192), (192, 1))
     choice = choose(noise.apply(smooth, noise.SaltPepper(0.03), 1), available=SHIPPED)
