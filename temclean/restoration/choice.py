@@ -1,7 +1,8 @@
 """Choose a model for an image: by what its file says, by its noise and by its structure.
 
-``bbg`` and ``n2a`` are never chosen, as they take the background away, nor ``lde``, which knows dark particles alone;
-nor is ``bbg-keep``, unless nothing else is there: no image tells that its background is not part of it.
+``g``, which is quicker than ``general`` and restores less, is chosen where that is not there. ``bbg`` and ``n2a`` are
+never chosen, as they take the background away, nor ``lde``, which knows dark particles alone; nor is ``bbg-keep``,
+unless nothing else is there: no image tells that its background is not part of it.
 """
 
 import re
@@ -43,10 +44,6 @@ GRAIN = 0.5
 
 HANGING = 0.06
 """Correlation along rows over that along columns, from which on it is a scanned beam's."""
-
-NO_PEAK, OF_RING = 10.0, 0.4
-"""What stands out of a spectrum's rings less than that, or than a share of how far these do, is chance: of simulated
-crystals one in thirty stays below, and of amorphous films at 0.2 to 2 Å a pixel nearly all."""
 
 GROWING = 1.5
 """Variance where an image is bright over that where it is dark, from which on it is that of counted electrons."""
@@ -161,22 +158,21 @@ def _of_frame(frame: NDArray[Any], about: About) -> tuple[str, str]:
     """Return the model that would be best for a frame, and why."""
     sample = samples.sample(frame) if frame.dtype.kind in "iufb" else None
     if sample is None:
-        return "g", "nothing can be measured in it"
+        return "general", "nothing can be measured in it"
     report = noise.report(sample)
     specked = specks(report, sample, about)
     if specked:
         return specked
     if about.reciprocal:
-        return "g", "a diffraction pattern, by its calibration"
+        return "general", "a diffraction pattern, by its calibration"
     kind, why = about.kind, f"its file says {about.kind}"
-    shown = spectrum.structure(sample)
     if kind is None:
         seen = _microscope(report, sample, about)
         if seen is None:
-            unlike = _unlike_grain(report, shown)
-            return ("general", unlike) if unlike else ("g", _even(report, sample))
+            coarse = about.angstroms is not None and about.angstroms > COARSE
+            return "lr" if coarse else "general", _even(report, sample)
         kind, why = seen
-    atomic, how = _atomic(shown, about, kind)
+    atomic, how = _atomic(spectrum.structure(sample), about, kind)
     return f"{'hr' if atomic else 'lr'}{kind.lower()}", f"{why}, {how}"
 
 
@@ -217,16 +213,6 @@ def _microscope(report: NoiseReport, sample: Sample, about: About) -> tuple[Kind
     return None
 
 
-def _unlike_grain(report: NoiseReport, shown: Structure) -> str | None:
-    """Return what tells that an image is not one under even white grain, of which `g` would make atoms."""
-    if shown.ring > spectrum.RING and shown.peak < min(max(NO_PEAK, OF_RING * shown.ring), spectrum.PEAK):
-        return "its spectrum shows rings and no peaks, as that of an amorphous film does"
-    common = min(report.along_rows[0], report.along_columns[0])
-    if common > max(HANGING, 5 * report.along_error) and report.at(report.middle):
-        return "its noise hangs together along both axes, as a camera's and that of resampled images does"
-    return None
-
-
 def _even(report: NoiseReport, sample: Sample) -> str:
     level = 100 * grain(report, sample)
     return f"even grain of {level:.2g}% of the range" if level >= 0.1 else "there is hardly any noise"
@@ -252,7 +238,7 @@ def _there(name: str, reason: str, names: set[str]) -> Choice:
     others = {"hr": "lr", "lr": "hr"}
     known = ALSO.get(name, name)
     same = [known, "general", others[name[:2]] + name[2:], "lr"] if name[:2] in others else []
-    for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
+    for each in (name, *same, "general", "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
         if each in names:
             return Choice(each, reason if each in (name, known) else f"{reason}; {each} comes closest")
     raise ModelError("there is no model to choose from; name one, or give an ONNX file")
