@@ -79,13 +79,13 @@ SHORT_NM = 3.0
 
 
 def low_dose_scores(
-    restore: Restore, contrast: float, dose: float = 5.0, count: int = 12, size: int = 512
+    restore: Restore, contrast: float, dose: float = 5.0, count: int = 12, size: int = 512, *, fit: bool = False
 ) -> dict[str, float | int | None]:
     """Score short exposures of balls of 30 to 200 nm in bright field: MAE, PSNR, and what becomes of particles.
 
     Intensities are in parts of each true image's range, as in Katsuno (2021); particles as :mod:`particles` counts and
     measures them, of all images together, and those that the electrons show by `particles.SUPPORTED` standard errors or
-    more. ``dose`` is in electrons a pixel where nothing takes any away.
+    more. ``dose`` is in electrons a pixel where nothing takes any away. ``fit`` fits diameters to the noisy image too.
     """
     values: dict[str, list[float]] = {}
     compared = []
@@ -100,7 +100,7 @@ def low_dose_scores(
             test = (image - low) / span
             values.setdefault(f"mae_{name}", []).append(metrics.mae(truth, test))
             values.setdefault(f"psnr_{name}", []).append(metrics.psnr(truth, test, 1.0))
-        compared.append(particles.compare(clean, restored, electrons=1.0))
+        compared.append(particles.compare(clean, restored, electrons=1.0, noisy=noisy if fit else None))
     return {name: float(np.mean(found)) for name, found in values.items()} | particles.summary(compared)
 
 

@@ -41,11 +41,12 @@ def errors(long: Array, image: Array) -> dict[str, float]:
 
 def judged(pair: Pair, restored: Array) -> tuple[dict[str, Any], particles.Comparison]:
     """Compare a restored short exposure with the long one: intensities, and particles."""
-    found = particles.compare(pair.long, restored)
+    found = particles.compare(pair.long, restored, noisy=pair.short)
     row: dict[str, Any] = {"name": pair.name, "drift_px": [round(each, 2) for each in pair.drift]}
     row |= {"short": errors(pair.long, pair.short), "restored": errors(pair.long, restored)}
     row["particles"] = particles.summary([found])
-    for name, values in (("diameters", found.diameters), ("distances", found.distances)):
+    lengths = ("diameters", found.diameters), ("fitted_diameters", found.fitted), ("distances", found.distances)
+    for name, values in lengths:
         row[f"{name}_px"] = np.round(values, 2).tolist()
         if pair.pixel_nm is not None:
             row[f"{name}_nm"] = np.round(values * pair.pixel_nm, 2).tolist()
@@ -88,6 +89,13 @@ def told(found: dict[str, Any]) -> str:
             f"Diameters of {found['measured']} round ones: their mean {found['mean_diameter_percent']:+.1f}%, "
             f"{found['diameter_bias_percent']:+.1f}% on the median, off by {found['diameter_error_percent']:.1f}%; "
             f"edges {found['edge_restored_px']:.1f} pixels wide, of {found['edge_true_px']:.1f}."
+        )
+    if "fitted" in found:
+        lines.append(
+            f"Fitted to the short exposures, as `temclean measure --raw` does ({found['fitted']} of them): "
+            f"their mean {found['fitted_mean_diameter_percent']:+.1f}%, "
+            f"{found['fitted_diameter_bias_percent']:+.1f}% on the median, off by "
+            f"{found['fitted_diameter_error_percent']:.1f}%."
         )
     if found["distance_error_percent"] is not None:
         lines.append(f"Distances to the nearest: off by {found['distance_error_percent']:.1f}% on the median.")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import filters
+from temclean.metrics import ellipses
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -63,6 +64,9 @@ class Comparison:
     claimed : the same of each imaginary particle, by what the restored image claims it to be, (imaginary,).
     diameters : (N, 2), true and restored, of round ones in both.
     distances : (M, 2), true and restored, of each such particle to its nearest.
+    fitted : (N, 2), true diameters and those fitted to the noisy image, of the same particles; empty without one.
+        Both by the same fit, to the true image and to the noisy one; where it does not hold, the restored diameter.
+    held : (N,), whether the fit to the noisy image held.
     edges : (N, 2), widths of their edges, true and restored: twice the distance between the radii at which a particle
         has a quarter and three quarters of its height.
     """
@@ -74,6 +78,8 @@ class Comparison:
     claimed: Floats
     diameters: Floats
     distances: Floats
+    fitted: Floats
+    held: NDArray[np.bool_]
     edges: Floats
 
 
@@ -162,7 +168,13 @@ def significance(image: Array, inside: NDArray[np.bool_], electrons: float) -> f
     return math.sqrt(float((off * off / np.maximum(image[inside], 1e-6)).sum()) * electrons)
 
 
-def compare(truth: Array, restored: Array, least: float | None = None, electrons: float | None = None) -> Comparison:
+def compare(
+    truth: Array,
+    restored: Array,
+    least: float | None = None,
+    electrons: float | None = None,
+    noisy: Array | None = None,
+) -> Comparison:
     """Compare the particles of a restored image with those of a true one of the same scale.
 
     A particle is lost or imaginary if it stands out clearly, by :data:`CLEAR` times the threshold, in one image, and
@@ -172,6 +184,8 @@ def compare(truth: Array, restored: Array, least: float | None = None, electrons
     ----------
     least : the threshold; that of the true image by default.
     electrons : in a unit of intensity, of the noisy image, where that is known.
+    noisy : what was restored; diameters are fitted to it too, from the restored outlines on, as by
+        ``temclean measure --raw``.
     """
     sign = polarity(truth)
     least = threshold(truth) if least is None else least
@@ -208,7 +222,18 @@ def compare(truth: Array, restored: Array, least: float | None = None, electrons
         first, second = true.centres[mine], found.centres[theirs]
         beside = nearest(first)
         distances = np.stack([np.linalg.norm(each - each[beside], axis=1) for each in (first, second)], axis=1)
-    return Comparison(len(clear), len(vanished), len(imaginary), supported, claims, diameters, distances, edges)
+    fitted, held = np.zeros((0, 2)), np.zeros(0, bool)
+    if noisy is not None and len(mine):
+        of_truth, of_noisy = (
+            ellipses.fit(image, each.labels, range(1, len(each.heights) + 1))
+            for image, each in ((truth, true), (noisy, found))
+        )
+        sizes, held = of_truth.diameter[mine], of_noisy.holds[theirs]
+        kept = diameters[:, 1] * sizes / diameters[:, 0]  # by the same measure of what is true
+        fitted = np.stack([sizes, np.where(held, of_noisy.diameter[theirs], kept)], axis=1)
+    return Comparison(
+        len(clear), len(vanished), len(imaginary), supported, claims, diameters, distances, fitted, held, edges
+    )
 
 
 def summary(comparisons: list[Comparison]) -> dict[str, float | int | None]:
@@ -235,6 +260,18 @@ def summary(comparisons: list[Comparison]) -> dict[str, float | int | None]:
         "supported_imaginary": int((claims >= SUPPORTED).sum()),
     }
     apart_bias, apart_error = off([each.distances for each in comparisons])
+    fitted_bias, fitted_error = off([each.fitted for each in comparisons])
+    fits = np.concatenate([np.zeros((0, 2)), *(each.fitted for each in comparisons)])
+    told_of_fits = (
+        {
+            "fitted": sum(int(each.held.sum()) for each in comparisons),
+            "fitted_mean_diameter_percent": round(100.0 * float(fits[:, 1].sum() / fits[:, 0].sum() - 1.0), 2),
+            "fitted_diameter_bias_percent": fitted_bias,
+            "fitted_diameter_error_percent": fitted_error,
+        }
+        if len(fits)
+        else {}
+    )
     edges = np.concatenate([np.zeros((0, 2)), *(each.edges for each in comparisons)])
     return {
         "particles": sum(each.true for each in comparisons),
@@ -245,6 +282,7 @@ def summary(comparisons: list[Comparison]) -> dict[str, float | int | None]:
         "mean_diameter_percent": round(100.0 * float(mean[1] / mean[0] - 1.0), 2) if mean[0] else None,
         "diameter_bias_percent": bias,
         "diameter_error_percent": error,
+        **told_of_fits,
         "distance_bias_percent": apart_bias,
         "distance_error_percent": apart_error,
         "edge_true_px": round(float(np.median(edges[:, 0])), 2) if len(edges) else None,

@@ -5,7 +5,8 @@
 ``gaussians`` fits many spots at once, ``scatter`` tells how sure that is, ``columns`` finds columns of atoms by it, and
 ``matching`` compares them; ``lattice`` fits a lattice to their places, by way of ``neighbours``, ``strain`` tells how
 they are off it, ``counting`` groups their intensities, and ``echoes`` are maxima between them that are none.
-``particles`` measures larger ``regions``.
+``particles`` measures larger ``regions``; ``ellipses`` fits them to a raw image about their ``outlines``, with the
+edges of ``profiles``.
 """
 
 from temclean.metrics.columns import Columns, columns, intensities

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from temclean import filters
 from temclean.errors import ImageError, ParameterError
+from temclean.metrics import ellipses
 from temclean.metrics.regions import regions
 
 Floats = NDArray[np.float64]
@@ -37,11 +39,13 @@ class Particles:
     positions : (N, 2) row and column of their middles, pixels.
     area : (N,) square units.
     diameter : (N,) of a circle of the same area.
-    diameter_error : (N,) its standard error, from the noise at the edge.
+    diameter_error : (N,) its standard error, from the noise at the edge; NaN where a raw image was given and the fit to
+        it does not hold.
     feret_max, feret_min : (N,) the greatest and the least distance between parallel lines that hold the particle.
     contrast : (N,) mean above the background, negative where particles are dark; the image's unit.
     on_border : (N,) whether a particle reaches the border of the image, where it is cut.
     dark : whether they are darker than what surrounds them.
+    fitted : (N,) whether place, size and contrast are fitted to a raw image; None where none was given.
     """
 
     positions: Floats
@@ -53,13 +57,20 @@ class Particles:
     contrast: Floats
     on_border: NDArray[np.bool_]
     dark: bool
+    fitted: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Return the number of particles."""
         return len(self.positions)
 
 
-def find_particles(image: ArrayLike, pixel: tuple[float, float] = (1.0, 1.0), *, dark: bool | None = None) -> Particles:
+def find_particles(
+    image: ArrayLike,
+    pixel: tuple[float, float] = (1.0, 1.0),
+    *,
+    dark: bool | None = None,
+    raw: ArrayLike | None = None,
+) -> Particles:
     r"""Find particles that differ from an even background, and measure them.
 
     The image is blurred against its noise (standard deviation s) and cut half-way between the median of particles and
@@ -69,15 +80,21 @@ def find_particles(image: ArrayLike, pixel: tuple[float, float] = (1.0, 1.0), *,
     :math:`\sigma` after the blur moves the area by :math:`\sigma \sqrt{2 \sqrt\pi\, s P} / g`. Particles that touch
     count as one.
 
+    Networks draw faint particles smaller than they are. With the raw image that a restored one was made of, each
+    particle that looks like one ellipse is fitted to the raw pixels about it (:mod:`temclean.metrics.ellipses`), from
+    the restored outline on: the diameter is then that of the ellipse in which it has half of its own height or more.
+    Where that does not hold, and at the border, the restored outline is kept, and no error is known.
+
     Parameters
     ----------
     image : (H, W) real, of any scale.
     pixel : height and width of a pixel.
     dark : whether particles are darker than the background; None takes what meets less of the border as particles.
+    raw : (H, W) the raw image, where ``image`` is restored.
 
     Raises
     ------
-    ImageError : the image is not two-dimensional, real and finite.
+    ImageError : the image is not two-dimensional, real and finite, or the raw one not like it.
     ParameterError : a pixel's size is not positive.
 
     Examples
@@ -93,6 +110,11 @@ def find_particles(image: ArrayLike, pixel: tuple[float, float] = (1.0, 1.0), *,
         )
     if not all(0 < side < math.inf for side in pixel):
         raise ParameterError(f"a pixel of {pixel} cannot be; give its height and width")
+    noisy = None if raw is None else np.asarray(raw)
+    if noisy is not None and (noisy.shape != pixels.shape or noisy.dtype.kind not in "buif"):
+        raise ImageError(f"the raw image, {noisy.dtype} {noisy.shape}, is not of the restored one, {pixels.shape}")
+    if noisy is not None and not np.isfinite(noisy).all():
+        raise ImageError("some pixels of the raw image are NaN or infinite; replace them first")
     if min(pixels.shape) < 8 or not np.ptp(pixels) > 0:
         return _none(bool(dark))
     offset, scale = float(pixels.min()), float(np.ptp(pixels))
@@ -116,7 +138,7 @@ def find_particles(image: ArrayLike, pixel: tuple[float, float] = (1.0, 1.0), *,
     on_border = np.isin(np.arange(1, count + 1), rim)
     large = size >= math.pi * (SMALLEST * blur + 1) ** 2
     order = np.flatnonzero(large)[np.argsort(-found["area"][large], kind="stable")]
-    return Particles(
+    made = Particles(
         positions=found["positions"][order],
         area=found["area"][order],
         diameter=found["diameter"][order],
@@ -126,6 +148,38 @@ def find_particles(image: ArrayLike, pixel: tuple[float, float] = (1.0, 1.0), *,
         contrast=(mean[order] - background) * scale,
         on_border=on_border[order],
         dark=dark,
+    )
+    return made if noisy is None else _refined(made, noisy, labels, order + 1, pixel)
+
+
+def _refined(
+    made: Particles, raw: NDArray[Any], labels: NDArray[np.intp], numbers: NDArray[np.intp], pixel: tuple[float, float]
+) -> Particles:
+    """Return particles of some numbers with what a raw image says of them, the largest first."""
+    whole = ~made.on_border
+    fit = ellipses.fit(raw, labels, numbers[whole].tolist())
+    holds, side = fit.holds, math.sqrt(pixel[0] * pixel[1])
+    which = np.flatnonzero(whole)[holds]
+    longest, shortest = 2 * np.linalg.svd(np.array(pixel)[:, None] * fit.outline[holds], compute_uv=False).T
+
+    def put(old: Floats, new: Floats) -> Floats:
+        old = old.copy()
+        old[which] = new
+        return old
+
+    area = put(made.area, math.pi / 4 * (fit.diameter[holds] * side) ** 2)
+    order = np.argsort(-area, kind="stable")
+    return Particles(
+        positions=put(made.positions, fit.places[holds])[order],
+        area=area[order],
+        diameter=put(made.diameter, fit.diameter[holds] * side)[order],
+        diameter_error=put(np.full(len(made), np.nan), fit.error[holds] * side)[order],
+        feret_max=put(made.feret_max, longest)[order],
+        feret_min=put(made.feret_min, shortest)[order],
+        contrast=put(made.contrast, fit.height[holds])[order],
+        on_border=made.on_border[order],
+        dark=made.dark,
+        fitted=np.isin(order, which),
     )
 
 

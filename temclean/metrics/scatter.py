@@ -5,10 +5,14 @@ the pixels, that of what is fitted is :math:`J^+ V J^{+T}` (White 1980, doi:10.2
 grows with the intensity: how, is fitted to what all windows leave; how large it is, to what each leaves.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from temclean.metrics.gaussians import Fit, Floats, Numbers, Windows, inverse, linear
+
+Pixels = NDArray[np.floating[Any]]
 
 SURE = 4.0
 """Standard errors from which on the variance is taken to grow with the intensity."""
@@ -46,7 +50,7 @@ def covariance(
     spread = pseudo if hangs is None else pseudo @ hangs
     shared = rows.transpose(0, 2, 1) @ (spread @ pseudo.transpose(0, 2, 1))
     spare = inside - 2 * np.einsum("nip,nip->np", rows, spread) + np.einsum("npi,nip->np", shared, rows)
-    growth, middle = _growth((pixels - left)[inside > 0], left[inside > 0], spare[inside > 0])
+    growth, middle = growth_of_variance((pixels - left)[inside > 0], left[inside > 0], spare[inside > 0])
     deviation = np.sqrt(np.maximum(1 + growth * (pixels - left - middle), LEAST)).astype(np.float32) * inside
     rows *= deviation[:, None]
     pseudo *= deviation[:, None]
@@ -57,7 +61,7 @@ def covariance(
     return made
 
 
-def _growth(mean: NDArray[np.float32], left: NDArray[np.float32], spare: NDArray[np.float32]) -> tuple[float, float]:
+def growth_of_variance(mean: Pixels, left: Pixels, spare: Pixels) -> tuple[float, float]:
     """Return by what share of itself the variance grows with the intensity, and the intensity where it is that.
 
     ``spare`` is what the fit leaves of the variance of each pixel.

@@ -6,7 +6,8 @@ seed and stream of what ``lde`` is trained on, by the same loss; the rate falls 
 ``lde`` itself.
 Held-out balls of 30 to 200 nm at 5 electrons a pixel, as in ``temclean.training.evaluate.low_dose_scores``; particles
 are counted in all, and those that the electrons show by six standard errors or more (``supported``). Diameters: by how
-much the mean of all particles is off, the median, and the median of how much each is off, percent.
+much the mean of all particles is off, the median, and the median of how much each is off, percent; ``read`` off the
+restored image, and ``fitted`` to the short exposure from its outlines on, against the same fit to the true image.
 
 ``one of 95 nm`` is what the paper measured: one ball, 25 pixels wide, far from others, its diameter in the restored
 image beside the true one; here under many drawings of the noise, of which the paper's is one.
@@ -75,14 +76,14 @@ def bound(contrast: float, count: int, dose: float = 5.0) -> tuple[int, int, flo
 
 def row(name: str, told: list[str], restore: evaluate.Restore, count: int) -> None:
     for contrast in evaluate.SHORT_CONTRASTS:
-        found = evaluate.low_dose_scores(restore, contrast, count=count)
+        found = evaluate.low_dose_scores(restore, contrast, count=count, fit=True)
         cells = [f"{contrast:g}", f"{found['mae_restored']:.3f}", f"{found['psnr_restored']:.2f}"]
         for kind in ("", "supported_"):
             whole = found[kind.rstrip("_") or "particles"]
             cells.append(f"{whole}, {found[kind + 'vanished']}, {found[kind + 'imaginary']}")
-        cells.append(
-            ", ".join(str(found[f"{key}_percent"]) for key in ("mean_diameter", "diameter_bias", "diameter_error"))
-        )
+        for kind in ("", "fitted_"):
+            keys = ("mean_diameter", "diameter_bias", "diameter_error")
+            cells.append(", ".join(str(found.get(f"{kind}{key}_percent")) for key in keys))
         cells.append(", ".join(str(found[f"distance_{key}_percent"]) for key in ("bias", "error")))
         print(f"| {name} | " + " | ".join([*told, *cells]) + " |", flush=True)
 
@@ -124,8 +125,12 @@ def main() -> None:
     simplefilter("ignore", TemcleanWarning)
     heads = "network", "M", "GFLOP", "ms", "updates", "contrast", "MAE", "PSNR"
     counts = [f"{each}, vanished, imaginary" for each in ("particles", "supported")]
-    print("| " + " | ".join([*heads, *counts, "diameter: mean, median, off by", "distance: median, off by"]) + " |")
-    print("|" + 12 * "---|", flush=True)
+    print(
+        "| "
+        + " | ".join([*heads, *counts, "diameter read: mean, median, off by", "fitted", "distance: median, off by"])
+        + " |"
+    )
+    print("|" + 13 * "---|", flush=True)
     with TemporaryDirectory() as scratch:
         for name, recipe in CANDIDATES.items() if options.minutes else ():
             checkpoint = (options.folder or Path(scratch)) / f"{name}.pt"
@@ -138,7 +143,7 @@ def main() -> None:
             row(name, [*told, str(state["step"])], partial(restored, runner=onnx_graph.Runner(model)), options.count)
     for contrast in evaluate.SHORT_CONTRASTS:
         clear, below, error = bound(contrast, options.count)
-        print(f"| bound | | | | | {contrast:g} | | | {clear}, {below} | | {error:.1f} | |", flush=True)
+        print(f"| bound | | | | | {contrast:g} | | | {clear}, {below} | | {error:.1f} | | |", flush=True)
     lde = partial(pipeline.denoise, model="lde", device="cpu")
     row("lde", 4 * [""], lde, options.count)
     print("\n| one of 95 nm: contrast | found | diameters off by | scatter |\n|---|---|---|---|")

@@ -18,8 +18,11 @@ def table(found: Particles, scale: Scale) -> tuple[Table, dict[str, object]]:
     made["area_nm2"] = found.area if scale.pixel else np.full(len(found), np.nan)
     made["contrast"] = found.contrast
     made["on_border"] = found.on_border.astype(np.intp)
+    if found.fitted is not None:
+        made["fitted"] = found.fitted.astype(np.intp)
     unit = "nm" if scale.pixel else "px"
     whole = found.diameter[~found.on_border]
+    known = {} if found.fitted is None else {"fitted": int(found.fitted.sum())}
     return made, {
         "particles": len(found),
         "on_border": int(found.on_border.sum()),
@@ -27,6 +30,7 @@ def table(found: Particles, scale: Scale) -> tuple[Table, dict[str, object]]:
         f"diameter_mean_{unit}": _of(whole, np.mean),
         f"diameter_std_{unit}": _of(whole, np.std),
         f"diameter_median_{unit}": _of(whole, np.median),
+        **known,
     }
 
 

@@ -1,6 +1,7 @@
 """Measure columns or particles in files, one image and frame after the other."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import numpy as np
 from temclean import io
 from temclean.commands.inputs import expand, images_of
 from temclean.commands.measuring import atoms, grains
+from temclean.commands.measuring import raw as raws
 from temclean.commands.measuring.scale import Scale, Table
 from temclean.commands.records import describe
 from temclean.errors import MissingExtraError, TemcleanError
@@ -26,6 +28,14 @@ ORDERED, SURE = 0.3, 8.0
 intensities over their errors."""
 
 
+TO_DO: dict[Kind, str] = {
+    "columns": "intensities, and atoms counted by them, are the network's; measure the raw image for figures to rely "
+    "on",
+    "particles": "faint particles come out too small; --raw FILE, the raw image, fits them to that",
+}
+"""What to do about figures of restored images."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is to be measured.
@@ -35,11 +45,13 @@ class Wanted:
     kind : None takes what each image shows.
     dark : whether it is darker than what surrounds it; None takes columns as bright, and finds out of particles.
     width : of columns, standard deviation in pixels; None estimates it.
+    raw : the raw file of a restored one, or the folder in which it is, to which particles are fitted.
     """
 
     kind: Kind | None = None
     dark: bool | None = None
     width: float | None = None
+    raw: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -111,23 +123,40 @@ def measure_all(names: Sequence[str], image: str | None = None, wanted: Wanted =
 
 def _image(path: Path, place: int | None, name: str | None, wanted: Wanted) -> Iterator[Measured]:
     restored = _restored(path)
-    with io.read(path, place) as image:
+    with ExitStack() as closing:
+        image = closing.enter_context(io.read(path, place))
         scale, angstroms = Scale.of(image), image.angstroms
-        warnings = [*(() if name else image.warnings), *([restored] if restored else [])]
+        warnings = [*(() if name else image.warnings)]
+        before = None
+        if wanted.raw is not None:
+            source = raws.raw_of(path, wanted.raw)
+            before = closing.enter_context(raws.opened(path, source, image))
+            warnings += filter(None, [raws.doubt(path, source)])
         several = len(image.pixels) > 1
         for number, frame in enumerate(image.pixels):
             known = Measured(str(path), name, number if several else None, pixel_nm=scale.pixel)
             height = data_bar.rows_above(frame)
+            raw = None if before is None else before[number][:height]
             if height < len(frame) and not number:
                 warnings.append(data_bar.LEFT_OUT.format(height))
-            measured = _frame(known, frame[:height], scale, wanted, angstroms)
-            if restored:
+            measured = _frame(known, frame[:height], scale, wanted, angstroms, raw)
+            if raw is not None and measured.kind == "columns" and not number:
+                warnings.append("--raw is for particles, and these are columns: measure the raw image itself")
+            if restored and (raw is None or measured.kind == "columns"):
                 measured = _without_errors(measured)
+                warnings += [] if number else [restored.format(TO_DO[measured.kind or "columns"])]
             yield replace(measured, warnings=() if number else tuple(warnings))
             wanted = replace(wanted, kind=measured.kind)  # all frames of a movie show the same
 
 
-def _frame(known: Measured, frame: io.Array, scale: Scale, wanted: Wanted, angstroms: float | None) -> Measured:
+def _frame(
+    known: Measured,
+    frame: io.Array,
+    scale: Scale,
+    wanted: Wanted,
+    angstroms: float | None,
+    raw: io.Array | None = None,
+) -> Measured:
     found = None
     if wanted.kind == "columns":
         found = atoms.find(frame, scale, dark=bool(wanted.dark), width=wanted.width)
@@ -138,7 +167,7 @@ def _frame(known: Measured, frame: io.Array, scale: Scale, wanted: Wanted, angst
     if found:
         table, summary = atoms.table(found, scale)
         return replace(known, kind="columns", table=table, summary=summary)
-    particles = find_particles(frame, scale.pixel or (1.0, 1.0), dark=wanted.dark)
+    particles = find_particles(frame, scale.pixel or (1.0, 1.0), dark=wanted.dark, raw=raw)
     table, summary = grains.table(particles, scale)
     return replace(known, kind="particles", table=table, summary=summary)
 
@@ -157,10 +186,10 @@ def _restored(path: Path) -> str | None:
     note = io.provenance(path)
     if not note or "model" not in note:
         return None
+    model = str(note["model"]).replace("{", "{{").replace("}", "}}")
     return (
-        f"was restored by {note['model']}: what is left of the noise does not tell how far its figures may be off, so "
-        "errors are left empty; intensities, and atoms counted by them, are the network's; measure the raw image for "
-        "figures to rely on"
+        f"was restored by {model}: what is left of the noise does not tell how far its figures may be off, so "
+        "errors are left empty; {}"
     )
 
 

@@ -121,7 +121,8 @@ def _particles(found: Measured) -> Iterator[tuple[str, str]]:
     yield "particles", f"{summary['particles']}, {dark}" + (f"; {cut} cut by the border" if cut else "")
     if summary[f"diameter_mean_{unit}"] is not None:
         whole = table["on_border"] == 0
-        size, error = (_middle(table[f"{name}_{unit}"][whole]) for name in ("diameter", "diameter_error"))
+        sizes, errors = (table[f"{name}_{unit}"][whole] for name in ("diameter", "diameter_error"))
+        size, error = _middle(sizes), _middle(errors[np.isfinite(errors)] if "fitted" in table else errors)
         factor, unit_shown = (1e-3, "µm") if unit == "nm" and size >= 1000 else (1.0, unit)
         mean, spread, median = (factor * summary[f"diameter_{name}_{unit}"] for name in ("mean", "std", "median"))
         known = f"each known to {factor * error:.1g} {unit_shown} as far as noise goes" if error >= 0 else UNKNOWN
@@ -130,8 +131,12 @@ def _particles(found: Measured) -> Iterator[tuple[str, str]]:
             f"{mean:.4g} ± {spread:.2g} {unit_shown} (mean and deviation), median {median:.4g} {unit_shown}, {known}",
         )
         longest, shortest = (factor * _middle(table[f"feret_{which}_{unit}"][whole]) for which in ("max", "min"))
+        if "fitted" in table:
+            fitted, count = int(table["fitted"].sum()), len(table["fitted"])
+            rest = "" if fitted == count else "; the others keep the restored outline, and have no errors"
+            yield "fitted", f"{fitted} of {count} to the raw image, at half of their own height{rest}"
         yield "Feret", f"longest {longest:.4g} {unit_shown}, shortest {shortest:.4g} {unit_shown} (medians)"
 
 
 def _middle(values: "np.ndarray[Any, Any]") -> float:
-    return float(np.median(values))
+    return float(np.median(values)) if len(values) else float("nan")

@@ -1,6 +1,7 @@
 """``temclean measure``: files in, figures out that are known beforehand; read as others read them."""
 
 import csv
+import hashlib
 import json
 import warnings
 from collections.abc import Callable
@@ -128,6 +129,33 @@ def test_particles_are_chosen_where_there_are_no_columns(run: Run, tmp_path: Pat
     assert found["table"]["diameter_px"] == pytest.approx([30.0] * 3, rel=0.01)
     forced = json.loads(run("measure", path, "--columns", "--json").out)
     assert forced["kind"] == "columns"
+
+
+def test_particles_of_a_restored_image_are_fitted_to_the_raw_one(run: Run, tmp_path: Path) -> None:
+    """Discs of 30 pixels, restored 3 pixels too small; two that touch are left as they are."""
+    y, x = np.mgrid[:240, :240]
+    draw, middles = np.random.default_rng(2), ((50, 50), (150, 60), (60, 180), (180, 160), (180, 184))
+    true, small = (sum(1.0 * (np.hypot(y - a, x - b) < r) for a, b in middles).clip(0, 1) for r in (15, 13.5))
+    raw = save(tmp_path / "raw.tif", draw.poisson(20 - 8 * true).astype(np.uint16), pixel=0.5)
+    note = {"model": "lde", "input": "raw.tif", "input_sha256": hashlib.sha256(raw.read_bytes()).hexdigest()}
+    path = save(tmp_path / "raw_lde.tif", (20 - 8 * small).astype(np.float32), note, pixel=0.5)
+    alone = run("measure", path, "--particles")
+    assert "--raw FILE" in alone.err
+    done = run("measure", path, "--particles", "--raw", tmp_path, "-o", tmp_path / "out.csv")
+    assert (done.code, done.err) == (0, "")
+    assert "3 of 4 to the raw image" in done.out
+    rows = table(tmp_path / "out.csv")
+    for row in (each for each in rows if each["fitted"] == "1"):
+        error = float(row["diameter_error_nm"])
+        assert 0 < error < 0.5
+        assert float(row["diameter_nm"]) == pytest.approx(15.0, abs=3 * error)
+    assert [row["diameter_error_px"] for row in rows if row["fitted"] == "0"] == [""]
+    raw.write_bytes(raw.read_bytes() + b"\0")
+    assert "another file" in run("measure", path, "--particles", "--raw", raw).err
+    other = save(tmp_path / "other.tif", np.zeros((30, 30), np.uint8))
+    failed = run("measure", path, "--raw", other)
+    assert failed.code == 1
+    assert "is not that of" in failed.err
 
 
 def test_restored_intensities_are_warned_of(run: Run, strained: Path, tmp_path: Path) -> None:
