@@ -177,7 +177,7 @@ def halved(means: Floats) -> Floats:
     return out
 
 
-def median(values: Floats) -> float:
+def median(values: Floats | NDArray[np.float64]) -> float:
     """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
     middle = values.size // 2
     parted = np.partition(values, middle, axis=None)

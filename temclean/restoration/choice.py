@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.evidence import noise, samples, spectrum
+from temclean.evidence import blocks, noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
@@ -192,7 +192,7 @@ def grain(report: NoiseReport, sample: Sample) -> float:
     """Return the standard deviation of white noise at the median, of the range from the least to the greatest value."""
     if report.fine_structure:
         return 0.0
-    middle = sample.low + sample.width * float(np.median(sample.pieces[:, ::3, ::3]))
+    middle = sample.low + sample.width * blocks.median(sample.pieces[:, ::3, ::3])
     return report.at(middle) / sample.width
 
 
