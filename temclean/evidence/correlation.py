@@ -107,8 +107,9 @@ def _common(filtered: tuple[Floats, Mask | None], lag: int, line: float, data: B
     sums = block_products(left, data.side, lag)
     down, across = (min(pair) for pair in zip(sums.shape[1:], data.chosen.shape[1:], strict=True))
     part = data.chosen[:, :down, :across]
-    pairs = float(part.sum() * data.side**2)
-    if whole is not None:
+    if whole is None:
+        pairs = float(np.count_nonzero(part) * data.side**2)
+    else:
         both = block_sums(whole[:, :, :last] & whole[:, :, lag:], data.side)
         pairs = float(both[:, :down, :across][part].sum())
     return float(sums[:, :down, :across][part].sum()) - line * line * pairs, pairs

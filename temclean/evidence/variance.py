@@ -247,31 +247,45 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
     least = 0.05 * middle + 1e-12
     predicted = np.full(data.mean.shape, max(middle, 1e-12))
     kept = np.ones(data.mean.shape, bool)
-    fit, misfit = Line(0.0, 0.0, 0.0, 0.0), 0.0
+    slope, last = 0.0, None
+    columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
     for _ in range(5):
         # Of counted electrons a pixel's fourth cumulant is the cube of the gain times their mean.
-        scatter = data.scatter + np.maximum(fit.slope, 0.0) ** 2 / predicted
+        scatter = data.scatter + max(slope, 0.0) ** 2 / predicted
         weight = kept * data.count / (scatter * predicted**2)
-        columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
         normal = (columns * weight) @ columns.T
         singular = float(np.linalg.cond(normal)) > 1e12 if sloped else not normal.any()
+        if singular and sloped:
+            return line(data, sloped=False)
         if singular:
-            return line(data, sloped=False) if sloped else (fit, misfit)
+            break
         covariance = np.linalg.inv(normal)
         found = covariance @ ((columns * weight) @ data.variance)
+        slope = float(found[1]) if sloped else 0.0
         predicted = np.maximum(found @ columns, least)
-        off = (data.variance - predicted) / (predicted * np.sqrt(scatter / data.count))
-        misfit = float(np.mean(off[kept] ** 2))
-        errors = np.sqrt(np.diag(covariance) * max(misfit, 1.0))
-        slope, slope_error = (float(found[1]), float(errors[1])) if sloped else (0.0, 0.0)
-        place = -float(covariance[0, 1] / covariance[1, 1]) if sloped else 0.0
-        surest = math.sqrt(max(float(covariance[0, 0]) - (place**2 * float(covariance[1, 1]) if sloped else 0.0), 0.0))
-        fit = Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest * math.sqrt(max(misfit, 1.0)))
+        last = found, covariance, kept, predicted, scatter
         # A sum of squares is skewed, its cube root is not (Wilson and Hilferty 1931, Proc. Natl. Acad. Sci. 17, 684).
         part = scatter / data.count / 9
         off = (np.cbrt(data.variance / predicted) - 1 + part) / np.sqrt(part)
         kept = off < 3.5 * math.sqrt(max(1.0, median(off**2) / 0.455))
-    return fit, misfit
+    return _told(data, *last) if last else (Line(0.0, 0.0, 0.0, 0.0), 0.0)
+
+
+def _told(
+    data: Blocks, found: Doubles, covariance: Doubles, kept: Mask, predicted: Doubles, scatter: Doubles
+) -> tuple[Line, float]:
+    """Return a fit, of one parameter or two, with its errors and its misfit."""
+    off = (data.variance - predicted) / (predicted * np.sqrt(scatter / data.count))
+    misfit = float(np.mean(off[kept] ** 2))
+    wider = max(misfit, 1.0)
+    errors = np.sqrt(np.diag(covariance) * wider)
+    if len(found) == 1:
+        surest = math.sqrt(max(float(covariance[0, 0]), 0.0))
+        return Line(float(found[0]), 0.0, float(errors[0]), 0.0, 0.0, surest * math.sqrt(wider)), misfit
+    place = -float(covariance[0, 1] / covariance[1, 1])
+    surest = math.sqrt(max(float(covariance[0, 0]) - place**2 * float(covariance[1, 1]), 0.0))
+    slope = float(found[1])
+    return Line(float(found[0]), slope, float(errors[0]), float(errors[1]), place, surest * math.sqrt(wider)), misfit
 
 
 def cut_gaussian(sigma: float, low: bool, high: bool) -> tuple[Doubles, Doubles, Doubles]:
