@@ -158,7 +158,9 @@ def bend(const float[:, :, :] x not None, int axis, float[:, :, ::1] out not Non
                 )
 
 
-def weighted(const float[:, :, :] x not None, const float[::1] weights not None, int axis, float[:, :, ::1] out not None):
+def weighted(
+    const float[:, :, :] x not None, const float[::1] weights not None, int axis, float[:, :, ::1] out not None
+):
     """Write the sum of the neighbours from each pixel on along axis 1 or 2, each times its weight."""
     cdef Py_ssize_t piece, row, band, part, left, some, last = weights.shape[0] - 1, n = out.shape[2]
     cdef Py_ssize_t down = 1 if axis == 1 else 0, across = 1 - down
@@ -186,7 +188,10 @@ def block_sums(const float[:, :, :] x not None, Py_ssize_t side, double[:, :, ::
     cdef Py_ssize_t piece, block, row, part, left, some, n = out.shape[2], most
     cdef float[WIDE] total
     check_rows(x)
-    if not 0 < side <= WIDEST or out.shape[0] != x.shape[0] or out.shape[1] * side > x.shape[1] or n * side > x.shape[2]:
+    if (
+        not 0 < side <= WIDEST or out.shape[0] != x.shape[0] or out.shape[1] * side > x.shape[1]
+        or n * side > x.shape[2]
+    ):
         raise ValueError(f"there are not so many blocks of {side}x{side}")
     most = WIDE // side
     with nogil:
@@ -252,15 +257,15 @@ def block_products_down(
                     some = min(most, n - left)
                     for row in range(side):
                         multiply_row(
-                            &x[piece, block * side + row, left * side], &x[piece, block * side + row + lag, left * side],
-                            some * side, &line[0],
+                            &x[piece, block * side + row, left * side],
+                            &x[piece, block * side + row + lag, left * side], some * side, &line[0],
                         )
                         parts_of_row(&line[0], side, some, &parts[row * some])
                     blocks_of_parts(&parts[0], side, some, &out[piece, left, block], out.shape[2])
 
 
 def crossed(const float[:, :, :] x not None, float[::1] out not None):
-    """Write |a - b - c + d| of 2x2 pixels, a b above c d, none of them at 0 or 1; return of how many."""
+    """Write |a - b - c + d| of 2x2 pixels, a c above b d, none of them at 0 or 1; return of how many."""
     cdef Py_ssize_t piece, row, column, n = 0
     cdef float a, b, c, d
     check_rows(x)
@@ -275,9 +280,7 @@ def crossed(const float[:, :, :] x not None, float[::1] out not None):
                     c = x[piece, row, column + 1]
                     d = x[piece, row + 1, column + 1]
                     out[n] = fabsf(a - b - c + d)
-                    n += (
-                        (a > 0) & (a < 1) & (b > 0) & (b < 1) & (c > 0) & (c < 1) & (d > 0) & (d < 1)
-                    )
+                    n += (a > 0) & (a < 1) & (b > 0) & (b < 1) & (c > 0) & (c < 1) & (d > 0) & (d < 1)
     return n
 
 
