@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from temclean import noise, specimen
 from temclean.evidence import lag
@@ -240,12 +241,37 @@ def scene_of(options: DataOptions, key: tuple[int, ...]) -> Specimen:
     return draw_scene(options, np.random.Generator(np.random.PCG64(key)))
 
 
+def rare(scene: Specimen) -> Array:
+    """Tell where a lattice is not like itself, (size, size): 1 about each vacancy, dopant and interstitial, else 0.
+
+    Disks reach half as far as the nearest neighbour of the middle column.
+    """
+    size = len(scene.image)
+    mask = np.zeros((size, size), np.float32)
+    places = scene.vacancies
+    if scene.marks.size:
+        places = np.concatenate([places, scene.positions[scene.marks > 0]])
+    if not len(places) or len(scene.positions) < 3:
+        return mask
+    gap = float(np.median(cKDTree(scene.positions).query(scene.positions, 2)[0][:, 1]))
+    reach = max(0.5 * gap, 1.5)
+    side = int(np.ceil(reach))
+    y, x = np.mgrid[-side : side + 1, -side : side + 1]
+    for place in places:
+        rows, columns = y + round(place[0]), x + round(place[1])
+        near = (rows - place[0]) ** 2 + (columns - place[1]) ** 2 <= reach**2
+        near &= (rows >= 0) & (rows < size) & (columns >= 0) & (columns < size)
+        mask[rows[near], columns[near]] = 1.0
+    return mask
+
+
 def cut(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> Array:
-    """Cut a random crop from a scene, mirrored and turned at random."""
+    """Cut a random crop from a scene, mirrored and turned at random: (2, crop, crop), the image and :func:`rare`."""
     top, left = rng.integers(0, options.scene - options.crop + 1, 2)
-    image = scene.image[top : top + options.crop, left : left + options.crop]
-    image = np.rot90(image, rng.integers(4))
-    return np.ascontiguousarray(image[::-1] if rng.random() < 0.5 else image)
+    both = np.stack([scene.image, rare(scene)])
+    both = both[:, top : top + options.crop, left : left + options.crop]
+    both = np.rot90(both, rng.integers(4), axes=(1, 2))
+    return np.ascontiguousarray(both[:, ::-1] if rng.random() < 0.5 else both)
 
 
 def distorted(
@@ -273,14 +299,14 @@ def distorted(
     return noisy, clean, impulses
 
 
-def pair(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Make one normalised pair (noisy, clean) of a crop of a scene."""
-    clean = cut(scene, options, rng)
+def pair(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Make one normalised pair (noisy, clean) of a crop of a scene, and tell where it is :func:`rare`."""
+    clean, unlike = cut(scene, options, rng)
     noisy, clean, impulses = distorted(clean, chosen(options.noises, rng), scene.pixel_size, options, rng)
     if rng.random() < options.reflected:
         rows, columns = options.crop - rng.integers(options.multiple, size=2)
-        noisy, clean = reflect(noisy, (rows, columns)), reflect(clean, (rows, columns))
+        noisy, clean, unlike = (reflect(each, (rows, columns)) for each in (noisy, clean, unlike))
     room = 0.0 if impulses else options.room
     low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)
     noisy, clean = (np.clip((each - low) / (high - low), -REACH, 1.0 + REACH) for each in (noisy, clean))
-    return noisy.astype(np.float32), clean.astype(np.float32)
+    return noisy.astype(np.float32), clean.astype(np.float32), unlike

@@ -14,7 +14,7 @@ import torch
 from temclean import specimen
 from temclean.errors import ModelError
 from temclean.restoration import pipeline
-from temclean.restoration.modelfile import METADATA_KEY
+from temclean.restoration.modelfile import FORMAT_BEYOND, METADATA_FORMAT, METADATA_KEY
 from temclean.restoration.onnx_outline import Outline, digest
 from temclean.training import data, evaluate, networks
 from temclean.training.networks import CGRDN, ResidualUNet, ResNetUNet
@@ -53,13 +53,15 @@ def halo(
     """
     bound = -(-network.reach // network.multiple) * network.multiple
     side = bound + 8 * network.multiple
+    beyond = network.beyond
     edge = np.arange(side)[::-1]
     distance = np.minimum(edge[:, None], edge)
     halo = 0
     for seed, name in enumerate(("graphene-atoms", "lattice", "amorphous", "particles", "flat", "scene")):
         clean = specimen.draw(name, side + bound, 0.1, evaluate.FIRST_SEED + seed).image
-        noisy = evaluate.distort(clean, family, 0.3, seed)[None, None]
-        difference = np.abs(runner.raw(noisy)[0, 0, :side, :side] - runner.raw(noisy[..., :side, :side])[0, 0])
+        noisy = np.pad(evaluate.distort(clean, family, 0.3, seed), beyond, mode="symmetric")[None, None]
+        part = noisy[..., : side + 2 * beyond, : side + 2 * beyond]
+        difference = np.abs(runner.raw(noisy)[0, 0, :side, :side] - runner.raw(part)[0, 0])
         felt = distance[difference > largest_error]
         halo = max(halo, -(-(int(felt.max(initial=-1)) + 1) // network.multiple) * network.multiple)
     return min(bound, halo)
@@ -180,16 +182,17 @@ def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | Non
         weights = mean(network, weights, torch.load(other, map_location="cpu", weights_only=True)["average"])
     network.load_state_dict(weights)
     network = networks.folded(network)
+    network.beyond = getattr(network, "furthest", 0)
     whole = to_onnx(network)
-    verify(network, Runner(whole))
+    verify(network, Runner(whole, network.beyond))
     half = store_half(whole)
     for level in () if name in (*evaluate.MICROSCOPES, *evaluate.TOGETHER, "lde") else ("0.20", "0.30"):
-        change = evaluate.similarity(Runner(whole), name, float(level), count)["all"]
-        change -= evaluate.similarity(Runner(half), name, float(level), count)["all"]
+        change = evaluate.similarity(Runner(whole, network.beyond), name, float(level), count)["all"]
+        change -= evaluate.similarity(Runner(half, network.beyond), name, float(level), count)["all"]
         if abs(change) > LARGEST_SCORE_CHANGE:
             raise ModelError(f"storing the weights as float16 changes the MS-SSIM at C = {level} by {change:.1e}")
     metadata: dict[str, object] = {
-        "format": 1,
+        "format": FORMAT_BEYOND if network.beyond else METADATA_FORMAT,
         "name": name,
         "family": name,
         "summary": SUMMARIES[name],
@@ -204,7 +207,8 @@ def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | Non
             "scanned": not data.SCANNED.isdisjoint(recipe["data"]["noises"]),
         },
         "multiple": network.multiple,
-        "halo": halo(Runner(half), network, name),
+        **({"beyond": network.beyond} if network.beyond else {}),
+        "halo": halo(Runner(half, network.beyond), network, name),
         "training": training_of(network, state) | ({} if other is None else {"mean_with": other.name}),
         "data": seen(recipe["data"]),
         "scores": {},

@@ -37,6 +37,27 @@ def relative_error(restored: Tensor, clean: Tensor, floor: float = 1e-5) -> Tens
     return 0.5 * even + 0.25 * gathered
 
 
+def taught_error(restored: Tensor, taught: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
+    """Return the mean over images of the squared distance to what a teacher made, over the teacher's own MSE.
+
+    A teacher's result lacks what no network can know: its slope is that of :func:`relative_error` without the noise
+    that the clean image's details bring into it (Hinton 2015).
+    """
+    far = (restored - taught).square().mean(dim=(1, 2, 3))
+    return (far / (taught - clean).square().mean(dim=(1, 2, 3)).add(floor)).mean()
+
+
+def rare_error(restored: Tensor, clean: Tensor, rare: Tensor, floor: float = 1e-5) -> Tensor:
+    """Return the mean over images of log(MSE + floor) where ``rare`` is 1, the pixels in which a lattice has a defect.
+
+    They are a hundredth of an image at most, so that in its whole error a network gains more by a perfect lattice than
+    it loses by vacancies that it fills in. Images without any count nothing.
+    """
+    count = rare.sum(dim=(1, 2, 3))
+    squared = ((restored - clean).square() * rare).sum(dim=(1, 2, 3)) / count.clamp(min=1.0)
+    return ((squared + floor).log() * (count > 0)).mean()
+
+
 @cache
 def windows(length: int) -> Tensor:
     """Return the matrix (length - 10, length) of Gaussian windows of 11 taps: a product is quicker than conv2d."""

@@ -30,20 +30,20 @@ def to_onnx(network: Network) -> onnx.ModelProto:
     """Export a network with named dynamic axes, and check its structure."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is absent
     buffer = io.BytesIO()
-    side = 2 * network.multiple
+    multiple, around = network.multiple, 2 * network.beyond
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch against itself
         program = torch.onnx.export(
             network.eval(),
-            (torch.zeros(2, network.frames, side, 2 * side),),
+            (torch.zeros(2, network.frames, 2 * multiple + around, 4 * multiple + around),),
             dynamo=True,
             input_names=["image"],
             output_names=["restored"],
             dynamic_shapes={
                 "x": {
                     0: torch.export.Dim("batch"),
-                    2: network.multiple * torch.export.Dim("rows", min=1, max=4096),
-                    3: network.multiple * torch.export.Dim("columns", min=1, max=4096),
+                    2: multiple * torch.export.Dim("rows", min=1, max=4096) + around,
+                    3: multiple * torch.export.Dim("columns", min=1, max=4096) + around,
                 }
             },
             opset_version=OPSET,
@@ -52,9 +52,9 @@ def to_onnx(network: Network) -> onnx.ModelProto:
         )
     program.save(buffer)
     model = onnx.load_from_string(buffer.getvalue())
-    for value in (*model.graph.input, *model.graph.output):
+    for value, more in ((model.graph.input[0], around), (model.graph.output[0], 0)):
         for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
-            value.type.tensor_type.shape.dim[axis].dim_param = name
+            value.type.tensor_type.shape.dim[axis].dim_param = f"{name} + {more}" if axis and more else name
     for name, _ in network.named_buffers():
         if name not in network.state_dict():
             rename(model, name, name.replace(".", "_"))
@@ -99,9 +99,13 @@ def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 class Runner:
-    """Restore one image with a model that is still in memory, normalised as in training."""
+    """Restore one image with a model that is still in memory, normalised as in training.
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    A network that looks ``beyond`` its images is given their reflection there.
+    """
+
+    def __init__(self, model: onnx.ModelProto, beyond: int = 0) -> None:
+        self.beyond = beyond
         self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
     def raw(self, batch: np.ndarray) -> np.ndarray:
@@ -112,7 +116,8 @@ class Runner:
     def __call__(self, noisy: np.ndarray) -> np.ndarray:
         low, high = np.percentile(noisy, data.PERCENTILES)
         span = max(high - low, 1e-6)
-        restored = self.raw(((noisy - low) / span).astype(np.float32)[None, None])[0, 0]
+        seen = np.pad((noisy - low) / span, self.beyond, mode="symmetric").astype(np.float32)
+        restored = self.raw(seen[None, None])[0, 0]
         return (restored * span + low).astype(np.float32)
 
 
@@ -120,9 +125,8 @@ def verify(network: Network, runner: Runner) -> None:
     """Fail unless ONNX Runtime and torch agree on shapes other than the one exported with."""
     generator = torch.Generator().manual_seed(0)
     for batch, rows, columns in ((1, 1, 1), (1, 3, 8), (3, 5, 4)):
-        image = torch.rand(
-            batch, network.frames, rows * network.multiple, columns * network.multiple, generator=generator
-        )
+        sides = (count * network.multiple + 2 * network.beyond for count in (rows, columns))
+        image = torch.rand(batch, network.frames, *sides, generator=generator)
         with torch.no_grad():
             expected = network(image).numpy()
         error = float(np.abs(runner.raw(image.numpy()) - expected).max())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from temclean.errors import ParameterError
 from temclean.restoration.models import usable_cores
-from temclean.training import distributed, loop, losses, networks
+from temclean.training import distributed, loop, losses, networks, teachers
 from temclean.training.adversarial import Adversary
 from temclean.training.data import DataOptions
 from temclean.training.recipes import RECIPES, Recipe
@@ -31,7 +31,7 @@ QUICK = 6.0
 """Learning rate of what decides about windows, over that of all else."""
 
 
-def objective(recipe: Recipe, restored: Tensor, clean: Tensor) -> Tensor:
+def objective(recipe: Recipe, restored: Tensor, clean: Tensor, rare: Tensor) -> Tensor:
     """Return the loss of a recipe, but for the adversarial part."""
     if recipe.loss == "lobato":
         return losses.pixelwise(restored, clean)
@@ -39,6 +39,8 @@ def objective(recipe: Recipe, restored: Tensor, clean: Tensor) -> Tensor:
         loss = recipe.relative * losses.relative_error(restored, clean)
     else:
         loss = losses.weighted_error(restored, clean, recipe.heaviest)
+    if recipe.rare:
+        loss = loss + recipe.rare * losses.rare_error(restored, clean, rare)
     if recipe.similarity:
         loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
     loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
@@ -58,7 +60,15 @@ def groups(network: torch.nn.Module) -> list[dict[str, Any]]:
 
 
 def train(
-    recipe: Recipe, seed: int, out: Path, start: Path | None, resume: bool, threads: int, every: int, workers: int = 0
+    recipe: Recipe,
+    seed: int,
+    out: Path,
+    start: Path | None,
+    resume: bool,
+    threads: int,
+    every: int,
+    workers: int = 0,
+    taught_by: tuple[Path, ...] = (),
 ) -> None:
     """Run a recipe and write a checkpoint to ``out`` every ``every`` steps and at the end."""
     torch.manual_seed(seed)
@@ -67,6 +77,7 @@ def train(
     network = networks.build(asdict(recipe)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(groups(network), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     shared = distributed.shared(network)
+    teaching = [teachers.load(each, device) for each in taught_by]
     adversary = Adversary(device) if recipe.adversarial else None
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
     if start is not None:
@@ -79,13 +90,16 @@ def train(
     images = before["record"]["images"] - run.step * batch if before else 0
     stream = dict(enumerate(before.get("streams", []))).get(distributed.rank())
     with Pairs(recipe.data, seed + run.step, distributed.rank(), workers, stream) as pairs:
-        for step, pair in zip(range(run.step, recipe.steps), pairs, strict=False):
-            noisy, clean = (tensor.to(device, memory_format=torch.channels_last) for tensor in pair)
+        for step, drawn in zip(range(run.step, recipe.steps), pairs, strict=False):
+            noisy, clean, rare = (tensor.to(device, memory_format=torch.channels_last) for tensor in drawn)
             run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
             with torch.autocast(device, dtype=torch.bfloat16):
                 restored = shared(noisy)
+                shown = teachers.taught(teaching, noisy) if teaching else None
             restored = restored.float()
-            loss = objective(recipe, restored, clean)
+            loss = objective(recipe, restored, clean, rare)
+            if shown is not None:
+                loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
             if adversary is not None:
                 loss = loss + recipe.adversarial * adversary.loss(restored, clean)
             run.update(loss)
@@ -153,6 +167,13 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Checkpoint [default: training/checkpoints/NAME.pt]."
 )
+@click.option(
+    "--teacher",
+    "taught_by",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Checkpoint to learn from too; several teach by their mean.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option(
@@ -174,6 +195,7 @@ def main(
     seed: int,
     start: Path | None,
     out: Path | None,
+    taught_by: tuple[Path, ...],
     resume: bool,
     threads: int,
     workers: int | None,
@@ -196,4 +218,4 @@ def main(
     with distributed.together():
         left = usable_cores() // distributed.count() - threads
         workers = max(0, min(4, left)) if workers is None else workers
-        train(chosen, seed, target, start, resume, threads, every, workers)
+        train(chosen, seed, target, start, resume, threads, every, workers, taught_by)

@@ -28,7 +28,7 @@ SCENE, BATCH = 0, 1
 
 
 class Pairs:
-    """A stream of batches (noisy, clean), each a float32 tensor (batch, 1, crop, crop).
+    """A stream of batches (noisy, clean, rare), each a float32 tensor (batch, 1, crop, crop), see :func:`data.rare`.
 
     Parameters
     ----------
@@ -107,17 +107,18 @@ class Pairs:
                 if number not in self.drawn and number not in self.coming:
                     self.coming[number] = self.pool.submit(data.scene_of, self.options, self.key(number))
 
-    def batch(self) -> tuple[Tensor, Tensor]:
+    def batch(self) -> tuple[Tensor, ...]:
         """Make one batch, and renew the bank a little."""
         began = time.monotonic()
         rng = np.random.Generator(np.random.PCG64(self.key(self.number, BATCH)))
         self.renew(rng)
         chosen = [self.scene(self.bank[place]) for place in rng.integers(len(self.bank), size=self.options.batch)]
-        noisy, clean = zip(*(data.pair(scene, self.options, rng) for scene in chosen), strict=True)
+        made = zip(*(data.pair(scene, self.options, rng) for scene in chosen), strict=True)
+        batch = tuple(torch.from_numpy(np.stack(part))[:, None] for part in made)
         self.number += 1
-        self._made += len(noisy)
+        self._made += len(chosen)
         self._busy += time.monotonic() - began
-        return torch.from_numpy(np.stack(noisy))[:, None], torch.from_numpy(np.stack(clean))[:, None]
+        return batch
 
     def pace(self) -> float:
         """Return how many crops a second could be had from this stream, since this was asked last."""
@@ -125,12 +126,12 @@ class Pairs:
         self._made, self._busy = 0, 0.0
         return pace
 
-    def _step(self) -> tuple[tuple[Tensor, Tensor], dict[str, Any]]:
+    def _step(self) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
         made = self.batch()
         now = {"batch": self.number, "bank": list(self.bank), "next": self.next, "due": self.due}
         return made, {"seed": self.seed, "rank": self.rank, **now}
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         """Yield batches for ever, the next one being made while the last one is used."""
         with ThreadPoolExecutor(1) as maker:
             coming = maker.submit(self._step)

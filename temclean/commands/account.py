@@ -114,6 +114,9 @@ def _strength(report: NoiseReport, median: float) -> str:
     if deviation <= error and report.gain > 4 * report.gain_error:  # as where most pixels have no count
         middle = 0.5 * (report.low + report.high)
         deviation, error, place = report.at(middle), report.error_at(middle), f"{middle:.3g}"
+    hangs = _hangs(report)
+    if hangs and 1.96 * error > deviation:
+        return f"unsure, up to {deviation + 1.96 * error:.2g}: it hangs together over {hangs}, as structure does"
     if deviation <= error and report.along_error < 1:
         return f"none that can be measured (below {deviation + 2 * error:.2g})"
     if report.along_error >= 1:
@@ -131,6 +134,13 @@ def _strength(report: NoiseReport, median: float) -> str:
     counts = (median - report.offset) / report.gain
     dose = f", as of {counts:.2g} electrons a pixel" if grain == "Poisson" and report.white and counts > 0 else ""
     return f"{grain}: variance = {law}; standard deviation {at}, at {place}{dose}"
+
+
+def _hangs(report: NoiseReport) -> str:
+    """Say over how many pixels noise hangs together along both axes; nothing if it does not."""
+    if not (report.row_length and report.column_length):
+        return ""
+    return f"{report.row_length:.1f} pixels along rows and {report.column_length:.1f} along columns"
 
 
 def _lines_of_noise(report: NoiseReport) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from temclean import io
+from temclean.commands.frame_queue import FrameQueue, QueueClosedError
 from temclean.commands.jobs import Job
 from temclean.commands.opening import SMALL, Opened, foresee, open_job, size
 from temclean.commands.records import Result, failed, refused
@@ -15,7 +16,6 @@ from temclean.commands.sessions import OneSession, Sessions
 from temclean.evidence.findings import Findings
 from temclean.io import Array, temporary
 from temclean.restoration import cautions, pipeline, windows
-from temclean.restoration.frame_queue import FrameQueue, QueueClosedError
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import available

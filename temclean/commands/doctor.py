@@ -104,7 +104,7 @@ def _device(device: Literal["cpu", "cuda"], name: str) -> Finding:
     try:
         model = models.load(name)
         session = models.open_session(model, device)
-        side = model.multiple
+        side = model.multiple + 2 * model.beyond
         session.run(np.zeros((1, 1, side, side), np.float32))
     except DeviceError as error:
         return Finding(device, "off" if device == "cuda" else "broken", str(error))

@@ -13,6 +13,7 @@ import numpy as np
 
 from temclean import __version__, io
 from temclean.commands.evidence.as_seen import SCANNED
+from temclean.commands.frame_queue import ReadAhead
 from temclean.commands.jobs import Job
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import Sessions
@@ -24,7 +25,6 @@ from temclean.io import npy
 from temclean.restoration import cautions, pipeline, tiling, together, windows
 from temclean.restoration.choice import About
 from temclean.restoration.conversion import Conversion
-from temclean.restoration.frame_queue import ReadAhead
 from temclean.restoration.models import Model
 from temclean.restoration.scaling import Scaling
 

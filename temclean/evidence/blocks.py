@@ -1,8 +1,9 @@
 """Means of pixels in blocks, and what the residual does at each brightness of the result."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from temclean import _residual
 from temclean.errors import ImageError
+from temclean.evidence.ends import BLIND, Ends, around, ends
+from temclean.evidence.samples import Mask, median
 
 Floats = NDArray[np.float32]
 
@@ -65,21 +68,83 @@ class Pair:
     @cached_property
     def means(self) -> tuple[Floats, Floats]:
         """Return the means of blocks of the raw image and of the result; what does not fill a block is left out."""
+        raw, result = (self._folded(image.__getitem__, self.offset, 1 / self.unit) for image in (self.raw, self.result))
+        return raw, result
+
+    def _folded(self, take: Callable[[slice], NDArray[Any]], offset: float, scale: float) -> Floats:
+        """Return the means over blocks of (pixels - offset) * scale, the pixels taken some rows at a time."""
         side = self.side
         rows, columns = (length // side for length in self.raw.shape)
         band = max(1, CHUNK // (self.raw.shape[1] * side))
-        found = np.empty((2, rows, columns), dtype=np.float32)
-        scale = 1 / self.unit
-        for image, out in zip((self.raw, self.result), found, strict=True):
-            for top in range(0, rows, band):
-                part = out[top : top + band]
-                _residual.fold(plain(image[top * side : (top + len(part)) * side]), side, self.offset, scale, part)
-        return found[0], found[1]
+        found = np.empty((rows, columns), np.float32)
+        for top in range(0, rows, band):
+            part = found[top : top + band]
+            _residual.fold(plain(take(slice(top * side, (top + len(part)) * side))), side, offset, scale, part)
+        return found
+
+    @cached_property
+    def ends(self) -> Ends | None:
+        """Where the raw image is cut off, in its own units; None where it is not."""
+        return ends(self.raw)
+
+    @cached_property
+    def kept(self) -> Mask | None:
+        """Which means tell something: not all of their neighbourhood is cut off; None of an image that is not."""
+        known = self.ends
+        if known is None:
+            return None
+        kept = np.ones(self.means[0].shape, bool)
+        for end in (known.low, known.high):
+            if end is not None:
+                kept &= around(self._folded(partial(self._at, end), 0.0, 1.0)) < BLIND
+        return kept
 
     @cached_property
     def compared(self) -> "Compared":
-        """What the means of the raw image have beyond those of the result."""
-        return Compared(*self.means)
+        """What the means of the raw image have beyond those of the result, and beyond what being cut off does."""
+        before, after = self.means
+        if self.ends is None:
+            return Compared(before, after)
+        return Compared(self._righted - self._explained, after, self.kept, before if self.ends.quiet else None)
+
+    def strip(self, rows: slice) -> "Compared":
+        """Return the same of the pixels of some rows."""
+        raw, result = (self.scaled(image[rows]) for image in (self.raw, self.result))
+        if self.ends is None:
+            return Compared(raw, result)
+        right = self.scaled(self._right(rows)) if self.ends.specks else raw
+        kept = self.kept
+        assert kept is not None
+        down, across = (
+            np.minimum(np.arange(first, first + length) // self.side, most - 1)
+            for first, length, most in zip((rows.start, 0), raw.shape, kept.shape, strict=True)
+        )
+        explained, held = self._explained[np.ix_(down, across)], kept[np.ix_(down, across)]
+        return Compared(right - explained, result, held, raw if self.ends.quiet else None)
+
+    def _at(self, end: float, rows: slice) -> Mask:
+        """Return which pixels of rows are at an end."""
+        found: Mask = self.raw[rows] == end
+        return found
+
+    def _right(self, rows: slice) -> NDArray[Any]:
+        """Return rows of the raw image with the result where specks are."""
+        assert self.ends is not None
+        return np.where(self.ends.at(self.raw[rows]), self.result[rows], self.raw[rows])
+
+    @cached_property
+    def _righted(self) -> Floats:
+        """The means of the raw image without specks."""
+        assert self.ends is not None
+        return self._folded(self._right, self.offset, 1 / self.unit) if self.ends.specks else self.means[0]
+
+    @cached_property
+    def _explained(self) -> Floats:
+        """How much of the difference of the means a detector's cutting off may have made."""
+        assert self.ends is not None
+        after = self.means[1]
+        on_scale = self.ends.scaled(self.offset, self.unit)
+        return on_scale.explained(self._righted - after, after)
 
 
 class Compared:
@@ -90,12 +155,19 @@ class Compared:
     residual : ndarray of float32, raw minus result.
     level : ndarray of uint8, the brightness of the result.
     usual : the mean and the spread of the residual at each level, as far as these images tell.
+    kept : which of these tell something; None where all do.
+    loud : the same of the image with its ``specks``, where these were taken off it.
     """
 
-    def __init__(self, raw: Floats, result: Floats) -> None:
+    def __init__(self, raw: Floats, result: Floats, kept: Mask | None = None, specks: Floats | None = None) -> None:
         self.residual, self.level = np.empty_like(raw), np.empty(raw.shape, np.uint8)
         self._sums = np.empty((3, LEVELS))
         _residual.compare(raw.ravel(), result.ravel(), self.residual.reshape(-1), self.level.reshape(-1), self._sums)
+        self.kept = None if kept is None or kept.all() else kept
+        self.loud = None if specks is None else Compared(specks, result, kept)
+        if self.kept is not None:
+            before, after = raw[self.kept], result[self.kept]
+            _residual.compare(before, after, np.empty_like(before), np.empty(before.shape, np.uint8), self._sums)
 
     @cached_property
     def usual(self) -> "Usual":
@@ -108,6 +180,8 @@ class Compared:
         variance = second / np.maximum(weights, 1.0) - mean**2
         many = (np.convolve(numbers, np.ones(len(kernel)), "same") >= FEW) & (variance > 0)
         per_spread = np.where(many, 1 / np.sqrt(np.where(many, variance, 1.0)), 0.0)
+        if self.loud is not None:
+            return Usual(mean.astype(np.float32), self.loud.usual.per_spread)
         return Usual(mean.astype(np.float32), per_spread.astype(np.float32))
 
     def standardised(self, wild: float) -> tuple[Floats, Floats, float]:
@@ -121,7 +195,13 @@ class Compared:
             self.residual.reshape(-1), self.level.reshape(-1), self.usual.mean, self.usual.per_spread, wild,
             residual.reshape(-1), standard.reshape(-1), moments,
         )  # fmt: skip
-        variance, cubes = moments / standard.size
+        if self.kept is not None:
+            residual *= self.kept
+            standard *= self.kept
+            moments = np.array([float((standard**power).sum(dtype=np.float64)) for power in (2, 3)])
+        if self.loud is not None:  # what little is left of noise tells nothing of how skew it is
+            return residual, standard, self.loud.standardised(wild)[2]
+        variance, cubes = moments / (standard.size if self.kept is None else max(int(self.kept.sum()), 1))
         return residual, standard, float(cubes) / float(variance) ** 1.5 if variance > 0 else 0.0
 
 
@@ -175,14 +255,6 @@ def halved(means: Floats) -> Floats:
     out = np.empty([length // 2 for length in means.shape], np.float32)
     _residual.halve(means, out)
     return out
-
-
-def median(values: Floats | NDArray[np.float64]) -> float:
-    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
-    middle = values.size // 2
-    parted = np.partition(values, middle, axis=None)
-    upper = parted[middle]
-    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
 
 
 def deviation(values: Floats) -> float:

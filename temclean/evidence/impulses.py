@@ -1,12 +1,18 @@
-"""Pixels that say nothing of the noise around them: those cut off at an extreme, and those far from all neighbours."""
+"""Pixels that say nothing of the noise around them: those cut off at an extreme, and those far from all neighbours.
 
+And salt and pepper: how many pixels were sent to an extreme that noise, cut off there, does not explain.
+"""
+
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from temclean import _pieces
-from temclean.evidence.blocks import median
-from temclean.evidence.samples import Floats, Mask, Sample, bend, share_of
+from temclean.evidence.samples import Floats, Mask, Sample, bend, median, share_of
+from temclean.evidence.variance import Doubles, below
 
 FURTHER = 5.0
 """Standard deviations of the noise by which a wild pixel lies beyond its neighbours."""
@@ -19,6 +25,26 @@ MOST_STREAKS = 0.1
 
 COUNTS = 6
 """Steps by which it does where values come in steps: of counted electrons one alone is nothing wild."""
+
+BINS = 48
+"""Groups of pixels by what surrounds them."""
+
+HALF = 0.2
+"""Share of a group that lies beyond 0.5, seen from an extreme, from which on specks at that are counted."""
+
+CERTAIN = 4.0
+"""Standard errors from which on there are specks."""
+
+DOUBT = 0.01
+"""Of the width of Gaussian noise, what is in doubt besides its standard error: it was fitted to other places."""
+
+
+TAILS = 0.03
+"""Share of a group's tails that may be wrong."""
+
+
+ALIKE = 0.1
+"""By how much the shares that go to 0 and to 1 differ, where nothing tells: a standard deviation."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +124,145 @@ def first_sigma(pieces: Floats) -> float:
     found = np.empty(len(pieces) * (pieces.shape[1] // 2) * (pieces.shape[2] // 2), np.float32)
     inside = _pieces.crossed(pieces, found)
     return median(found[:inside]) / 2 / 0.6745 if inside > 50 else 0.0
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Pixels by the mean of their neighbours: how many, at 0, at 1, and mean and variance of those in between."""
+
+    count: Doubles
+    low: Doubles
+    high: Doubles
+    mean: Doubles
+    variance: Doubles
+
+
+@dataclass(frozen=True)
+class Specks:
+    """Share of all pixels that are black, and white, specks, and the standard error of the sum."""
+
+    dark: float = 0.0
+    bright: float = 0.0
+    error: float = 0.0
+
+
+def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float, error: float) -> Specks:
+    r"""Return how many specks there are beside Gaussian noise of this width, cut off at 0 and 1.
+
+    Of pixels whose noisy value is above 0.5 a share r goes to 0, of the others s to 1, as salt and pepper does. With W
+    the share of a group that is above 0.5, and P, Q that of the Gaussians' tails below 0 and above 1, there lie at 0
+    and at 1 :math:`r W + (1 - s) P` and :math:`s (1 - W) + (1 - r) Q`: two lines in r and s for each group, solved by
+    weighted least squares. Groups are of pixels with like neighbours, which tell the clean value roughly: how it is
+    distributed in a group is fitted to the values in between.
+    """
+    if found.mask is None or not (found.low or found.high):
+        return Specks()
+    groups = grouped(pieces, found)
+    if groups is None:
+        return Specks()
+    best, by_chance, of_both = _solved(groups, found, sigma)
+    doubt = math.hypot(error, DOUBT * sigma)
+    other = _solved(groups, found, sigma + doubt)[0] if sigma else best
+    moved = np.abs(best - other)
+    error = math.hypot(of_both, float(moved.sum()))
+    sure = best > CERTAIN * np.maximum(np.hypot(by_chance, moved), 1 / pieces.size)
+    if best.sum() > CERTAIN * max(error, 1 / pieces.size):
+        sure[:] = True  # on grey, how many there are may be known, and not how many of each
+    dark, bright = np.where(sure, best, 0.0)
+    return Specks(float(dark), float(bright), error)
+
+
+def grouped(pieces: Floats, found: Suspects) -> Groups | None:
+    """Gather the pixels with three neighbours of 5x5 or more that are neither at an extreme nor wild."""
+    assert found.mask is not None
+    inside = ~found.mask
+    kept = pieces * inside
+    centre = (slice(None), slice(2, -2), slice(2, -2))
+    inner = inside[centre]
+    number = box(inside.astype(np.float32)) - inner
+    around = (box(kept) - kept[centre]) / np.maximum(number, 1)
+    place = np.where(number >= 3, around * BINS, BINS).astype(np.int16).clip(0, BINS).ravel()
+    values = pieces[centre].ravel()
+    between = inner.ravel() & (values > 0) & (values < 1)
+
+    def total(weights: NDArray[np.generic]) -> Doubles:
+        sums: Doubles = np.bincount(place, weights, BINS + 1)[:BINS].astype(np.float64)
+        return sums
+
+    few = values * between
+    known = total(between)
+    enough = known >= 50
+    if not enough.any():
+        return None
+    mean = total(few)[enough] / known[enough]
+    variance = np.maximum(total(few * values)[enough] / known[enough] - mean**2, 0.0)
+    count = np.bincount(place, minlength=BINS + 1)[:BINS].astype(np.float64)
+    return Groups(count[enough], total(values <= 0)[enough], total(values >= 1)[enough], mean, variance)
+
+
+def _solved(groups: Groups, found: Suspects, sigma: float) -> tuple[Doubles, Doubles, float]:
+    """Return the share of all pixels that are dark, and bright, specks, and the errors by chance, and of their sum."""
+    above, low, high = _tails(groups, sigma, (found.low, found.high))
+    count = groups.count
+    # Far from 0.5 only the far extreme is sure to hold specks; about it how many lie at both does not hang on W.
+    at_low, at_high = above > HALF, above < 1 - HALF
+    system = np.stack([above * at_low - high * at_high, (1 - above) * at_high - low * at_low], axis=1)
+    seen = ((groups.low / count - low) * at_low) + ((groups.high / count - high) * at_high)
+    share = (groups.low * at_low + groups.high * at_high) / count
+    weight = 1 / (share * (1 - share) / count + 1 / count**2 + (TAILS * (low * at_low + high * at_high)) ** 2)
+    alike = np.array([[1.0, -1.0], [-1.0, 1.0]]) / ALIKE**2  # where all is grey nothing else parts r from s
+    covariance = np.linalg.inv((system.T * weight) @ system + alike + 1e-6 * np.eye(2))
+    rates = covariance @ ((system.T * weight) @ seen)
+    misfit = float(np.mean((system @ rates - seen) ** 2 * weight)) / (1 + 2 * math.sqrt(2 / len(seen)))
+    covariance = covariance * max(misfit, 1.0)
+    sides = np.array([float(count @ above), float(count @ (1 - above))]) / float(count.sum())
+    total = math.sqrt(float(sides @ covariance @ sides))
+    return np.maximum(rates, 0.0) * sides, np.sqrt(np.diag(covariance)) * sides, total
+
+
+def _tails(groups: Groups, sigma: float, cut: tuple[bool, bool]) -> tuple[Doubles, Doubles, Doubles]:
+    """Return of each group's pixels, before specks, the share above 0.5, cut off at 0, and at 1.
+
+    The clean values are taken to be normal between 0 and 1; of many such distributions that one is taken for a group
+    which leaves the mean and variance between the extremes that it has.
+    """
+    clean = np.linspace(0, 1, 65)
+    width = max(sigma, 1e-3)
+    nothing = np.zeros(65)
+    low, high, above = below(-clean / width), below((clean - 1) / width), below((clean - 0.5) / width)
+    low, high = low if cut[0] and sigma > width / 2 else nothing, high if cut[1] and sigma > width / 2 else nothing
+    phi_low, phi_high = (np.exp(-0.5 * (edge / width) ** 2) / math.sqrt(2 * math.pi) for edge in (clean, 1 - clean))
+    inside = 1 - low - high
+    first = clean * inside + width * (phi_low - phi_high)
+    second = (clean**2 + width**2) * inside + width * (clean * (phi_low - phi_high) - phi_high)
+    shape = _distributions()
+    whole, one, two, *tails = (shape @ each for each in (inside, first, second, above, low, high))
+    mean = one / whole
+    variance = two / whole - mean**2
+    scale = groups.variance / groups.count + 1e-6
+    off = (groups.mean[:, None] - mean) ** 2 / scale[:, None]
+    off += (groups.variance[:, None] - variance) ** 2 / (2 * groups.variance**2 / groups.count + 1e-7)[:, None]
+    best = np.argmin(off, axis=1)
+    return tails[0][best], tails[1][best], tails[2][best]
+
+
+@cache
+def _distributions() -> Doubles:
+    """Return normal distributions between 0 and 1, (distributions, 65 places), of many middles and widths."""
+    clean = np.linspace(0, 1, 65)
+    middles, spreads = np.linspace(-0.25, 1.25, 121), np.array([0.005, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.2, 0.3])
+    shape = np.exp(-0.5 * ((clean - middles[:, None, None]) / spreads[:, None]) ** 2).reshape(-1, 65)
+    shape = shape[shape.sum(1) > 1e-6]
+    made: Doubles = shape / shape.sum(1, keepdims=True)
+    return made
+
+
+def box(values: Floats) -> Floats:
+    """Return the sums over 5x5 pixels, where they are whole."""
+    for axis in (1, 2):
+        length = values.shape[axis] - 4
+        parts = [values[(slice(None),) * axis + (slice(start, start + length),)] for start in range(5)]
+        values = parts[0] + parts[1]
+        for part in parts[2:]:
+            values += part
+    return values

@@ -17,6 +17,9 @@ SIDE = _spectra.SIDE
 SQUARES, FEWEST = 16, 4
 """How many squares are looked at, spread over the image, and how many there must be."""
 
+TOLD = 0.75
+"""Share of a square in which not all of the noise is cut off."""
+
 PERIODS = 2.5, 18.0
 """Pixels of the shortest and the longest period."""
 
@@ -89,7 +92,14 @@ def missing_from(pair: Pair | None) -> Lattice:
     down, across = (length // SIDE for length in pair.raw.shape) if pair else (0, 0)
     if pair is None or down * across < FEWEST:
         return Lattice()
-    places = np.linspace(0, down * across - 1, min(SQUARES, down * across)).astype(int)
+    told = np.arange(down * across)
+    if pair.kept is not None:
+        side = SIDE // pair.side
+        kept = pair.kept[: down * side, : across * side].reshape(down, side, across, side).mean((1, 3))
+        told = told[kept.ravel() > TOLD]
+        if len(told) < FEWEST:
+            return Lattice()
+    places = told[np.linspace(0, len(told) - 1, min(SQUARES, len(told))).astype(int)]
     after = pair.scaled(_squares(pair.result, places, across))
     there = _power(after)
     candidate = _periods() & (there > REGULAR * _smooth(there))

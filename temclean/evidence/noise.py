@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from temclean.errors import ImageError
-from temclean.evidence import correlation, impulses, samples, specks, spectrum, variance
+from temclean.evidence import correlation, impulses, samples, spectrum, variance
 from temclean.evidence.impulses import Suspects
 from temclean.evidence.samples import Sample
 from temclean.evidence.spectrum import Structure
@@ -210,18 +210,17 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     turned = pieces.swapaxes(1, 2)
     mask = None if found.mask is None else found.mask.swapaxes(1, 2)
     down = correlation.along_rows(turned, mask, _turned(data))
-    kept, wrong = correlation.whiteness(across, down, data.order)
-    by_coarse, _ = correlation.whiteness(across, down, 2)
-    data, leak = variance.whitened(data, kept, by_coarse)
+    known = correlation.restored(pieces, found.mask, data, across, down)
+    data, across, down = known.data, known.across, known.down
     line, width, cut = _fit(data, found, sample.step)
     if found.low and not cut:
         return report(sample, counted=True)
     structured = data.structured
     by_chance = min(_width_error(line), 0.1 * width)
-    line = line.doubted(math.hypot(wrong, leak, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
+    line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
     if min(across.correlation[0], down.correlation[0]) > FINE:
-        width *= math.sqrt(kept)  # what may be fine structure has no tails
-    sides = specks.salt_and_pepper(pieces, found, width, by_chance)
+        width *= math.sqrt(known.kept)  # what may be fine structure has no tails
+    sides = impulses.salt_and_pepper(pieces, found, width, by_chance)
     start_error, gain_error = line.start_error * sample.width**2, line.slope_error * sample.width
     gain = line.slope * sample.width
     start = line.start * sample.width**2 - gain * sample.low
@@ -313,7 +312,7 @@ def _little(sample: Sample, found: Suspects | None) -> NoiseReport:
     first = impulses.first_sigma(sample.pieces) if found else 0.0
     sigma = first * sample.width
     none = (0.0,) * correlation.LAGS
-    sides = specks.salt_and_pepper(sample.pieces, found, first, 0.2 * first) if found else specks.Specks()
+    sides = impulses.salt_and_pepper(sample.pieces, found, first, 0.2 * first) if found else impulses.Specks()
     return NoiseReport(
         sigma, sigma, 0.0, 0.0, sample.low, 2 * sigma**2, 0.0,
         sides.dark, sides.bright, sides.error, 0.0, 0.0, 0.0, 0.0, none, none, 1.0, 0.0, 0.0,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from temclean import _residual
 from temclean.evidence import blocks
-from temclean.evidence.blocks import Compared, Floats, Pair
+from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.samples import Mask, median
 
 WILD = 3.0
 """Standard deviations to which means of 2x2 pixels are clipped, so that wild pixels make no structure."""
@@ -38,8 +39,8 @@ APART = 9, 14, 11, 17
 WINDOWS = 4
 """How many sizes of windows there are: 8, 16, 32 and 64 pixels. Those of 2 and 4 pixels take longer than all others."""
 
-PATCH = 8
-"""Means of pixels along the sides of patches whose scatter tells how sure a share of the contrast is."""
+TOLD = 0.5
+"""Share of a window that must not be cut off."""
 
 FEWEST = 9
 """Windows that there must be of one size."""
@@ -136,12 +137,14 @@ def missing_from(pair: Pair | None, *, fine: bool = False) -> Missing:
         return Missing()
     found, after = pair.compared, pair.means[1]
     residual, standard, skewness = found.standardised(WILD)
-    white = _white(standard)
+    white = _white(found.loud.standardised(WILD)[1] if found.loud else standard, found.kept)
+    kept = None if found.kept is None else found.kept.astype(np.float32)
     best = Missing()
     for power in range(0 if fine else 1, WINDOWS + 1):
         if power:
             standard, residual, after = (blocks.halved(each) for each in (standard, residual, after))
-        seen = _windows(standard, residual, after)
+            kept = None if kept is None else blocks.halved(kept)
+        seen = _windows(standard, residual, after, kept)
         if seen is None:
             break
         best = _better(best, seen, white / 2 ** (power + 1), skewness / 2 ** (power + 1), pair.side * 2**power)
@@ -154,29 +157,30 @@ def _finest(pair: Pair) -> Missing:
     strips = max(1, min(-(-pair.raw.size // STRIP), len(pair.raw) // (4 * pair.side)))
     high = -(-len(pair.raw) // strips)
     for top in range(0, len(pair.raw), high):
-        raw, result = (pair.scaled(image[top : top + high]) for image in (pair.raw, pair.result))
-        compared = Compared(raw, result)
+        result, compared = pair.scaled(pair.result[top : top + high]), pair.strip(slice(top, top + high))
         wild, counts = _wild(*compared.standardised(WILD_PIXEL)[1:])
         residual, standard, skewness = compared.standardised(wild)
-        white, side = _white(standard), 1
+        kept = None if compared.kept is None else compared.kept.astype(np.float32)
+        white, side = _white(compared.loud.standardised(wild)[1] if compared.loud else standard, compared.kept), 1
         while side < pair.side:
-            seen = _windows(standard, residual, result)
+            seen = _windows(standard, residual, result, kept)
             if seen is None:
                 break
-            spread, skew = max(white / (2 * side), blocks.deviation(seen[0])), skewness / (2 * side)
+            spread, skew = max(white / (2 * side), seen.deviation), skewness / (2 * side)
             if spread * 2 * side > HANGING:
                 spread, skew = (
-                    max(spread, float(seen[0].std())),
-                    max(skew, MORE_SKEW * blocks.skewness(seen[0]), key=abs),
+                    max(spread, float(seen.means.std())),
+                    max(skew, MORE_SKEW * blocks.skewness(seen.means), key=abs),
                 )
-            deviation, place = _smallest(*seen, spread, skew) if spread > 0 else (0.0, 0)
+            deviation, place = _smallest(seen.means, seen.much, spread, skew) if spread > 0 else (0.0, 0)
             chances = 2 * math.log(max(1.0, pair.raw.size / side**2 / AMONG))
             usual = _by_chance(standard, white / (2 * side), skewness / (2 * side))
             significance = math.sqrt(max(0.0, (deviation * counts * min(1.0, usual)) ** 2 - chances))
             if significance > best.significance:
-                row, column = divmod(place, seen[0].shape[1])
+                row, column = divmod(place, seen.means.shape[1])
                 best = Missing(significance, top + (row + 1) * side, (column + 1) * side, 2 * side)
             standard, residual, result = (blocks.halved(each) for each in (standard, residual, result))
+            kept = None if kept is None else blocks.halved(kept)
             side *= 2
     return best
 
@@ -197,8 +201,8 @@ def _by_chance(standard: Floats, least: float, skewness: float) -> float:
         spread = spread or max(least, blocks.deviation(means))
         if not spread > 0:
             break
-        ends = float(means.max()) / spread, -float(means.min()) / spread
-        farthest = max(farthest, _as_normal(ends[0], skewness), _as_normal(ends[1], -skewness))
+        extremes = float(means.max()) / spread, -float(means.min()) / spread
+        farthest = max(farthest, _as_normal(extremes[0], skewness), _as_normal(extremes[1], -skewness))
     return math.sqrt(2 * math.log(standard.size)) / farthest if farthest > 0 else 1.0
 
 
@@ -240,20 +244,38 @@ def _wild(standard: Floats, skewness: float) -> tuple[float, float]:
     return ((1 + skewness * (WILD_PIXEL - skewness / 6) / 6) ** 3 - 1) * 2 / skewness, 1.0
 
 
-def _windows(standard: Floats, residual: Floats, after: Floats) -> tuple[Floats, NDArray[np.uint8]] | None:
-    """Return the means of 2x2 neighbours and where much is missing; None where there are too few to tell."""
+@dataclass(frozen=True)
+class _Windows:
+    """Means of 2x2 neighbours, where much is missing, and which of them mostly tell something; None where all do."""
+
+    means: Floats
+    much: NDArray[np.uint8]
+    told: Mask | None
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a normal distribution that is as wide as the middle half of what tells something."""
+        told = self.means if self.told is None else self.means[self.told]
+        return blocks.deviation(told) if told.size else 0.0
+
+
+def _windows(standard: Floats, residual: Floats, after: Floats, kept: Floats | None) -> _Windows | None:
+    """Return what is seen in windows of 2x2 means; None where there are too few to tell."""
     shape = standard.shape[0] - 1, standard.shape[1] - 1
     if shape[0] * shape[1] < FEWEST or min(shape) < 2:  # or there is nothing around them
         return None
     windows, much = np.empty(shape, np.float32), np.empty(shape, np.uint8)
     _residual.overlap(standard, residual, after, MISSING, windows, much)
-    return windows, much
+    if kept is None:
+        return _Windows(windows, much, None)
+    told = kept[1:, 1:] + kept[1:, :-1] + kept[:-1, 1:] + kept[:-1, :-1] > 4 * TOLD
+    much[~told] = 0
+    return _Windows(windows, much, told)
 
 
-def _better(best: Missing, seen: tuple[Floats, NDArray[np.uint8]], least: float, skewness: float, half: int) -> Missing:
+def _better(best: Missing, seen: _Windows, least: float, skewness: float, half: int) -> Missing:
     """Return the window, of ``half`` a side twice, that deviates most, if that is more than the best before."""
-    windows, much = seen
-    spread = max(least, blocks.deviation(windows))
+    windows, much, spread = seen.means, seen.much, max(least, seen.deviation)
     if not spread > 0:
         return best
     significance, place = _residual.furthest(windows.ravel(), much.ravel(), 1 / spread, skewness)
@@ -263,51 +285,23 @@ def _better(best: Missing, seen: tuple[Floats, NDArray[np.uint8]], least: float,
     return Missing(significance, (row + 1) * half, (column + 1) * half, 2 * half)
 
 
-def contrast_left(raw: NDArray[Any], result: NDArray[Any]) -> tuple[float, float]:
-    r"""Return which share of the result's contrast is in the residual, raw minus result, and its standard error.
-
-    It is the slope of the one on the other, :math:`\langle d (r - \bar r) \rangle / \langle (r - \bar r)^2 \rangle`, of
-    means d and r of 2x2 pixels: 0 where the residual has nothing in common with the result, positive where contrast was
-    lost. The error is by how much patches of 16x16 pixels differ; 0, 0 where the result is even.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> clean = np.cos(np.arange(256) / 9) * np.cos(np.arange(256)[:, None] / 7)
-    >>> share, error = contrast_left(clean + draw.normal(0, 0.3, clean.shape), 0.8 * clean)
-    >>> round(share, 2), error < 0.01
-    (0.25, True)
-    """
-    pair = blocks.pair(raw, result)
-    if pair is None or min(pair.raw.shape) < PATCH * pair.side:
-        return 0.0, 0.0
-    before, after = (means.astype(np.float64) for means in pair.means)
-    left, about = before - after, after - after.mean()
-    products, squares = (_patches((left - left.mean()) * about), _patches(about * about))
-    total = float(squares.sum())
-    if not total > 0:
-        return 0.0, 0.0
-    share = float(products.sum()) / total
-    return share, math.sqrt(float(((products - share * squares) ** 2).sum())) / total
-
-
-def _patches(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums over patches; what does not fill one is left out."""
-    down, across = (length // PATCH for length in values.shape)
-    cut = values[: down * PATCH, : across * PATCH]
-    sums: NDArray[np.float64] = cut.reshape(down, PATCH, across, PATCH).sum(axis=(1, 3))
-    return sums
-
-
-def _white(standard: Floats) -> float:
+def _white(standard: Floats, kept: Mask | None) -> float:
     """Return the standard deviation of single means if their noise were white, from differences of neighbours."""
     found = []
+    share = None if kept is None else kept.astype(np.float32)
     for power in (0, 1):
         squares = np.empty([length // 2 for length in standard.shape], np.float32)
         _residual.unlike(standard, squares)
+        held = None if share is None else blocks.halved(share)
         for _ in range(3 - power):  # over 16x16 means, or what there is
             if min(squares.shape) > 1:
                 squares = blocks.halved(squares)
-        found.append(blocks.median(squares) / 8 * 4**power)
+                held = None if held is None else blocks.halved(held)
+        if held is not None:
+            told = held > TOLD
+            squares = squares[told] / held[told]
+        if squares.size:
+            found.append(median(squares) / 8 * 4**power)
         standard = blocks.halved(standard)
-    return float(np.sqrt(max(found)))
+        share = None if share is None else blocks.halved(share)
+    return float(np.sqrt(max(found, default=0.0)))

@@ -169,6 +169,14 @@ def spread(mask: Mask, rows: int, columns: int) -> Mask:
     return mask
 
 
+def median(values: Floats | NDArray[np.float64]) -> float:
+    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
+    middle = values.size // 2
+    parted = np.partition(values, middle, axis=None)
+    upper = parted[middle]
+    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
+
+
 def share_of(mask: Mask) -> float:
     """Return which share of the pixels is set."""
     return int(np.count_nonzero(mask)) / mask.size

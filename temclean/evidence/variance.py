@@ -13,8 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import _pieces
-from temclean.evidence.blocks import median
-from temclean.evidence.samples import RELATED, Floats, Mask, bend, block_products, block_sums, spread, steep
+from temclean.evidence.samples import (
+    RELATED,
+    Floats,
+    Mask,
+    bend,
+    block_products,
+    block_sums,
+    in_rows,
+    median,
+    spread,
+    steep,
+)
 
 Doubles = NDArray[np.float64]
 
@@ -42,8 +52,8 @@ GLANCED, CALMEST = 8, 0.1
 MOST_COARSE = 1.4
 """By how much more the filter of order 2 may keep then: of structure of 3 pixels it keeps 1.7 times as much."""
 
-CELL = 16
-"""Pixels of a cell whose mean tells what varies slowly."""
+CELL_SIDE = 4
+"""Pixels along the side of a cell whose mean tells what varies slowly."""
 
 NODES = 96
 """Means at which a cut Gaussian is worked out."""
@@ -58,11 +68,13 @@ class Blocks:
     mean, variance, count : mean of the pixels as the filter weights them, mean square of the filter, and places of the
         filter in each block.
     coarse : mean square of the filter of order 2 in the same blocks; None where that is the filter.
-    scatter : variance of ``variance`` over its square, for one place of the filter, of Gaussian noise.
+    scatter, coarse_scatter : variance of ``variance``, and of ``coarse``, over its square, for one place of the filter,
+        of Gaussian noise.
     order : of the filter, the mixed difference of so many orders along both axes.
     slow : variance of what varies in these blocks from 4x4 pixels to the next, noise among it.
     chosen : which of all blocks, (pieces, down, across), these are.
     side : of a block, in pixels.
+    pooled : variance of means of 4x4 pixels of the noise over that of white noise.
     """
 
     mean: Doubles
@@ -74,12 +86,14 @@ class Blocks:
     slow: float
     chosen: Mask
     side: int
+    coarse_scatter: float = 2 * RELATED[2] ** 2
+    pooled: float = 1.0
 
     @property
     def structured(self) -> float:
         """Share of what varies in the blocks, from a few pixels to the next, that is not noise."""
         found = float((self.variance * self.count).sum() / self.count.sum())
-        structure = max(self.slow - found / CELL, 0.0)
+        structure = max(self.slow - self.pooled * found / CELL_SIDE**2, 0.0)
         return structure / (structure + found) if structure else 0.0
 
 
@@ -134,18 +148,20 @@ def at_a_glance(pieces: Floats) -> float:
     return math.sqrt(float(np.quantile(fine, CALMEST)) / 16)
 
 
-def weighted(pieces: Floats, order: int) -> Floats:
-    """Return the mean of the pixels that `mixed` looks at, as their variances enter into its square.
+def weighted(pieces: Floats, order: int, *, axes: tuple[int, ...] = (1, 2)) -> Floats:
+    """Return the mean of the pixels that differences along the axes look at, as their variances enter into the square.
 
     So where the variance grows with the intensity, that of the filter is on the same line, even across edges.
     """
     weights = np.array([math.comb(order, k) ** 2 for k in range(order + 1)], np.float64)
     weights /= weights.sum()
-    for axis in (1, 2):
-        out = np.empty([length - order * (each == axis) for each, length in enumerate(pieces.shape)], np.float32)
-        _pieces.weighted(pieces, weights.astype(np.float32), axis, out)
-        pieces = out
-    return pieces
+    rows, turned = in_rows(pieces)
+    for axis in axes:
+        along = 3 - axis if turned else axis
+        out = np.empty([length - order * (each == along) for each, length in enumerate(rows.shape)], np.float32)
+        _pieces.weighted(rows, weights.astype(np.float32), along, out)
+        rows = out
+    return rows.swapaxes(1, 2) if turned else rows
 
 
 def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
@@ -233,7 +249,7 @@ def whitened(data: Blocks, kept: float, kept_by_coarse: float) -> tuple[Blocks, 
     leak = (coarse - variance) / (LEAK - 1)
     share = float((leak * data.count).sum()) / total
     if abs(share) * (LEAK - 1) < 3 * math.sqrt(data.scatter / float(data.count.sum())):
-        return replace(data, variance=coarse, scatter=2 * RELATED[2] ** 2), abs(share)
+        return replace(data, variance=coarse, scatter=data.coarse_scatter), abs(share)
     left = np.maximum(variance - leak, LEAST_LEFT * variance)
     return replace(data, variance=left), abs(share) / max(1 - share, LEAST_LEFT)
 
@@ -254,10 +270,9 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
         scatter = data.scatter + max(slope, 0.0) ** 2 / predicted
         weight = kept * data.count / (scatter * predicted**2)
         normal = (columns * weight) @ columns.T
-        singular = float(np.linalg.cond(normal)) > 1e12 if sloped else not normal.any()
-        if singular and sloped:
+        if sloped and float(np.linalg.cond(normal)) > 1e12:
             return line(data, sloped=False)
-        if singular:
+        if not normal.any():
             break
         covariance = np.linalg.inv(normal)
         found = covariance @ ((columns * weight) @ data.variance)
@@ -277,15 +292,12 @@ def _told(
     """Return a fit, of one parameter or two, with its errors and its misfit."""
     off = (data.variance - predicted) / (predicted * np.sqrt(scatter / data.count))
     misfit = float(np.mean(off[kept] ** 2))
-    wider = max(misfit, 1.0)
-    errors = np.sqrt(np.diag(covariance) * wider)
-    if len(found) == 1:
-        surest = math.sqrt(max(float(covariance[0, 0]), 0.0))
-        return Line(float(found[0]), 0.0, float(errors[0]), 0.0, 0.0, surest * math.sqrt(wider)), misfit
-    place = -float(covariance[0, 1] / covariance[1, 1])
-    surest = math.sqrt(max(float(covariance[0, 0]) - place**2 * float(covariance[1, 1]), 0.0))
-    slope = float(found[1])
-    return Line(float(found[0]), slope, float(errors[0]), float(errors[1]), place, surest * math.sqrt(wider)), misfit
+    errors = np.sqrt(np.diag(covariance) * max(misfit, 1.0))
+    slope, slope_error = (float(found[1]), float(errors[1])) if len(found) > 1 else (0.0, 0.0)
+    place = -float(covariance[0, 1] / covariance[1, 1]) if len(found) > 1 else 0.0
+    surest = float(covariance[0, 0]) - (place**2 * float(covariance[1, 1]) if len(found) > 1 else 0.0)
+    surest = math.sqrt(max(surest, 0.0)) * math.sqrt(max(misfit, 1.0))
+    return Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest), misfit
 
 
 def cut_gaussian(sigma: float, low: bool, high: bool) -> tuple[Doubles, Doubles, Doubles]:

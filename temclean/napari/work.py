@@ -84,7 +84,7 @@ def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
     model = settled.session.model
     around, inner = zip(
         *(
-            _around(part, side, model.halo, model.multiple)
+            _around(part, side, model.halo + model.beyond, model.multiple)
             for part, side in zip(region, settled.frames.shape[-2:], strict=True)
         ),
         strict=True,

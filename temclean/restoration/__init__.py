@@ -3,11 +3,11 @@
 ``shipped`` names the models that there are, ``choice`` takes the one that fits an image, ``models`` opens sessions on
 what ``modelfile`` reads of their files (``replay`` those on a GPU); ``pipeline`` measures an image's scale
 (``scaling``), cuts it into tiles (``tile_plan``), and runs the network on them (``tiling`` gathers and blends;
-``inference`` runs one, with ``grid``, which takes away the grid of two pixels that networks make, and ``extremes``,
-which puts back what a detector has cut off); ``conversion`` mixes the raw image in and rounds once; ``cautions`` words
-what to warn of. ``windows`` lays the frames over each other that a model of movies looks at, ``together`` joins those
-that agree, for a model of single images, ``frame_queue`` hands frames from one thread to another, and ``lazy`` has
-arrays of Dask. Modules are imported when they are asked for.
+``surroundings`` lets lattices go on beyond the border; ``inference`` runs one, with ``grid``, which takes away the grid
+of two pixels that networks make, and ``extremes``, which puts back what a detector has cut off); ``conversion`` mixes
+the raw image in and rounds once; ``cautions`` words what to warn of. ``windows`` lays the frames over each other that a
+model of movies looks at, ``together`` joins those that agree, for a model of single images, and ``lazy`` has arrays of
+Dask. Modules are imported when they are asked for.
 """
 
 from importlib import import_module

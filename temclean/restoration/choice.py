@@ -1,7 +1,8 @@
 """Choose a model for an image: by what its file says, by its noise and by its structure.
 
-``bbg`` and ``n2a`` are never chosen, as they take the background away, nor ``lde``, which knows dark particles alone;
-nor is ``bbg-keep``, unless nothing else is there: no image tells that its background is not part of it.
+``g``, which is quicker than ``general`` and restores less, is chosen where that is not there. ``bbg`` and ``n2a`` are
+never chosen, as they take the background away, nor ``lde``, which knows dark particles alone; nor is ``bbg-keep``,
+unless nothing else is there: no image tells that its background is not part of it.
 """
 
 import re
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.evidence import blocks, noise, samples, spectrum
+from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
@@ -157,18 +158,19 @@ def _of_frame(frame: NDArray[Any], about: About) -> tuple[str, str]:
     """Return the model that would be best for a frame, and why."""
     sample = samples.sample(frame) if frame.dtype.kind in "iufb" else None
     if sample is None:
-        return "g", "nothing can be measured in it"
+        return "general", "nothing can be measured in it"
     report = noise.report(sample)
     specked = specks(report, sample, about)
     if specked:
         return specked
     if about.reciprocal:
-        return "g", "a diffraction pattern, by its calibration"
+        return "general", "a diffraction pattern, by its calibration"
     kind, why = about.kind, f"its file says {about.kind}"
     if kind is None:
         seen = _microscope(report, sample, about)
         if seen is None:
-            return "g", _even(report, sample)
+            coarse = about.angstroms is not None and about.angstroms > COARSE
+            return "lr" if coarse else "general", _even(report, sample)
         kind, why = seen
     atomic, how = _atomic(spectrum.structure(sample), about, kind)
     return f"{'hr' if atomic else 'lr'}{kind.lower()}", f"{why}, {how}"
@@ -192,7 +194,7 @@ def grain(report: NoiseReport, sample: Sample) -> float:
     """Return the standard deviation of white noise at the median, of the range from the least to the greatest value."""
     if report.fine_structure:
         return 0.0
-    middle = sample.low + sample.width * blocks.median(sample.pieces[:, ::3, ::3])
+    middle = sample.low + sample.width * samples.median(sample.pieces[:, ::3, ::3])
     return report.at(middle) / sample.width
 
 
@@ -236,7 +238,7 @@ def _there(name: str, reason: str, names: set[str]) -> Choice:
     others = {"hr": "lr", "lr": "hr"}
     known = ALSO.get(name, name)
     same = [known, "general", others[name[:2]] + name[2:], "lr"] if name[:2] in others else []
-    for each in (name, *same, "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
+    for each in (name, *same, "general", "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
         if each in names:
             return Choice(each, reason if each in (name, known) else f"{reason}; {each} comes closest")
     raise ModelError("there is no model to choose from; name one, or give an ONNX file")

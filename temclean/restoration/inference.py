@@ -11,6 +11,7 @@ from temclean.evidence import straying
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
+from temclean.restoration.surroundings import Surrounded
 
 REACH = 1.0
 """How far below and above its scale a network sees an image, in units of the scale: further out it has not been shown
@@ -70,15 +71,16 @@ def restore(
     direct = tiling.writable(out.dtype)
     dtype = out.dtype if direct else _kernel_type(out.dtype)
     blender = tiling.Blender(cut, dtype, offset=scale.low, scale=scale.high - scale.low)
-    tiles = np.empty((len(window), *cut.tile), dtype=np.float32)
+    beyond, unit = session.model.beyond, 1 / (scale.high - scale.low)
+    frames = [Surrounded(frame, beyond, scale.low, scale.high) for frame in window]
+    tiles = np.empty((len(window), *(side + 2 * beyond for side in cut.tile)), dtype=np.float32)
     across = len(cut.columns.starts)
     for row in range(len(cut.rows.starts)):
         rows = blender.band(row)
         band = out[rows] if direct else np.empty((rows.stop - rows.start, out.shape[1]), dtype=dtype)
         for number in range(row * across, (row + 1) * across):
-            for frame, tile in zip(window, tiles, strict=True):
-                unit = 1 / (scale.high - scale.low)
-                tiling.split(frame, cut, first=number, count=1, offset=scale.low, scale=unit, out=tile[None])
+            for frame, tile in zip(frames, tiles, strict=True):
+                frame.tile(cut, number, scale.low, unit, tile)
             blender.add(run(session, tiles)[None], band, rows.start)
             if progress:
                 progress(1)
@@ -97,7 +99,10 @@ def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def run(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Restore a tile, (rows, columns), from itself and its neighbours in time, (frames, rows, columns)."""
+    """Restore a tile, (rows, columns), from itself and its neighbours in time, (frames, rows, columns).
+
+    With what the model looks at beyond it on each side.
+    """
     return _alone(session, tiles[0]) if len(tiles) == 1 else _together(session, tiles)
 
 
@@ -107,25 +112,31 @@ def _alone(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
     But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
     3x3 pixels, so that bright particles stay; and areas at black or white, which are too large for wild pixels, stay.
     """
-    within, put_back = tile, False
+    seen, put_back = tile, False
     if tile.min() < -REACH or tile.max() > 1.0 + REACH:
-        within = tile.clip(-REACH, 1.0 + REACH)
-        outside = np.nonzero(within != tile)
+        seen = tile.clip(-REACH, 1.0 + REACH)
         put_back = session.model.family not in ATOMS_ALONE
-    beyond = tile - within if put_back else None
+    within = _inner(seen, session.model.beyond)
+    excess = _inner(tile, session.model.beyond) - within if put_back else None
+    outside = np.nonzero(excess) if excess is not None else ()
     wild = session.model.family in WILD
-    restored = _finite(session, session.run(within[None, None])[0, 0])
+    restored = _finite(session, session.run(seen[None, None])[0, 0])
     if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide
         grid.remove(within, restored)
     if wild:
         extremes.keep_areas(within, restored)
-    if beyond is not None:
+    if excess is not None:
         if wild:
-            windows = np.lib.stride_tricks.sliding_window_view(np.pad(beyond, 1, mode="edge"), (3, 3))
+            windows = np.lib.stride_tricks.sliding_window_view(np.pad(excess, 1, mode="edge"), (3, 3))
             restored[outside] += np.median(windows[outside], axis=(1, 2))
         else:
-            restored[outside] += beyond[outside]
+            restored[outside] += excess[outside]
     return restored
+
+
+def _inner(tile: NDArray[np.float32], border: int) -> NDArray[np.float32]:
+    """Return a tile without its border of so many pixels."""
+    return np.ascontiguousarray(tile[border:-border, border:-border]) if border else tile
 
 
 def _together(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -136,7 +147,7 @@ def _together(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float3
     """
     restored = _finite(session, session.run(tiles[None])[0, 0])
     if session.model.multiple % grid.BLOCK == 0:
-        grid.remove(tiles[len(tiles) // 2], restored)
+        grid.remove(_inner(tiles[len(tiles) // 2], session.model.beyond), restored)
     return restored
 
 

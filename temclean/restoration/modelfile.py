@@ -14,6 +14,9 @@ METADATA_FORMAT = 1
 FORMAT_OF_MOVIES = 2
 """Of models that look at several frames, which older versions of temclean must not run on one."""
 
+FORMAT_BEYOND = 3
+"""Of networks that look beyond the image, which is more than older versions would give them."""
+
 MOST_BYTES = 512 << 20
 """Of a model's file. The largest networks for restoring images that people use have 300 MB."""
 
@@ -23,7 +26,7 @@ LARGEST = 2**53
 """Greatest number in metadata: beyond it whole numbers and floats part."""
 
 MOST_PIXELS = 2**14
-"""Of ``multiple`` and ``halo``."""
+"""Of ``multiple``, ``halo`` and ``beyond``."""
 
 MOST_FRAMES = 33
 """That a model looks at."""
@@ -82,6 +85,8 @@ class Model:
         How many frames of a movie it looks at to restore the middle one; 1 for single images.
     joined : int
         How many frames of a movie are taken together for it (`temclean.restoration.together`) unless the user says.
+    beyond : int
+        Pixels around the input that the network looks at and does not restore: its input is larger by twice as many.
     """
 
     name: str
@@ -100,6 +105,7 @@ class Model:
     sha256: str
     frames: int = 1
     joined: int = 1
+    beyond: int = 0
 
 
 def describe(path: Path) -> Model:
@@ -169,8 +175,8 @@ def _check(value: object, depth: int = 0) -> None:
 
 def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
     version = facts.get("format")
-    if version not in (METADATA_FORMAT, FORMAT_OF_MOVIES):
-        raise ModelError(f"{path}: metadata of format {version!r}; this temclean reads 1 and 2: update it")
+    if version not in (METADATA_FORMAT, FORMAT_OF_MOVIES, FORMAT_BEYOND):
+        raise ModelError(f"{path}: metadata of format {version!r}; this temclean reads 1 to 3: update it")
     try:
         normalisation = Normalisation(**facts["normalisation"])
         levels, pixel_sizes = (tuple(map(float, facts[key])) for key in ("levels", "pixel_sizes"))
@@ -187,14 +193,17 @@ def _model(facts: dict[str, Any], path: Path, sha256: str) -> Model:
             sha256=sha256,
             frames=int(facts["frames"]) if version == FORMAT_OF_MOVIES else 1,
             joined=int(facts.get("joined", 1)),
+            beyond=int(facts["beyond"]) if version == FORMAT_BEYOND else 0,
         )
         ordered = 0 <= float(normalisation.low) < float(normalisation.high) <= 100 and 0 <= normalisation.room < 1
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path}: its metadata is damaged: {type(error).__name__}: {error}") from error
     if normalisation.method != "percentile" or not ordered:
         raise ModelError(f"{path}: this temclean does not know the normalisation {normalisation}: update it")
-    if not (1 <= model.multiple <= MOST_PIXELS and 0 <= model.halo <= MOST_PIXELS):
-        raise ModelError(f"{path}: its metadata is damaged: multiple {model.multiple}, halo {model.halo}")
+    sizes = {"halo": model.halo, "beyond": model.beyond}
+    if not (1 <= model.multiple <= MOST_PIXELS and all(0 <= size <= MOST_PIXELS for size in sizes.values())):
+        told = ", ".join(f"{name} {size}" for name, size in {"multiple": model.multiple, **sizes}.items())
+        raise ModelError(f"{path}: its metadata is damaged: {told}")
     if not (1 <= model.frames <= MOST_FRAMES and model.frames % 2):
         raise ModelError(f"{path}: its metadata is damaged: {model.frames} frames")
     if not (1 <= model.joined <= MOST_JOINED and model.joined % 2) or model.joined > 1 < model.frames:

@@ -94,18 +94,23 @@ class Session:
         self._runtime = runtime
 
     def run(self, batch: Floats) -> Floats:
-        """Restore a batch of float32 images, (batch, frames, height, width), to (batch, 1, height, width)."""
-        multiple, frames = self.model.multiple, self.model.frames
-        if batch.ndim != 4 or batch.shape[1] != frames or batch.shape[2] % multiple or batch.shape[3] % multiple:
+        """Restore a batch of float32 images, (batch, frames, height, width), to (batch, 1, height, width).
+
+        A model that looks beyond its images takes ``model.beyond`` pixels more of them on each side.
+        """
+        multiple, frames, around = self.model.multiple, self.model.frames, 2 * self.model.beyond
+        sides = tuple(side - around for side in batch.shape[2:])
+        if batch.ndim != 4 or batch.shape[1] != frames or min(sides) < 1 or any(side % multiple for side in sides):
+            more = f", {around} more than" if around else ""
             raise ParameterError(
-                f"{self.model.name} takes (batch, {frames}, height, width), the last both multiples of {multiple}, "
-                f"not {batch.shape}"
+                f"{self.model.name} takes (batch, {frames}, height, width), the last both{more} multiples of "
+                f"{multiple}, not {batch.shape}"
             )
         try:
             restored: Floats = self._runtime.run(["restored"], {"image": batch})[0]
         except Exception as error:  # onnxruntime's errors share no parent of their own
             raise _run_error(self.model, self.device, error) from error
-        if restored.shape != (len(batch), 1, *batch.shape[2:]):
+        if restored.shape != (len(batch), 1, *sides):
             raise ModelError(f"{self.model.path}: made {restored.shape} of {batch.shape}; its multiple must be wrong")
         return restored
 
@@ -244,7 +249,7 @@ def _proved(runtime: Any, model: Model, ort: Any = None) -> Any:
     _check_interface(runtime, model)
     if ort:
         runtime = replay.Replaying(ort, runtime)
-    side = model.multiple
+    side = model.multiple + 2 * model.beyond
     probe = np.linspace(0, 1, model.frames * side * side, dtype=np.float32).reshape(1, model.frames, side, side)
     for _ in range(3 if ort else 1):  # the second run records, the third replays
         restored = runtime.run(["restored"], {"image": probe})[0]

@@ -36,7 +36,7 @@ LARGEST_CONSTANT = 64 << 20
 
 def run(ort: Any, model: Model) -> None:
     """Run a model once on a small image; ModelError if it fails, takes too long or too much memory."""
-    side = -(-SIDE // model.multiple) * model.multiple
+    side = -(-SIDE // model.multiple) * model.multiple + 2 * model.beyond
     image = np.zeros((1, model.frames, side, side), dtype=np.float32)
     limit = SECONDS + model.path.stat().st_size / BYTES_A_SECOND
     stopping = ort.RunOptions()

@@ -73,7 +73,9 @@ class Replaying:
 
     def _record(self, image: Floats, expected: Floats) -> None:
         try:
-            recorded = _Recorded(self._ort, self._runtime, self._device, image.shape, len(self._recorded) + 1)
+            recorded = _Recorded(
+                self._ort, self._runtime, self._device, (image.shape, expected.shape), len(self._recorded) + 1
+            )
             for _ in range(2):  # the first time records
                 replayed = recorded.run(image)
             if not np.abs(replayed - expected).max() <= TOLERANCE * np.abs(expected).max():
@@ -96,13 +98,14 @@ class Replaying:
 
 
 class _Recorded:
-    """The buffers of one shape, and the graph that reads and writes them."""
+    """The buffers of one shape of image and result, and the graph that reads and writes them."""
 
-    def __init__(self, ort: Any, runtime: Any, device: str, shape: tuple[int, ...], number: int) -> None:
+    def __init__(
+        self, ort: Any, runtime: Any, device: str, shapes: tuple[tuple[int, ...], tuple[int, ...]], number: int
+    ) -> None:
         self._runtime = runtime
         self._image, self._restored = (
-            ort.OrtValue.ortvalue_from_shape_and_type(list(each), np.float32, device, 0)
-            for each in (shape, (shape[0], 1, *shape[2:]))
+            ort.OrtValue.ortvalue_from_shape_and_type(list(each), np.float32, device, 0) for each in shapes
         )
         self._binding = runtime.io_binding()
         self._binding.bind_ortvalue_input("image", self._image)

@@ -45,6 +45,7 @@ def split(
     offset: float = 0.0,
     scale: float = 1.0,
     out: Floats | None = None,
+    beyond: int = 0,
     threads: int = 1,
 ) -> Floats:
     """Cut tiles out of an image: (image - offset) * scale, reflected where a tile reaches beyond the border.
@@ -61,6 +62,8 @@ def split(
         Subtracted and multiplied in float64.
     out : ndarray of float32, (count, tile rows, tile columns), optional
         Written in place of a new array.
+    beyond : int
+        Pixels that the image has more on each side than the plan's, and each tile too.
     threads : int
         Threads to use.
 
@@ -75,8 +78,9 @@ def split(
     >>> split(image, plan((3, 4), tile=2)).shape
     (4, 2, 2)
     """
-    if image.shape != plan.shape:
-        raise ImageError(f"the image has shape {image.shape}, its plan {plan.shape}: make a plan for this image")
+    shape, tile = (tuple(side + 2 * beyond for side in sides) for sides in (plan.shape, plan.tile))
+    if image.shape != shape:
+        raise ImageError(f"the image has shape {image.shape}, its plan {shape}: make a plan for this image")
     count = len(plan) - first if count is None else count
     if first < 0 or count < 1 or first + count > len(plan):
         raise ParameterError(f"tiles {first} to {first + count - 1} are not among the plan's {len(plan)}")
@@ -86,9 +90,9 @@ def split(
     if count == 1 and not _readable(image):
         # One tile of a huge frame: convert what the tile sees, not the frame. It leaves the image only at the far side.
         top, left = int(tops[0]), int(lefts[0])
-        image = image[top : top + plan.tile[0], left : left + plan.tile[1]]
+        image = image[top : top + tile[0], left : left + tile[1]]
         tops, lefts = np.zeros((2, 1), dtype=np.intp)
-    return _gather(image, (tops, lefts), plan.tile, (offset, scale), out, threads)
+    return _gather(image, (tops, lefts), (tile[0], tile[1]), (offset, scale), out, threads)
 
 
 class Blender:

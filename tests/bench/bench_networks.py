@@ -83,7 +83,7 @@ def train(recipe: Recipe, minutes: float, threads: int, out: Path) -> loop.Run:
     pairs.drawn.update(FIRST)
     FIRST.update({number: pairs.scene(number) for number in pairs.bank})
     began = time.thread_time()
-    for noisy, clean in pairs:
+    for noisy, clean, rare in pairs:
         gone = (time.thread_time() - began) / (60.0 * minutes)
         if gone >= 1.0:
             break
@@ -91,7 +91,7 @@ def train(recipe: Recipe, minutes: float, threads: int, out: Path) -> loop.Run:
         run.set_rate(recipe.rate * warm * 0.5 * (1.0 + math.cos(math.pi * gone)))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             restored = network(noisy.contiguous(memory_format=torch.channels_last))
-        run.update(single_shot.objective(recipe, restored.float(), clean))
+        run.update(single_shot.objective(recipe, restored.float(), clean, rare))
     return run
 
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from temclean import io
 from temclean.commands import batch, jobs, opening
+from temclean.commands.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.commands.inputs import expand
 from temclean.errors import ParameterError
 from temclean.evidence.findings import Findings
 from temclean.evidence.residual import Missing
 from temclean.io import temporary
 from temclean.restoration import models, pipeline, tiling
-from temclean.restoration.frame_queue import FrameQueue, QueueClosedError, ReadAhead
 from temclean.restoration.scaling import Scaling
 
 Array = NDArray[Any]

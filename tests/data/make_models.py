@@ -9,7 +9,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper, save_model
 HERE = Path(__file__).parent
 
 
-def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True, frames=1, joined=1):
+def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=True, frames=1, joined=1, beyond=0):
     """Return a model with a dynamic batch, height and width."""
     seen, shape = (["batch", count, "height", "width"] for count in (frames, 1))
     graph = helper.make_graph(
@@ -22,7 +22,7 @@ def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=T
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     if metadata:
         facts = {
-            "format": 1 if frames == 1 else 2,
+            "format": 3 if beyond else 1 if frames == 1 else 2,
             "name": name,
             "family": "test",
             "summary": "for tests",
@@ -40,6 +40,8 @@ def model(name, nodes, weights=(), *, multiple, halo, inputs="image", metadata=T
             facts["frames"] = frames
         if joined > 1:
             facts["joined"] = joined
+        if beyond:
+            facts["beyond"] = beyond
         helper.set_model_props(made, {"temclean": json.dumps(facts), "other": "kept"})
     return made
 
@@ -55,6 +57,14 @@ def identity() -> ModelProto:
 def joined() -> ModelProto:
     """Return its input, and want three frames of a movie together."""
     return model("joined", [helper.make_node("Identity", ["image"], ["restored"])], multiple=1, halo=0, joined=3)
+
+
+def beyond() -> ModelProto:
+    """Return what lies 8 pixels above and left of each pixel, of an input that is 8 pixels larger on each side."""
+    cut = [("first", [0, 0]), ("last", [-16, -16]), ("axes", [2, 3])]
+    weights = [(name, np.array(values, np.int64)) for name, values in cut]
+    nodes = [helper.make_node("Slice", ["image", "first", "last", "axes"], ["restored"])]
+    return model("beyond", nodes, weights, multiple=4, halo=0, beyond=8)
 
 
 def network() -> ModelProto:
@@ -107,5 +117,5 @@ def misnamed() -> ModelProto:
 
 
 if __name__ == "__main__":
-    for make in (identity, joined, network, amplifier, movie, foreign, misnamed):
+    for make in (identity, joined, beyond, network, amplifier, movie, foreign, misnamed):
         save_model(make(), HERE / f"{make.__name__}.onnx")

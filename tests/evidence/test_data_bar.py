@@ -77,7 +77,7 @@ def test_letters_that_a_result_lacks_are_no_structure_and_no_contrast() -> None:
     raw = particles(40).astype(np.float32)
     near = np.hypot(ROWS % 60 - 30.0, COLUMNS % 80 - 40.0)
     result = np.vstack([60 + 80 / (1 + np.exp(near - 11)), np.full((40, 320), 255.0)]).astype(np.float32)
-    assert missing(raw, result).clear  # what the whole frame would tell
+    assert missing(raw, result).row > 300  # what the whole frame would tell
     assert not findings.compare(raw, result).missing.clear
     result[140:160, 110:130] = 60  # one of the particles
     found = findings.compare(raw, result).missing

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from temclean import noise, specimen
 from temclean.errors import ImageError
@@ -132,6 +133,43 @@ def test_correlation_along_rows_is_that_of_a_slow_detector(rho: float) -> None:
     assert report.row_length == pytest.approx(-1 / np.log(rho), rel=0.2)
     assert report.column_length == 0
     assert report.sigma == pytest.approx(0.1, rel=0.1)
+
+
+def smooth(rng: np.random.Generator, width: float, *axes: int) -> np.ndarray:
+    """Return noise of a standard deviation of 1 that hangs together along axes, by the sum of squares of a Gaussian."""
+    drawn = rng.normal(size=FLAT.shape)
+    for axis in axes:
+        weights = ndimage.gaussian_filter1d(np.eye(1, 101, 50)[0], width)
+        drawn = ndimage.gaussian_filter1d(drawn, width, axis, mode="wrap") / math.sqrt(float((weights**2).sum()))
+    return drawn
+
+
+@pytest.mark.parametrize("width", [0.8, 1.5, 3.0])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("scene", SCENES)
+def test_noise_that_is_smooth_along_one_axis_is_as_strong_as_it_was_made(scene: str, axis: int, width: float) -> None:
+    noisy = 50 + 100 * SCENES[scene] + 8.75 * smooth(np.random.default_rng(5), width, axis)
+    report = measure(noisy[:256, :256])
+    assert report.at(100.0) == pytest.approx(8.75, rel=0.1)
+    assert abs(report.at(100.0) - 8.75) < 1.96 * report.error_at(100.0)
+    along, across = (report.along_columns, report.along_rows)[:: 1 if axis == 0 else -1]
+    assert along[0] == pytest.approx(math.exp(-1 / (4 * width**2)), abs=0.05)  # two such Gaussians, a pixel apart
+    assert abs(across[0]) < 0.1
+    assert not report.fine_structure
+
+
+@pytest.mark.parametrize("width", [0.8, 1.2, 2.0])
+def test_noise_that_is_smooth_along_both_axes_is_told_to_be_unsure(width: float) -> None:
+    """Nothing tells it from structure, so the error reaches up to what it may be."""
+    right = []
+    for seed in range(3):
+        for scene in SCENES.values():
+            noisy = 50 + 100 * scene + 8.75 * smooth(np.random.default_rng(seed), width, 0, 1)
+            report = measure(noisy[:192, :192])
+            right.append(abs(report.at(100.0) - 8.75) < 1.96 * report.error_at(100.0))
+            assert report.row_length
+            assert report.column_length
+    assert np.mean(right) > 0.9
 
 
 def test_clipping_steps_and_wild_pixels() -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from temclean import io, noise, specimen
 from temclean.errors import ImageError
-from temclean.evidence.residual import CLEAR, contrast_left, missing
+from temclean.evidence.agreement import contrast_left
+from temclean.evidence.residual import CLEAR, missing
 from temclean.restoration import pipeline
 from temclean.training import evaluate
 
@@ -229,3 +230,67 @@ def test_the_contrast_that_is_left_is_told_within_its_error() -> None:
     assert abs(np.mean(pulls)) < 0.5
     assert 0.6 < np.std(pulls) < 1.5
     assert contrast_left(clean, np.zeros_like(clean)) == (0.0, 0.0)
+
+
+def blurred_disc(height: float) -> np.ndarray:
+    """Return a bright particle with soft edges on grey."""
+    rows, columns = np.ogrid[:256, :256]
+    return 0.35 + (height - 0.35) / (1 + np.exp((np.hypot(rows - 120, columns - 140) - 50) / 8))
+
+
+def cut_mean(clean: np.ndarray, level: float) -> np.ndarray:
+    """Return the mean of normal noise that is cut off at 0 and 1."""
+    low, high = -clean / level, (1 - clean) / level
+    inside = stats.norm.cdf(high) - stats.norm.cdf(low)
+    return clean * inside + level * (stats.norm.pdf(low) - stats.norm.pdf(high)) + stats.norm.sf(high)
+
+
+CUT = {
+    "particle": blurred_disc(1.3),
+    "slope": 0.3 + np.linspace(0, 1, 256) * np.linspace(1, 0.8, 256)[:, None],
+    "particle, dark": 1 - blurred_disc(1.3),
+    "scene": 1.3 * specimen.scale(specimen.draw("scene", 256, 0.1, 2).image).astype(float) - 0.3,
+}
+"""Images whose noise is cut off over whole areas; alarms said so at up to 12 deviations."""
+
+
+@pytest.mark.parametrize("level", [0.03, 0.1])
+@pytest.mark.parametrize("scene", CUT)
+def test_where_noise_is_cut_off_the_truth_is_no_alarm(scene: str, level: float) -> None:
+    clean = CUT[scene]
+    for seed in range(2):
+        raw = np.clip(clean + np.random.default_rng(seed).normal(0, level, clean.shape), 0, 1)
+        for truth in (clean, clean.clip(0, 1), cut_mean(clean, level)):
+            assert not missing(raw.astype(np.float32), truth.astype(np.float32)).clear
+
+
+@pytest.mark.parametrize("level", [0.05, 0.15])
+def test_beside_saturated_atoms_and_on_black_lost_structure_is_found(level: float) -> None:
+    rows, columns = np.mgrid[:256, :256]
+    lost = 2 * level * np.exp(-((rows - 200) ** 2 + (columns - 40) ** 2) / (2 * 5**2))
+    noise = np.random.default_rng(1).normal(0, level, lost.shape)
+    tops = 0.2 + 1.2 * np.exp(-((rows % 32 - 16) ** 2 + (columns % 32 - 16.0) ** 2) / 40)
+    tops[170:230] = 0.2
+    for clean in (np.zeros(lost.shape), blurred_disc(1.3), tops):
+        raw = np.clip(clean + lost + noise, 0, 1).astype(np.float32)
+        assert float(((raw == 0) | (raw == 1)).mean()) > 0.01
+        found = missing(raw, clean.astype(np.float32))
+        assert found.clear
+        assert abs(found.row - 200) < 16
+        assert abs(found.column - 40) < 16
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.1])
+def test_specks_that_meet_are_no_structure_and_a_lost_atom_is_found_among_them(share: float) -> None:
+    rows, columns = np.mgrid[:256, :256]
+    clean = 0.5 + 0.4 * np.cos(columns / 13) * np.cos(rows / 17)
+    atom = 0.4 * np.exp(-((rows - 205) ** 2 + (columns - 41) ** 2) / (2 * 2.5**2))
+    for seed in range(3):
+        for family in (noise.SaltPepper, noise.GaussianSaltPepper):
+            raw = noise.apply(clean.astype(np.float32), family(share), seed)
+            assert not missing(raw, clean.astype(np.float32), fine=True).clear
+        lost = noise.apply((clean - atom).astype(np.float32), noise.SaltPepper(share), seed)
+        found = missing(lost, clean.astype(np.float32), fine=True)
+        assert found.clear
+        assert abs(found.row - 205) < 8
+        assert abs(found.column - 41) < 8

@@ -51,7 +51,8 @@ def test_what_is_not_there_gives_way_to_what_comes_closest() -> None:
     assert choose(grain(), about, ALL).name == "hrstem"
     assert choose(grain(), about, ["g", "sp", "lrstem"]).name == "lrstem"
     assert choose(grain(), about, [*SHIPPED, "general"]).name == "general"
-    assert choose(grain(), About(), [*SHIPPED, "general"]).name == "g"
+    assert choose(grain(), About(), [*SHIPPED, "general", "lr"]).name == "general"
+    assert choose(grain(), About(angstroms=5.0), [*SHIPPED, "general", "lr"]).name == "lr"
     choice = choose(grain(), about, SHIPPED)
     assert (choice.name, choice.reason) == ("g", "its file says STEM, 0.2 Å a pixel; g comes closest")
     with pytest.raises(ModelError, match="no model"):
@@ -95,6 +96,24 @@ def test_noise_along_rows_is_a_scanned_beams_and_noise_that_grows_a_cameras() ->
     assert choose(lattice + slow, available=ALL).name == "hrstem"
     shade = 40 * (1 + np.sin(rows / 60) * np.cos(columns / 50)) + 5
     assert choose(rng.poisson(shade), available=ALL).name == "lrtem"
+
+
+def film(angstroms: float, defocus: float, seed: int) -> np.ndarray:
+    r"""Draw an amorphous film: a random phase under sin(pi lambda defocus f^2), Thon's rings (Thon 1966)."""
+    side, wavelength = 512, 0.0251  # Å, at 200 kV
+    frequency = np.hypot(*np.meshgrid(*[np.fft.fftfreq(side, angstroms)] * 2))
+    transfer = np.sin(np.pi * wavelength * defocus * frequency**2) * np.exp(-((frequency / 0.35) ** 2))
+    drawn = np.fft.ifft2(np.fft.fft2(np.random.default_rng(seed).normal(size=(side, side))) * transfer).real
+    return drawn / drawn.std()
+
+
+@pytest.mark.parametrize(("angstroms", "defocus"), [(0.5, 1000), (0.5, 5000), (1.0, 1000), (1.0, 5000)])
+def test_amorphous_films_are_not_given_to_a_model_that_makes_up_atoms(angstroms: float, defocus: float) -> None:
+    rng = np.random.default_rng(3)
+    for seed in range(2):
+        for level in (0.5, 1.0):
+            image = film(angstroms, defocus, seed) + rng.normal(0, level, (512, 512))
+            assert choose(image, available=["g", "sp", "gsp", "general", "lr"]).name == "general"
 
 
 def test_reasons_are_in_plain_words() -> None:

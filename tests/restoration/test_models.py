@@ -116,7 +116,9 @@ def test_flipped_bytes_are_refused_or_harmless(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 3}, "format 3.*update"),
+        ({"format": 4}, "format 4.*update"),
+        ({"format": 3}, "beyond"),
+        ({"format": 3, "beyond": -1}, "beyond -1"),
         ({"format": None}, "format None"),
         ({"halo": None}, "halo"),
         ({"levels": [0.1]}, "damaged"),

@@ -149,11 +149,11 @@ def test_two_processes_go_down_the_mean_gradient(tmp_path: Path, monkeypatch: py
     adversary = single_shot.Adversary("cpu")
     optimizer = torch.optim.AdamW(network.parameters(), lr=ONE.rate, weight_decay=ONE.weight_decay)
     for rank in range(2):  # one after the other, their gradients added up
-        noisy, clean = Pairs(DATA, 1, rank).batch()
+        noisy, clean, rare = Pairs(DATA, 1, rank).batch()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             restored = network(noisy)
         restored = restored.float()
-        loss = single_shot.objective(ONE, restored, clean) + 0.01 * adversary.loss(restored, clean)
+        loss = single_shot.objective(ONE, restored, clean, rare) + 0.01 * adversary.loss(restored, clean)
         (loss / 2.0).backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
     optimizer.step()

@@ -101,8 +101,8 @@ def test_pairs_come_again_from_their_seed(options: DataOptions) -> None:
         pytest.importorskip("ase", reason="the crystal extra is not installed")
     first, again, other = (Pairs(options, seed) for seed in (3, 3, 4))
     for _ in range(3):
-        noisy, clean = first.batch()
-        noisy_again, clean_again = again.batch()
+        noisy, clean, _ = first.batch()
+        noisy_again, clean_again, _ = again.batch()
         assert noisy.shape == clean.shape == (4, 1, 64, 64)
         assert noisy.dtype == clean.dtype == torch.float32
         assert torch.equal(noisy, noisy_again)
@@ -111,7 +111,7 @@ def test_pairs_come_again_from_their_seed(options: DataOptions) -> None:
 
 
 def test_pairs_differ_by_their_noise_only() -> None:
-    noisy, clean = Pairs(
+    noisy, clean, _ = Pairs(
         DataOptions(noises={"g": 1.0}, levels=(0.1, 0.1), clip=0.0, crop=96, bank=4, scene=96), 1
     ).batch()
     residual = (noisy - clean).flatten(1)
@@ -143,7 +143,7 @@ def test_the_light_is_kept_by_bbg_keep_alone() -> None:
         reflected=0.0,
     )
     for family, remains in (("bbg", True), ("bbg-keep", False)):
-        noisy, clean = Pairs(replace(options, noises={family: 1.0}), 1).batch()
+        noisy, clean, _ = Pairs(replace(options, noises={family: 1.0}), 1).batch()
         assert (((noisy - clean).abs().mean(dim=(1, 2, 3)) > 0.02) == remains).all()
 
 
@@ -297,7 +297,7 @@ def test_what_is_no_start_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
-    result = CliRunner().invoke(cli, ["train", "single-shot", "g", "--crop", "100"])
+    result = CliRunner().invoke(cli, ["train", "single-shot", "sp", "--crop", "100"])
     assert result.exit_code == 2
     assert "multiple of 32" in result.output
 

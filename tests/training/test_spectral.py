@@ -92,6 +92,25 @@ def test_windows_lie_where_they_lay_in_the_whole_image() -> None:
     torch.testing.assert_close(whole[..., 96:, 128:], part[..., 64:, 64:], atol=1e-6, rtol=0.0)
 
 
+def test_a_network_sees_beyond_its_image_what_it_is_given_there() -> None:
+    torch.manual_seed(0)
+    network = ResidualUNet((4, 6), spectral=(16, 64)).eval()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.15)
+    image = torch.rand(1, 1, 192, 160)
+    around = torch.from_numpy(np.pad(image[0, 0].numpy(), 32, mode="symmetric"))[None, None]
+    with torch.no_grad():
+        alone = network(image)
+        network.beyond = network.furthest
+        assert network.beyond == 32
+        torch.testing.assert_close(network(around), alone, atol=1e-5, rtol=0.0)
+        around[..., :32] += 0.5
+        beside = (network(around) - alone).abs()[0, 0].amax(dim=0)
+    assert beside[:32].min() > 1e-3
+    assert beside[128:].max() < 1e-5
+    onnx_graph.verify(network, onnx_graph.Runner(onnx_graph.to_onnx(network), network.beyond))
+
+
 def test_a_network_grows_windows_and_comes_back_from_its_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small, large = ResidualUNet((4,)), ResidualUNet((4,), spectral=(16,))

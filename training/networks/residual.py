@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from temclean.training.networks.base import Network
 from temclean.training.networks.branched import BranchedConv2d
-from temclean.training.networks.spectral import SpectralWindows
+from temclean.training.networks.spectral import SpectralWindows, inner
 
 WIDTHS = (32, 64, 96, 128, 192)
 """Channels at each depth of the shipped models: 2.0 million parameters."""
@@ -129,12 +129,18 @@ class ResidualUNet(Network):
         convolutions += max((windows.reach for windows in self.spectral), default=0)
         return convolutions + pitches[-1] - 1
 
+    @property
+    def furthest(self) -> int:
+        """Pixels beyond an image's border into which windows reach: what ``beyond`` is if it is not 0."""
+        return max((windows.side // 2 for windows in self.spectral), default=0)
+
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """Restore images; ``beside``, features of half the size that another network made, is added to the first."""
+        seen, x = x, inner(x, self.beyond)
         planes = [x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)] if self.biases else [x]
         found, trusts = [], []
         for windows in self.spectral:
-            estimate, trust = windows(x)
+            estimate, trust = windows(seen, self.beyond)
             found.append(estimate)
             trusts.append(trust)
         folded = [nn.functional.pixel_unshuffle(plane, 2) for plane in planes + found]

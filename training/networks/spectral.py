@@ -73,19 +73,20 @@ class SpectralWindows(nn.Module):
         """The furthest distance in pixels from which an input pixel can change an output pixel."""
         return self.side - 1 + (self.side // 2 if self.side <= WIDEST else 0)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, beyond: int = 0) -> tuple[Tensor, Tensor]:
         """Estimate images, and tell for each pixel how far its windows explain it: both of the images' shape.
 
-        In float32 whatever the precision around it, as peaks are thousands of times the noise.
+        In float32 whatever the precision around it, as peaks are thousands of times the noise. Images are continued by
+        reflection, or hold what lies ``beyond`` their border, so many pixels on each side, which are not estimated.
         """
         if torch.is_autocast_enabled(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
-                return self.estimated(x.float())
-        return self.estimated(x)
+                return self.estimated(x.float(), beyond)
+        return self.estimated(x, beyond)
 
-    def estimated(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def estimated(self, x: Tensor, beyond: int) -> tuple[Tensor, Tensor]:
         """Estimate images, and tell how far windows explain them, in the precision they have."""
-        windows = self.cut(x)
+        windows = self.cut(x if not beyond else inner(x, beyond - self.side // 2), beyond > 0)
         mean = windows.mean(dim=(-2, -1), keepdim=True)
         real, imaginary = self.transformed(self.tapered(windows - mean))
         power = real * real + imaginary * imaginary
@@ -142,11 +143,15 @@ class SpectralWindows(nn.Module):
         correction = (self.correction @ torch.relu(self.seen @ told + self.seen_shift)).reshape(power.shape)
         return torch.sigmoid(self.own * power + self.others * around + self.shift + correction).reshape(shape)
 
-    def cut(self, x: Tensor) -> Tensor:
-        """Cut images, continued by reflection, into windows: (batch, rows, columns, side, side)."""
+    def cut(self, x: Tensor, continued: bool = False) -> Tensor:
+        """Cut images into windows, (batch, rows, columns, side, side), continued by reflection unless they are already.
+
+        By half a window on each side.
+        """
         half = self.side // 2
-        x = torch.cat([x[:, :, :half].flip(2), x, x[:, :, -half:].flip(2)], dim=2)
-        x = torch.cat([x[..., :half].flip(3), x, x[..., -half:].flip(3)], dim=3)
+        if not continued:
+            x = torch.cat([x[:, :, :half].flip(2), x, x[:, :, -half:].flip(2)], dim=2)
+            x = torch.cat([x[..., :half].flip(3), x, x[..., -half:].flip(3)], dim=3)
         batch, _, height, width = x.shape
         rows = x.reshape(batch, height // half, half, width)
         rows = torch.cat([rows[:, :-1], rows[:, 1:]], dim=2)
@@ -163,6 +168,11 @@ class SpectralWindows(nn.Module):
         columns = columns.reshape(batch, down, self.side, (across - 1) * half)
         rows = columns[:, :-1, half:] + columns[:, 1:, :half]
         return rows.reshape(batch, 1, (down - 1) * half, (across - 1) * half)
+
+
+def inner(x: Tensor, border: int) -> Tensor:
+    """Return images without a border of so many pixels."""
+    return x[:, :, border : x.shape[2] - border, border : x.shape[3] - border] if border else x
 
 
 def pooled(x: Tensor, side: int) -> Tensor:

@@ -7,7 +7,8 @@ import numpy as np
 
 from temclean import io
 from temclean.evidence import data_bar
-from temclean.evidence.residual import CLEAR, Missing, contrast_left, missing
+from temclean.evidence.agreement import contrast_left
+from temclean.evidence.residual import CLEAR, Missing, missing
 
 
 class Residual:

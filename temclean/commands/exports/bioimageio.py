@@ -55,7 +55,9 @@ def export(model: Model, folder: Path) -> None:
         after = models.open_session(model, "cpu").run(_scaled(before, model))
         np.save(package / TEST_INPUT, before)
         np.save(package / TEST_OUTPUT, after)
-        _cover(before[0, 0], after[0, 0]).save(package / COVER)
+        _cover(before[0, 0, model.beyond :, model.beyond :][: len(after[0, 0]), : len(after[0, 0])], after[0, 0]).save(
+            package / COVER
+        )
         description = json.dumps(_description(model, package), indent=2, ensure_ascii=False)
         (package / DESCRIPTION).write_text(description + "\n", encoding="utf-8")
         package.rename(folder)
@@ -63,7 +65,7 @@ def export(model: Model, folder: Path) -> None:
 
 def _side(model: Model) -> int:
     """Return the least side of an image of which something is left between the halos."""
-    return (2 * model.halo // model.multiple + 1) * model.multiple
+    return (2 * model.halo // model.multiple + 1) * model.multiple + 2 * model.beyond
 
 
 def _sample(side: int) -> NDArray[np.float32]:
@@ -109,8 +111,14 @@ def _description(model: Model, package: Path) -> dict[str, Any]:
     sides = [
         {"type": "space", "id": axis, "size": {"min": _side(model), "step": model.multiple}} for axis in ("y", "x")
     ]
+    less = -2 * model.beyond
     same = [
-        {"type": "space", "id": axis, "size": {"tensor_id": "image", "axis_id": axis}, "halo": model.halo}
+        {
+            "type": "space",
+            "id": axis,
+            "size": {"tensor_id": "image", "axis_id": axis, "offset": less},
+            "halo": model.halo,
+        }
         for axis in ("y", "x")
     ]
     first: list[dict[str, Any]] = [{"type": "batch"}, {"type": "channel", "channel_names": ["intensity"]}]

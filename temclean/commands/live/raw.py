@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.commands import codes
+from temclean.commands.frame_queue import FrameQueue
 from temclean.commands.lines import say
 from temclean.commands.sessions import Sessions
 from temclean.errors import ImageError, ParameterError
 from temclean.restoration import cautions, choice, models, pipeline, together, windows
 from temclean.restoration.conversion import Conversion
-from temclean.restoration.frame_queue import FrameQueue
 from temclean.restoration.models import Model, Session
 from temclean.restoration.scaling import Scaling
 
