@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from temclean import _residual
 from temclean.errors import ImageError
 from temclean.evidence.ends import BLIND, Ends, around, ends
-from temclean.evidence.samples import Mask
+from temclean.evidence.samples import Mask, median
 
 Floats = NDArray[np.float32]
 
@@ -255,14 +255,6 @@ def halved(means: Floats) -> Floats:
     out = np.empty([length // 2 for length in means.shape], np.float32)
     _residual.halve(means, out)
     return out
-
-
-def median(values: Floats) -> float:
-    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
-    middle = values.size // 2
-    parted = np.partition(values, middle, axis=None)
-    upper = parted[middle]
-    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
 
 
 def deviation(values: Floats) -> float:

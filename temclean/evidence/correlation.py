@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from temclean.evidence.samples import RELATED, Floats, Mask, block_sums, spread, steep
+from temclean.evidence.samples import RELATED, Floats, Mask, block_products, block_sums, median, spread, steep
 from temclean.evidence.variance import CELL_SIDE, Blocks, Doubles, weighted, whitened
 
 LAGS = 6
@@ -115,7 +115,7 @@ def along_rows(pieces: Floats, masked: Mask | None, data: Blocks) -> Along:
 def _filtered(pieces: Floats, masked: Mask | None, order: int) -> tuple[Floats, Mask | None]:
     """Return the difference along columns, outliers cut, and where all that it looks at is whole."""
     left = steep(pieces, 1, order)
-    bound = np.float32(5 * math.sqrt(float(np.median(left[:, ::3, ::3] ** 2)) / 0.455 + 1e-12))
+    bound = np.float32(5 * math.sqrt(median(left[:, ::3, ::3] ** 2) / 0.455 + 1e-12))
     np.clip(left, -bound, bound, out=left)
     if masked is None:
         return left, None
@@ -127,11 +127,12 @@ def _common(filtered: tuple[Floats, Mask | None], lag: int, line: float, data: B
     """Return the sum of products of pixels so far apart in quiet blocks, less what rows share, and of how many."""
     left, whole = filtered
     last = left.shape[2] - lag
-    sums = block_sums(left[:, :, :last] * left[:, :, lag:], data.side)
+    sums = block_products(left, data.side, lag)
     down, across = (min(pair) for pair in zip(sums.shape[1:], data.chosen.shape[1:], strict=True))
     part = data.chosen[:, :down, :across]
-    pairs = float(part.sum() * data.side**2)
-    if whole is not None:
+    if whole is None:
+        pairs = float(np.count_nonzero(part) * data.side**2)
+    else:
         both = block_sums(whole[:, :, :last] & whole[:, :, lag:], data.side)
         pairs = float(both[:, :down, :across][part].sum())
     return float(sums[:, :down, :across][part].sum()) - line * line * pairs, pairs

@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence.samples import Floats, Mask, Sample, bend, neighbours
+from temclean import _pieces
+from temclean.evidence.samples import Floats, Mask, Sample, bend, median, share_of
 from temclean.evidence.variance import Doubles, below
 
 FURTHER = 5.0
@@ -75,18 +76,17 @@ def suspects(sample: Sample, *, counted: bool = False) -> Suspects:
     pieces = sample.pieces
     sigma = first_sigma(pieces)
     at_low, at_high = pieces <= 0, pieces >= 1
-    shares = float(at_low.mean()), float(at_high.mean())
+    shares = share_of(at_low), share_of(at_high)
     # Electrons counted one by one have many zeros without being cut off.
     alike = not sigma and shares[0] + shares[1] < 0.5
     few = sample.step > 0.4 * max(sigma, 1e-9) and sample.step > 0.02 and not alike
     beside = np.float32(max(1.5 * sample.step, sigma / 16, 1e-3))
     least = 4 / pieces.size
-    low = not (few or counted) and shares[0] > max(least, 2 * float((pieces < beside).mean() - shares[0]))
-    high = not few and shares[1] > max(least, 2 * float((pieces > 1 - beside).mean() - shares[1]))
-    least_near, greatest_near = neighbours(pieces)
-    inner = pieces[:, 1:-1, 1:-1]
-    bound = np.maximum(np.float32(max(FURTHER * sigma, COUNTS * sample.step, 0.02)), 2 * (greatest_near - least_near))
-    dark, bright = least_near - inner > bound, inner - greatest_near > bound
+    low = not (few or counted) and shares[0] > max(least, 2 * (share_of(pieces < beside) - shares[0]))
+    high = not few and shares[1] > max(least, 2 * (share_of(pieces > 1 - beside) - shares[1]))
+    dark, bright = (np.empty((len(pieces), *(length - 2 for length in pieces.shape[1:])), bool) for _ in range(2))
+    beyond = max(FURTHER * sigma, COUNTS * sample.step, 0.02)
+    _pieces.wild(pieces, beyond, dark.view(np.uint8), bright.view(np.uint8))
     mask = np.zeros(pieces.shape, bool)
     mask[:, 1:-1, 1:-1] = dark | bright
     streaks(pieces, mask)
@@ -96,7 +96,7 @@ def suspects(sample: Sample, *, counted: bool = False) -> Suspects:
     if high:
         bright &= ~at_high[:, 1:-1, 1:-1]
         mask |= at_high
-    return Suspects(low, high, *shares, float(dark.mean()), float(bright.mean()), mask if bool(mask.any()) else None)
+    return Suspects(low, high, *shares, share_of(dark), share_of(bright), mask if bool(mask.any()) else None)
 
 
 def streaks(pieces: Floats, mask: Mask) -> None:
@@ -107,7 +107,7 @@ def streaks(pieces: Floats, mask: Mask) -> None:
         return
     sums = pieces[:, :, : parts * STREAK].reshape(count, rows, parts, STREAK).mean(3)
     bent = bend(sums, 1)
-    usual = np.float32(FURTHER * 1.4826) * np.median(np.abs(bent))
+    usual = np.float32(FURTHER * 1.4826) * np.float32(median(np.abs(bent)))
     here, above, below = bent[:, 1:-1], bent[:, :-2], bent[:, 2:]
     beside = np.maximum(np.abs(above), np.abs(below))
     far = (np.abs(here) > np.maximum(usual, 1.4 * beside)) & (here * above < 0) & (here * below < 0)
@@ -115,20 +115,15 @@ def streaks(pieces: Floats, mask: Mask) -> None:
     found[:, 2:-2] = far
     found[:, :, 1:] |= found[:, :, :-1].copy()  # where a stretch ends is not at a multiple of its parts
     found[:, :, :-1] |= found[:, :, 1:].copy()
-    if float(found.mean()) < MOST_STREAKS:
+    if share_of(found) < MOST_STREAKS:
         mask[:, :, : parts * STREAK] |= np.repeat(found, STREAK, 2)
 
 
 def first_sigma(pieces: Floats) -> float:
     """Guess the noise from the middle of the mixed differences of pixels that are not at an extreme."""
-    corner = pieces[:, ::2, ::2]
-    down, across = pieces[:, 1::2, ::2], pieces[:, ::2, 1::2]
-    both = pieces[:, 1::2, 1::2]
-    rows, columns = both.shape[1:]
-    four = [part[:, :rows, :columns] for part in (corner, down, across, both)]
-    inside = np.logical_and.reduce([(part > 0) & (part < 1) for part in four])
-    difference = np.abs(four[0] - four[1] - four[2] + four[3])
-    return float(np.median(difference[inside])) / 2 / 0.6745 if int(inside.sum()) > 50 else 0.0
+    found = np.empty(len(pieces) * (pieces.shape[1] // 2) * (pieces.shape[2] // 2), np.float32)
+    inside = _pieces.crossed(pieces, found)
+    return median(found[:inside]) / 2 / 0.6745 if inside > 50 else 0.0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from temclean import _residual
 from temclean.evidence import blocks
 from temclean.evidence.blocks import Floats, Pair
-from temclean.evidence.samples import Mask
+from temclean.evidence.samples import Mask, median
 
 WILD = 3.0
 """Standard deviations to which means of 2x2 pixels are clipped, so that wild pixels make no structure."""
@@ -301,7 +301,7 @@ def _white(standard: Floats, kept: Mask | None) -> float:
             told = held > TOLD
             squares = squares[told] / held[told]
         if squares.size:
-            found.append(blocks.median(squares) / 8 * 4**power)
+            found.append(median(squares) / 8 * 4**power)
         standard = blocks.halved(standard)
         share = None if share is None else blocks.halved(share)
     return float(np.sqrt(max(found, default=0.0)))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import _pieces
 from temclean.evidence.data_bar import rows_above
 
 Floats = NDArray[np.float32]
@@ -56,7 +57,7 @@ class Sample:
 
     Attributes
     ----------
-    pieces : the pixels.
+    pieces : the pixels, row after row in memory however the image lies there.
     low, width : intensity that is 0, and intensity from 0 to 1, in the image's own units.
     """
 
@@ -95,7 +96,7 @@ def sample(image: NDArray[np.generic], *, most: int = MOST, side: int = SIDE) ->
     width = high - low
     if not (math.isfinite(width) and width > 0 and math.isfinite(1 / width)):
         return None
-    return Sample(((exact - low) / width).astype(np.float32), low, width)
+    return Sample(((exact - low) / width).astype(np.float32, order="C"), low, width)
 
 
 def cut_off(image: NDArray[Any]) -> tuple[Any, Any]:
@@ -132,14 +133,21 @@ def grid(scaled: Floats) -> float:
 
 
 def bend(pixels: Floats, axis: int) -> Floats:
-    """Return the second difference along an axis: x[-1] - 2 x[0] + x[1]."""
-    length = pixels.shape[axis]
-    before, here, after = (
-        pixels[(slice(None),) * (axis % 3) + (slice(start, length - 2 + start),)] for start in range(3)
-    )
-    out: Floats = before + after
-    out -= 2 * here
-    return out
+    """Return the second difference along an axis, 1 or 2: x[-1] - 2 x[0] + x[1]."""
+    rows, turned = in_rows(pixels)
+    axis = 3 - axis if turned else axis
+    out = np.empty([max(length - 2 * (each == axis), 0) for each, length in enumerate(rows.shape)], np.float32)
+    if out.size:
+        _pieces.bend(rows, axis, out)
+    return out.swapaxes(1, 2) if turned else out
+
+
+def in_rows(pixels: Floats) -> tuple[Floats, bool]:
+    """Return pieces whose rows lie in memory as such, and whether they are turned to that end, rows for columns."""
+    for turned, each in enumerate((pixels, pixels.swapaxes(1, 2))):
+        if each.strides[2] == each.itemsize:
+            return each, bool(turned)
+    return np.ascontiguousarray(pixels), False
 
 
 def steep(pixels: Floats, axis: int, order: int) -> Floats:
@@ -161,22 +169,39 @@ def spread(mask: Mask, rows: int, columns: int) -> Mask:
     return mask
 
 
-def neighbours(pieces: Floats) -> tuple[Floats, Floats]:
-    """Return the least and the greatest of the eight neighbours of every pixel that is not at an edge."""
-    found: list[Floats] = []
-    for function in (np.minimum, np.maximum):
-        column = function(function(pieces[:, :-2], pieces[:, 1:-1]), pieces[:, 2:])
-        ends = function(pieces[:, :-2, 1:-1], pieces[:, 2:, 1:-1])
-        found.append(function(function(column[:, :, :-2], column[:, :, 2:]), ends))
-    return found[0], found[1]
+def median(values: Floats | NDArray[np.float64]) -> float:
+    """Return what `np.median` does, of numbers that are finite: with one look for the middle instead of three."""
+    middle = values.size // 2
+    parted = np.partition(values, middle, axis=None)
+    upper = parted[middle]
+    return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
 
 
-def block_sums(values: NDArray[np.generic], side: int) -> NDArray[np.float64]:
+def share_of(mask: Mask) -> float:
+    """Return which share of the pixels is set."""
+    return int(np.count_nonzero(mask)) / mask.size
+
+
+def block_sums(values: NDArray[Any], side: int) -> NDArray[np.float64]:
     """Return the sums over blocks of ``side`` x ``side`` from the top left on, (count, blocks down, blocks across)."""
     count, rows, columns = values.shape
     down, across = rows // side, columns // side
+    sums: NDArray[np.float64] = np.empty((count, down, across))
+    if values.dtype == np.float32 and values.strides[2] == values.itemsize and sums.size:
+        _pieces.block_sums(values, side, sums)
+        return sums
     cut = values[:, : down * side, : across * side]
     kind = np.float32 if values.dtype.kind == "f" else np.int32
     strips = cut.reshape(count, down, side, across * side).sum(2, dtype=kind)
-    sums: NDArray[np.float64] = strips.reshape(count, down, across, side).sum(3, dtype=np.float64)
+    sums = strips.reshape(count, down, across, side).sum(3, dtype=np.float64)
+    return sums
+
+
+def block_products(pixels: Floats, side: int, lag: int = 0) -> NDArray[np.float64]:
+    """Return the sums over such blocks of the products of each pixel with the one ``lag`` further along its row."""
+    count, rows, columns = pixels.shape
+    sums = np.empty((count, rows // side, max(0, columns - lag) // side))
+    if sums.size:
+        lying, turned = in_rows(pixels)
+        (_pieces.block_products_down if turned else _pieces.block_products)(lying, lag, side, sums)
     return sums

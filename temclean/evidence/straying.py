@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from temclean import _straying
 from temclean.evidence import blocks, samples
-from temclean.evidence.blocks import Floats, Pair, median
+from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.samples import median
 
 Doubles = NDArray[np.float64]
 

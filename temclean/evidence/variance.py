@@ -12,7 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence.samples import RELATED, Floats, Mask, bend, block_sums, spread, steep
+from temclean import _pieces
+from temclean.evidence.samples import (
+    RELATED,
+    Floats,
+    Mask,
+    bend,
+    block_products,
+    block_sums,
+    in_rows,
+    median,
+    spread,
+    steep,
+)
 
 Doubles = NDArray[np.float64]
 
@@ -129,8 +141,8 @@ def at_a_glance(pieces: Floats) -> float:
     if min(pieces.shape[1:]) < GLANCED + 4:
         return 0.0
     bent = bend(bend(pieces, 1), 2)
-    fine = block_sums(np.square(bend(bend(bent, 1), 2)), GLANCED) / (GLANCED * math.comb(8, 4)) ** 2
-    coarse = block_sums(np.square(bent[:, 1:-1, 1:-1]), GLANCED) / (GLANCED * math.comb(4, 2)) ** 2
+    fine = block_products(bend(bend(bent, 1), 2), GLANCED) / (GLANCED * math.comb(8, 4)) ** 2
+    coarse = block_products(bent[:, 1:-1, 1:-1], GLANCED) / (GLANCED * math.comb(4, 2)) ** 2
     if float(coarse.sum()) > MOST_COARSE * float(fine.sum()):
         return 0.0
     return math.sqrt(float(np.quantile(fine, CALMEST)) / 16)
@@ -143,13 +155,13 @@ def weighted(pieces: Floats, order: int, *, axes: tuple[int, ...] = (1, 2)) -> F
     """
     weights = np.array([math.comb(order, k) ** 2 for k in range(order + 1)], np.float64)
     weights /= weights.sum()
+    rows, turned = in_rows(pieces)
     for axis in axes:
-        length = pieces.shape[axis] - order
-        parts = [pieces[(slice(None),) * axis + (slice(start, start + length),)] for start in range(order + 1)]
-        pieces = parts[0] * np.float32(weights[0])
-        for part, weight in zip(parts[1:], weights[1:], strict=True):
-            pieces += part * np.float32(weight)
-    return pieces
+        along = 3 - axis if turned else axis
+        out = np.empty([length - order * (each == along) for each, length in enumerate(rows.shape)], np.float32)
+        _pieces.weighted(rows, weights.astype(np.float32), along, out)
+        rows = out
+    return rows.swapaxes(1, 2) if turned else rows
 
 
 def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
@@ -163,16 +175,14 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
     if min(pieces.shape[1:]) <= side + order:
         return None
     fine = mixed(pieces, order)
-    whole = np.ones(fine.shape, bool) if masked is None else ~spread(masked, order + 1, order + 1)
-    square, count = block_sums(fine * fine * whole, side), block_sums(whole, side)
-    level = block_sums(weighted(pieces, order) * whole, side)
+    whole = None if masked is None else ~spread(masked, order + 1, order + 1)
+    square, count = block_products(_only(fine, whole), side), _counts(fine, whole, side)
+    level = block_sums(_only(weighted(pieces, order), whole), side)
     coarse = None
     if order == 4:
-        fine = mixed(pieces[:, 1:-1, 1:-1], 2)
-        coarse = block_sums(fine * fine * whole, side)
-    lit = pieces if masked is None else pieces * ~masked
-    held = block_sums(np.ones(pieces.shape, bool) if masked is None else ~masked, 4)
-    inner = block_sums(lit, 4)
+        coarse = block_products(_only(mixed(pieces[:, 1:-1, 1:-1], 2), whole), side)
+    lit = None if masked is None else ~masked
+    held, inner = _counts(pieces, lit, 4), block_sums(_only(pieces, lit), 4)
     down, across = square.shape[1:]
     many = side // 4
 
@@ -201,6 +211,17 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
         chosen,
         side,
     )
+
+
+def _only(pieces: Floats, whole: Mask | None) -> Floats:
+    return pieces if whole is None else pieces * whole
+
+
+def _counts(pieces: Floats, whole: Mask | None, side: int) -> Doubles:
+    """Return how many pixels count in each block."""
+    if whole is not None:
+        return block_sums(whole, side)
+    return np.full((len(pieces), *(length // side for length in pieces.shape[1:])), float(side * side))
 
 
 def quiet(mean: Doubles, slow: Doubles, usable: Mask) -> Mask:
@@ -238,34 +259,45 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
 
     The misfit is the mean square of what the fit leaves, in standard deviations.
     """
-    middle = max(float(np.median(data.variance)), 0.2 * float(data.variance.mean()))
+    middle = max(median(data.variance), 0.2 * float(data.variance.mean()))
     least = 0.05 * middle + 1e-12
     predicted = np.full(data.mean.shape, max(middle, 1e-12))
     kept = np.ones(data.mean.shape, bool)
-    fit, misfit = Line(0.0, 0.0, 0.0, 0.0), 0.0
+    slope, last = 0.0, None
+    columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
     for _ in range(5):
         # Of counted electrons a pixel's fourth cumulant is the cube of the gain times their mean.
-        scatter = data.scatter + np.maximum(fit.slope, 0.0) ** 2 / predicted
+        scatter = data.scatter + max(slope, 0.0) ** 2 / predicted
         weight = kept * data.count / (scatter * predicted**2)
-        columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
         normal = (columns * weight) @ columns.T
-        if float(np.linalg.cond(normal)) > 1e12:
-            return line(data, sloped=False) if sloped else (fit, misfit)
+        if sloped and float(np.linalg.cond(normal)) > 1e12:
+            return line(data, sloped=False)
+        if not normal.any():
+            break
         covariance = np.linalg.inv(normal)
         found = covariance @ ((columns * weight) @ data.variance)
+        slope = float(found[1]) if sloped else 0.0
         predicted = np.maximum(found @ columns, least)
-        off = (data.variance - predicted) / (predicted * np.sqrt(scatter / data.count))
-        misfit = float(np.mean(off[kept] ** 2))
-        errors = np.sqrt(np.diag(covariance) * max(misfit, 1.0))
-        slope, slope_error = (float(found[1]), float(errors[1])) if sloped else (0.0, 0.0)
-        place = -float(covariance[0, 1] / covariance[1, 1]) if sloped else 0.0
-        surest = math.sqrt(max(float(covariance[0, 0]) - (place**2 * float(covariance[1, 1]) if sloped else 0.0), 0.0))
-        fit = Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest * math.sqrt(max(misfit, 1.0)))
+        last = found, covariance, kept, predicted, scatter
         # A sum of squares is skewed, its cube root is not (Wilson and Hilferty 1931, Proc. Natl. Acad. Sci. 17, 684).
         part = scatter / data.count / 9
         off = (np.cbrt(data.variance / predicted) - 1 + part) / np.sqrt(part)
-        kept = off < 3.5 * math.sqrt(max(1.0, float(np.median(off**2)) / 0.455))
-    return fit, misfit
+        kept = off < 3.5 * math.sqrt(max(1.0, median(off**2) / 0.455))
+    return _told(data, *last) if last else (Line(0.0, 0.0, 0.0, 0.0), 0.0)
+
+
+def _told(
+    data: Blocks, found: Doubles, covariance: Doubles, kept: Mask, predicted: Doubles, scatter: Doubles
+) -> tuple[Line, float]:
+    """Return a fit, of one parameter or two, with its errors and its misfit."""
+    off = (data.variance - predicted) / (predicted * np.sqrt(scatter / data.count))
+    misfit = float(np.mean(off[kept] ** 2))
+    errors = np.sqrt(np.diag(covariance) * max(misfit, 1.0))
+    slope, slope_error = (float(found[1]), float(errors[1])) if len(found) > 1 else (0.0, 0.0)
+    place = -float(covariance[0, 1] / covariance[1, 1]) if len(found) > 1 else 0.0
+    surest = float(covariance[0, 0]) - (place**2 * float(covariance[1, 1]) if len(found) > 1 else 0.0)
+    surest = math.sqrt(max(surest, 0.0)) * math.sqrt(max(misfit, 1.0))
+    return Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest), misfit
 
 
 def cut_gaussian(sigma: float, low: bool, high: bool) -> tuple[Doubles, Doubles, Doubles]:

@@ -194,7 +194,7 @@ def grain(report: NoiseReport, sample: Sample) -> float:
     """Return the standard deviation of white noise at the median, of the range from the least to the greatest value."""
     if report.fine_structure:
         return 0.0
-    middle = sample.low + sample.width * float(np.median(sample.pieces[:, ::3, ::3]))
+    middle = sample.low + sample.width * samples.median(sample.pieces[:, ::3, ::3])
     return report.at(middle) / sample.width
 
 

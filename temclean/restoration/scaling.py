@@ -93,7 +93,7 @@ def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> tuple[Sca
     counts = np.zeros(int(info.max) - least + 1, dtype=np.int64)
     for _, chunk in _chunks(frames):
         _sums.count(np.ascontiguousarray(chunk), least, counts)
-    places = np.flatnonzero(counts)
+    places = np.flatnonzero(counts != 0)  # as numbers they take four times as long to look through
     numbers = counts[places]
     below = np.cumsum(numbers)
 

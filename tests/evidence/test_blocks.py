@@ -5,7 +5,7 @@ import pytest
 
 from temclean import _residual
 from temclean.evidence import blocks
-from temclean.evidence.blocks import median
+from temclean.evidence.samples import median
 
 TYPES = ["?", "u1", "i1", "u2", ">u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", ">f4", "f8", "g"]
 

@@ -116,6 +116,11 @@ def test_noise_of_rows_and_columns(turned: bool) -> None:
     assert measure(lattice + rng.normal(0, 0.02, lattice.shape)).row == 0
 
 
+def test_the_report_does_not_depend_on_how_an_image_lies_in_memory() -> None:
+    image = SMOOTH + np.random.default_rng(7).normal(0, 0.1, SMOOTH.shape)
+    assert measure(np.asfortranarray(image)) == measure(image)
+
+
 @pytest.mark.parametrize("rho", [0.3, 0.6])
 def test_correlation_along_rows_is_that_of_a_slow_detector(rho: float) -> None:
     white = np.random.default_rng(5).normal(0, 0.1, SMOOTH.shape)

@@ -226,6 +226,24 @@ def test_hdf5_text_that_claims_gigabytes(tmp_path: Path) -> None:
         io.read(path)
 
 
+def test_hdf5_text_of_gigabytes_in_a_heap_that_is_not_there(tmp_path: Path) -> None:
+    """libhdf5 makes room for the text before it looks for the heap."""
+    h5py = pytest.importorskip("h5py")
+    for version in ("earliest", "latest"):
+        path = tmp_path / f"{version}.hspy"
+        with h5py.File(path, "w", libver=version) as file:
+            file.attrs["units"] = "nanometer"
+            file["Experiments/image/data"] = pixels("f4")
+        data = bytearray(path.read_bytes())
+        reference = re.search(rb"units.{0,60}?\x09\0\0\0(?=.{8}.\0\0\0)", data, re.DOTALL)
+        assert reference is not None
+        data[reference.end() - 1] = 0x7F
+        data[reference.end() : reference.end() + 8] = b"no heap!"
+        path.write_bytes(data)
+        with pytest.raises(ImageError, match="a text of 2130706441 bytes is announced, which is longer than the file"):
+            io.read(path)
+
+
 def test_every_reader_is_a_module_with_read() -> None:
     for form in (form for form in io.FORMATS if form.available):
         module = import_module(f"temclean.io.{form.reader or form.module}")

@@ -40,6 +40,7 @@ BARS = {
 def drawn_once() -> Iterator[None]:
     """Draw each held-out specimen once for all models, and find its spots once: the same seed gives the same image."""
     find, known = evaluate.find_spots, {}
+    validation = evaluate.validation
 
     def found(image: np.ndarray, smoothing: float, prominence: float) -> np.ndarray:
         key = sha256(np.ascontiguousarray(image).data).digest(), smoothing, prominence
@@ -50,6 +51,8 @@ def drawn_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(specimen, "draw", lru_cache(maxsize=None)(specimen.draw))
         patch.setattr(evaluate, "find_spots", found)
+        patch.setattr(evaluate, "kept_graphene", lru_cache(maxsize=None)(evaluate.kept_graphene))
+        patch.setattr(evaluate, "validation", lru_cache(maxsize=None)(lambda *asked: tuple(validation(*asked))))
         yield
 
 

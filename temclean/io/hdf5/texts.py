@@ -23,13 +23,15 @@ _REFERENCE = struct.Struct("<IQI")
 # More heaps and objects than this do not fit side by side: they lie over each other.
 _MOST_OBJECTS = 1 << 19
 _LONGEST_TEXT = 1 << 20
+# A type of class 9, of texts of any length, by the lower halves of its two lowest bytes; a reference has 16 bytes.
+_TEXT, _TEXT_PARTS = 0x0109, 0x0F0F
 
 Objects = dict[int, tuple[int, int]]
 """Place and size of a heap's objects by their numbers."""
 
 
 def check_texts(path: Path) -> None:
-    """Refuse a file whose heaps do not end, or whose attributes claim longer texts than the heaps hold."""
+    """Refuse a file whose heaps do not end, or whose attributes claim longer texts than heaps, or the file, hold."""
     size = path.stat().st_size
     with path.open("rb") as file:
         for start in sorted({0, max(0, size - _SEARCHED)}):
@@ -39,6 +41,7 @@ def check_texts(path: Path) -> None:
             heaps = {start + place: objects for place, objects in _heaps(path, part) if start + place}
             if heaps:
                 _check_references(path, part, heaps)
+            _check_lengths(path, part, size)
 
 
 def read_text(path: Path, dataset: "h5py.Dataset") -> str:
@@ -96,6 +99,23 @@ def _objects(path: Path, part: bytes, start: int) -> Iterator[tuple[int, tuple[i
             raise damaged(path, "its texts are overwritten")
         yield number, (place + 16, size)
         place += step
+
+
+def _check_lengths(path: Path, part: bytes, size: int) -> None:
+    """Refuse an attribute whose text is longer than the file: libhdf5 makes room for it before it looks for the heap.
+
+    Its message has a type of 16 to 24 bytes, then says in one of two ways that there is one value, which follows.
+    """
+    for shift in range(4):
+        words = np.frombuffer(part, "<u4", max(0, len(part) - shift) // 4, shift)
+        types = np.flatnonzero(words[1:-9] == _REFERENCE.size)
+        types = types[words[types] & _TEXT_PARTS == _TEXT]
+        for space in range(4, 7):
+            one = words[types + space]
+            old = (one == 1) & (words[types + space + 1] == 0)
+            lengths = np.concatenate([words[types[one == 2] + space + 1], words[types[old] + space + 2]])
+            if (lengths > size).any():
+                raise damaged(path, f"a text of {lengths.max()} bytes is announced, which is longer than the file")
 
 
 def _check_references(path: Path, part: bytes, heaps: dict[int, Objects]) -> None:
