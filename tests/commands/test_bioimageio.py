@@ -18,13 +18,20 @@ ort: Any = pytest.importorskip("onnxruntime", reason="the cpu extra is not insta
 
 Run = Callable[..., Any]
 DATA = Path(__file__).parents[1] / "data"
-NETWORK, MOVIE = DATA / "network.onnx", DATA / "movie.onnx"
+NETWORK, BEYOND, MOVIE = (DATA / f"{name}.onnx" for name in ("network", "beyond", "movie"))
+
+
+@pytest.fixture(params=[NETWORK, BEYOND], ids=["network", "beyond"])
+def model(request: pytest.FixtureRequest) -> Path:
+    """One model, and one whose result is smaller than what it looks at."""
+    path: Path = request.param
+    return path
 
 
 @pytest.fixture
-def package(run: Run, tmp_path: Path) -> Path:
+def package(run: Run, tmp_path: Path, model: Path) -> Path:
     folder = tmp_path / "new" / "package"
-    done = run("models", "--export-bioimageio", NETWORK, folder)
+    done = run("models", "--export-bioimageio", model, folder)
     assert (done.code, done.out, done.err) == (0, f"{folder}\n", "")
     assert [each.name for each in folder.parent.iterdir()] == ["package"], "nothing is left beside it"
     return folder
@@ -53,7 +60,7 @@ def test_the_test_tensors_follow_from_the_description(package: Path) -> None:
     assert after.std() > 0
 
 
-def test_files_and_axes_are_as_told(package: Path) -> None:
+def test_files_and_axes_are_as_told(package: Path, model: Path) -> None:
     told = description(package)
     (image,), (restored,) = told["inputs"], told["outputs"]
     named = [told["weights"]["onnx"], image["test_tensor"], restored["test_tensor"]]
@@ -61,17 +68,19 @@ def test_files_and_axes_are_as_told(package: Path) -> None:
         assert each["sha256"] == hashlib.sha256((package / each["source"]).read_bytes()).hexdigest()
     written = {each["source"] for each in named} | {told["documentation"], *told["covers"], "rdf.yaml"}
     assert {path.name for path in package.iterdir()} == written
-    assert (package / named[0]["source"]).read_bytes() == NETWORK.read_bytes()
-    model = temclean.models.load(NETWORK)
-    shape = np.load(package / image["test_tensor"]["source"]).shape
+    assert (package / named[0]["source"]).read_bytes() == model.read_bytes()
+    known = temclean.models.load(model)
+    shape, smaller = (np.load(package / each["test_tensor"]["source"]).shape for each in (image, restored))
     for tensor in (image, restored):
         assert [axis["type"] for axis in tensor["axes"]] == ["batch", "channel", "space", "space"]
-    for length, taken, given in zip(shape[2:], image["axes"][2:], restored["axes"][2:], strict=True):
+    for length, left, taken, given in zip(shape[2:], smaller[2:], image["axes"][2:], restored["axes"][2:], strict=True):
         assert taken["size"]["min"] == length
-        assert taken["size"]["step"] == model.multiple
-        assert length % model.multiple == 0
-        assert length > 2 * given["halo"] == 2 * model.halo
-        assert given["size"] == {"tensor_id": "image", "axis_id": taken["id"]}
+        assert taken["size"]["step"] == known.multiple
+        assert left % known.multiple == 0
+        assert left > 2 * given.get("halo", 0) == 2 * known.halo
+        less = {"offset": left - length} if left < length else {}
+        assert left == length - 2 * known.beyond
+        assert given["size"] == {"tensor_id": "image", "axis_id": taken["id"], **less}
     assert (told["type"], told["format_version"].rpartition(".")[0]) == ("model", "0.5")
     with Image.open(package / told["covers"][0]) as cover:
         assert cover.width == 2 * cover.height

@@ -29,8 +29,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def load(name: str | Path) -> Any:
         low = Normalisation("percentile", 0.0, 100.0)
         return SimpleNamespace(
-            name=str(name), sha256=f"5e{name}", frames=1, joined=1, family="g", normalisation=low, multiple=2, halo=1
-        )
+            name=str(name), sha256=f"5e{name}", frames=1, joined=1, family="g", normalisation=low, multiple=2, halo=1,
+            beyond=0,
+        )  # fmt: skip
 
     def open_session(model: Any, *_: object) -> Any:
         taken.append(model.name)

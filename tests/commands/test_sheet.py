@@ -28,7 +28,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave three models."""
     shipped = models.available()
-    monkeypatch.setattr(models, "available", lambda: {name: shipped[name] for name in ("bbg", "g", "sp")})
+    monkeypatch.setattr(models, "available", lambda: {name: shipped[name] for name in ("bbg", "general", "sp")})
 
 
 def save(path: Path, wild: float = 0.0) -> Path:
@@ -109,14 +109,14 @@ def test_models_that_fit_are_shown_and_others_named(run: Run, tmp_path: Path, sa
     source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"
     done = run("inspect", source, "--sheet", path)
     assert (done.code, done.err) == (0, "")
-    assert "g, which auto takes" in said
+    assert "general, which auto takes" in said
     assert "a.tif" in said
     assert {line.split(",")[0] for line in said if line.startswith("left out")} == {"left out: bbg", "left out: sp"}
     assert any("Gaussian" in line for line in said)
     (level,) = (float(line.split()[2]) for line in said if line.startswith("removed noise: "))
     assert level == pytest.approx(60 / 600, rel=0.1)
     with temclean.read(source) as image:
-        whole = temclean.denoise(image, model="g", device="cpu").pixels[0]
+        whole = temclean.denoise(image, model="general", device="cpu").pixels[0]
     first = sheet.GAP + max(sheet.SIDE, 230) * sheet.TIMES + sheet.GAP
     panel = np.asarray(Image.open(path))[sheet.GAP : sheet.GAP + 300 : 2, first : first + 460 : 2]
     assert np.corrcoef(panel.ravel(), whole[:150].ravel())[0, 1] > 0.995  # above the bar

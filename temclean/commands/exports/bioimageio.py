@@ -112,13 +112,10 @@ def _description(model: Model, package: Path) -> dict[str, Any]:
         {"type": "space", "id": axis, "size": {"min": _side(model), "step": model.multiple}} for axis in ("y", "x")
     ]
     less = -2 * model.beyond
+    less = {"offset": -2 * model.beyond} if model.beyond else {}
+    halo = {"halo": model.halo} if model.halo else {}
     same = [
-        {
-            "type": "space",
-            "id": axis,
-            "size": {"tensor_id": "image", "axis_id": axis, "offset": less},
-            "halo": model.halo,
-        }
+        {"type": "space", "id": axis, "size": {"tensor_id": "image", "axis_id": axis, **less}, **halo}
         for axis in ("y", "x")
     ]
     first: list[dict[str, Any]] = [{"type": "batch"}, {"type": "channel", "channel_names": ["intensity"]}]
