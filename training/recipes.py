@@ -21,6 +21,7 @@ class Recipe:
     heaviest : largest weight of an image in the loss; even images weigh most.
     average : decay of the moving average of the weights, which is what gets exported.
     relative : weight in the loss of :func:`losses.relative_error`; 0 for :func:`losses.weighted_error` in its place.
+    gathered : share of the relative error that is of fourth powers.
     rare : weight in the loss of :func:`losses.rare_error`.
     taught : weight in the loss of :func:`losses.taught_error`, where there are teachers.
     similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
@@ -39,6 +40,7 @@ class Recipe:
     heaviest: float = 3.0
     average: float = 0.998
     relative: float = 0.0
+    gathered: float = 0.0
     rare: float = 0.0
     taught: float = 0.1
     similarity: float = 0.5
@@ -114,7 +116,7 @@ GENERAL = Recipe(
     rate=3e-4,
     average=0.999,
     relative=0.04,
-    rare=0.02,
+    rare=0.03,
     similarity=0.3,
     shape={"spectral": (64, 128)},
 )
@@ -122,8 +124,8 @@ GENERAL = Recipe(
 RECIPES = {
     "general": GENERAL,
     "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
-    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06))),
-    "g": replace(GENERAL, data=replace(GENERAL.data, noises={"g": 1.0})),
+    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06)), gathered=0.5),
+    "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
     "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
     "bbg": Recipe(

@@ -36,7 +36,7 @@ def objective(recipe: Recipe, restored: Tensor, clean: Tensor, rare: Tensor) -> 
     if recipe.loss == "lobato":
         return losses.pixelwise(restored, clean)
     if recipe.relative:
-        loss = recipe.relative * losses.relative_error(restored, clean)
+        loss = recipe.relative * losses.relative_error(restored, clean, recipe.gathered)
     else:
         loss = losses.weighted_error(restored, clean, recipe.heaviest)
     if recipe.rare:

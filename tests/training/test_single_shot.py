@@ -241,8 +241,10 @@ def test_an_error_in_one_place_counts_more_than_the_same_everywhere() -> None:
     """Of 64 pixels: the mean fourth power over the squared mean square is 64 where one pixel has it all, else 1."""
     everywhere, gathered = torch.full((1, 1, 8, 8), 0.1), torch.zeros(1, 1, 8, 8)
     gathered[0, 0, 3, 4] = 0.8
-    least, most = (losses.relative_error(each, torch.zeros(1, 1, 8, 8), floor=0.0) for each in (everywhere, gathered))
-    assert (most - least).item() == pytest.approx(math.log(64) / 4)
+    nothing = torch.zeros(1, 1, 8, 8)
+    for share in (0.0, 0.5, 1.0):
+        least, most = (losses.relative_error(each, nothing, share, floor=0.0) for each in (everywhere, gathered))
+        assert (most - least).item() == pytest.approx(share * math.log(64) / 2, abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", [losses.lasting_error, losses.grid_error], ids=["lasting", "grid"])
