@@ -28,9 +28,9 @@ def relative_error(restored: Tensor, clean: Tensor, gathered: float = 0.0, floor
     """Return the mean over images of log(MSE + floor), so that a tenth less error counts the same in each of them.
 
     A mean of errors is that of the noisiest images, in which least can be learned; PSNR is a logarithm too. Below the
-    ``floor``, 50 dB of the range, nothing more is gained. A share of it, ``gathered``, is of the root of the mean fourth
-    power in place of the mean square: an error that is gathered in one place counts more there. What is least in
-    fourth powers leans towards what is unlikely: where columns are small, noise makes them too bright.
+    ``floor``, 50 dB of the range, nothing more is gained. A share of it, ``gathered``, is of the root of the mean
+    fourth power in place of the mean square: an error that is gathered in one place counts more there. But what is
+    least in fourth powers leans towards what is unlikely: columns of atoms in noise come out too bright.
     """
     squared = (restored - clean).square()
     error = squared.mean(dim=(1, 2, 3)).add(floor).log().mean()
