@@ -161,25 +161,27 @@ def write(model: onnx.ModelProto, metadata: Mapping[str, Any], path: Path) -> No
 Weights = Mapping[str, torch.Tensor]
 
 
-def mean(network: torch.nn.Module, weights: Weights, others: Weights) -> Weights:
-    """Return the means of two checkpoints' weights; the network has just been built.
+def mean(network: torch.nn.Module, weights: Weights, others: Weights, share: float = 0.5) -> Weights:
+    """Return the means of two checkpoints' weights, with a share of the others; the network has just been built.
 
     Of what the other has not, because it was grown since, the mean is with what it begins as where that is 0; what
     begins at random stays as it is.
     """
     begun = network.state_dict()
     with_ = {name: others.get(name, begun[name] if not begun[name].any() else own) for name, own in weights.items()}
-    return {name: 0.5 * (own + with_[name]) for name, own in weights.items()}
+    return {name: (1.0 - share) * own + share * with_[name] for name, own in weights.items()}
 
 
-def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | None = None) -> dict[str, object]:
+def export(
+    checkpoint: Path, name: str, out: Path, count: int, other: Path | None = None, share: float = 0.5
+) -> dict[str, object]:
     """Export, verify, score and write a model, or the mean of two; return its metadata."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     recipe = json.loads(state["recipe"])
     network = networks.build(recipe)
     weights = state["average"]
     if other is not None:
-        weights = mean(network, weights, torch.load(other, map_location="cpu", weights_only=True)["average"])
+        weights = mean(network, weights, torch.load(other, map_location="cpu", weights_only=True)["average"], share)
     network.load_state_dict(weights)
     network = networks.folded(network)
     network.beyond = getattr(network, "furthest", 0)
@@ -209,7 +211,8 @@ def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | Non
         "multiple": network.multiple,
         **({"beyond": network.beyond} if network.beyond else {}),
         "halo": halo(Runner(half, network.beyond), network, name),
-        "training": training_of(network, state) | ({} if other is None else {"mean_with": other.name}),
+        "training": training_of(network, state)
+        | ({} if other is None else {"mean_with": f"{share:g} of {other.name}"}),
         "data": seen(recipe["data"]),
         "scores": {},
         "licence": "BSD-3-Clause",
@@ -229,9 +232,10 @@ def export(checkpoint: Path, name: str, out: Path, count: int, other: Path | Non
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="ONNX file [default: weights/NAME.onnx].")
 @click.option("--count", default=4, show_default=True, help="Held-out images of each kind at each pixel size.")
 @click.option("--mean-with", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another checkpoint.")
-def main(checkpoint: Path, name: str, out: Path | None, count: int, mean_with: Path | None) -> None:
+@click.option("--share", default=0.5, show_default=True, type=click.FloatRange(0.0, 1.0), help="Of that, in the mean.")
+def main(checkpoint: Path, name: str, out: Path | None, count: int, mean_with: Path | None, share: float) -> None:
     """Export CHECKPOINT, or the mean of its weights and another's, as the shipped model NAME."""
-    metadata = export(checkpoint, name, out or Path("weights") / f"{name}.onnx", count, mean_with)
+    metadata = export(checkpoint, name, out or Path("weights") / f"{name}.onnx", count, mean_with, share)
     click.echo(json.dumps(metadata["scores"], indent=1))
 
 
