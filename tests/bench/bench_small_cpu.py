@@ -74,7 +74,7 @@ def work(models_named: list[str], place: Path) -> None:
     }
     for name in models_named:
         session = models.open_session(models.load(name), "cpu", 2)
-        tile = image[None, None, :512, :512]
+        tile = np.pad(image[:512, :512], session.model.beyond)[None, None]
         runs[name] = lambda session=session, tile=tile: session.run(tile)
     took = {}
     for name, run in runs.items():

@@ -24,7 +24,8 @@ import tifffile
 
 from temclean import noise, specimen
 from temclean.commands import batch, jobs
-from temclean.restoration import models, pipeline, tiling
+from temclean.restoration import models, pipeline
+from temclean.restoration.surroundings import Surrounded
 
 SIDE, TURN, LINKS = 512, 25, 60_000
 IDENTITY = Path(__file__).parents[1] / "data" / "identity.onnx"
@@ -162,7 +163,10 @@ def main() -> None:
             session = models.open_session(models.load(options.model), "cpu", options.threads)
             scale = pipeline.scaling(pictures[0][None], session.model)
             cut = pipeline.plan((SIDE, SIDE), session.model)
-            tile = tiling.split(pictures[0], cut, offset=scale.low, scale=1 / (scale.high - scale.low))[None]
+            beyond = session.model.beyond
+            tile = np.empty((1, 1, *(side + 2 * beyond for side in cut.tile)), np.float32)
+            around = Surrounded(pictures[0], beyond, scale.low, scale.high)
+            around.tile(cut, 0, scale.low, 1 / (scale.high - scale.low), tile[0, 0])
             for _ in range(3):
                 session.run(tile)
             print(f"{options.count} frames of {SIDE}x{SIDE}, {options.model}, {options.threads} threads")

@@ -58,7 +58,7 @@ def main() -> None:
                 lags.append(time.perf_counter() - closed)
             watch.terminate()
     session = models.open_session(models.load(options.model), "cpu", options.threads)
-    batch = frame(0)[None, None].astype(np.float32) / 100
+    batch = np.pad(frame(0), session.model.beyond, mode="symmetric")[None, None].astype(np.float32) / 100
     network = np.median([seconds(lambda: session.run(batch)) for _ in range(5)])
     peer = np.median([seconds(lambda: denoise_nl_means(frame(0) / 100, 7, 11, 0.1, fast_mode=True)) for _ in range(3)])
     median, late = np.median(lags), np.percentile(lags, 99)
