@@ -111,7 +111,6 @@ def _description(model: Model, package: Path) -> dict[str, Any]:
     sides = [
         {"type": "space", "id": axis, "size": {"min": _side(model), "step": model.multiple}} for axis in ("y", "x")
     ]
-    less = -2 * model.beyond
     less = {"offset": -2 * model.beyond} if model.beyond else {}
     halo = {"halo": model.halo} if model.halo else {}
     same = [
