@@ -1,5 +1,6 @@
 """The strip with figures and a scale that the software of microscopes writes over the bottom of an image."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,12 @@ def rows_above(image: NDArray[Any]) -> int:
         return height
     # Few pixels tell of most images that they have none.
     down, across = (max(1, length // GLANCE) for length in image.shape)
-    last = image[-LEAST:, ::across].astype(np.float64)
-    value = float(np.median(last))
-    away = ALIKE * float(np.ptp(image[::down, ::across].astype(np.float64)))
-    if not np.isfinite([value, away]).all() or not away > 0 or (np.abs(last - value) <= away).mean() < EVEN:
+    last = np.sort(image[-LEAST:, ::across], axis=None).astype(np.float64)
+    value = 0.5 * float(last[(len(last) - 1) // 2] + last[len(last) // 2])
+    places = image[::down, ::across]
+    away = ALIKE * (float(places.max()) - float(places.min()))
+    known = math.isfinite(value) and math.isfinite(away) and not math.isnan(last[-1])
+    if not known or not away > 0 or np.count_nonzero(np.abs(last - value) <= away) < EVEN * len(last):
         return height
     share = (np.abs(image.astype(np.float64) - value) <= away).mean(axis=1)
     even = share >= EVEN
