@@ -255,14 +255,10 @@ def whitened(data: Blocks, kept: float, kept_by_coarse: float) -> tuple[Blocks, 
 
 
 def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
-    """Fit variance against mean, or a constant, by weighted least squares without outliers above; with the misfit.
-
-    The misfit is the mean square of what the fit leaves, in standard deviations.
-    """
+    """Fit variance against mean, or a constant, without outliers above; with the mean square of what is left."""
     middle = max(median(data.variance), 0.2 * float(data.variance.mean()))
     least = 0.05 * middle + 1e-12
-    predicted = np.full(data.mean.shape, max(middle, 1e-12))
-    kept = np.ones(data.mean.shape, bool)
+    predicted, kept = np.full(data.mean.shape, max(middle, 1e-12)), np.ones(data.mean.shape, bool)
     slope, last = 0.0, None
     columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
     for _ in range(5):
@@ -270,11 +266,15 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
         scatter = data.scatter + max(slope, 0.0) ** 2 / predicted
         weight = kept * data.count / (scatter * predicted**2)
         normal = (columns * weight) @ columns.T
-        if sloped and float(np.linalg.cond(normal)) > 1e12:
-            return line(data, sloped=False)
         if not normal.any():
             break
-        covariance = np.linalg.inv(normal)
+        covariance = 1.0 / normal
+        if sloped:
+            (first, mixed), (_, second) = normal.tolist()
+            determinant = first * second - mixed * mixed
+            if (first + second) ** 2 > 1e12 * determinant:  # nearly singular
+                return line(data, sloped=False)
+            covariance = np.array([[second, -mixed], [-mixed, first]]) / determinant
         found = covariance @ ((columns * weight) @ data.variance)
         slope = float(found[1]) if sloped else 0.0
         predicted = np.maximum(found @ columns, least)
