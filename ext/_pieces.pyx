@@ -19,6 +19,10 @@ cdef extern from *:
     ctypedef const float* source_line "const float* __restrict"
     ctypedef uint8_t* mask_line "uint8_t* __restrict"
 
+ctypedef fused real:
+    float
+    double
+
 
 cdef cloned_void bend_row(
     source_line before, source_line here, source_line after, Py_ssize_t n, target_line out
@@ -46,33 +50,9 @@ cdef cloned_void add_row(source_line x, Py_ssize_t n, target_line out) noexcept 
         out[j] += x[j]
 
 
-cdef inline double sum_exactly(const float* x, Py_ssize_t n) noexcept nogil:
-    """Return the sum of n neighbours in double precision."""
-    cdef double[LANES] part
-    cdef double total = 0.0
-    cdef Py_ssize_t i, k
-    if n < LANES:
-        for i in range(n):
-            total += x[i]
-        return total
-    for k in range(LANES):
-        part[k] = x[k]
-    i = LANES
-    while i + LANES <= n:
-        for k in range(LANES):
-            part[k] += x[i + k]
-        i += LANES
-    total = ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]))
-    while i < n:
-        total += x[i]
-        i += 1
-    return total
-
-
-cdef inline float sum_along(const float* x, Py_ssize_t n) noexcept nogil:
-    """Return the same in single precision."""
-    cdef float[LANES] part
-    cdef float total = 0.0
+cdef inline real summed(const float* x, Py_ssize_t n, real total) noexcept nogil:
+    """Return the sum of n neighbours, in the precision of ``total``, which is 0."""
+    cdef real[LANES] part
     cdef Py_ssize_t i, k
     if n < LANES:
         for i in range(n):
@@ -95,13 +75,13 @@ cdef inline float sum_along(const float* x, Py_ssize_t n) noexcept nogil:
 cdef cloned_void blocks_of_row(const float* line, Py_ssize_t side, Py_ssize_t n, double* out) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(n):
-        out[j] = sum_exactly(line + j * side, side)
+        out[j] = summed(line + j * side, side, <double> 0)
 
 
 cdef cloned_void parts_of_row(const float* line, Py_ssize_t side, Py_ssize_t n, float* out) noexcept nogil:
     cdef Py_ssize_t j
     for j in range(n):
-        out[j] = sum_along(line + j * side, side)
+        out[j] = summed(line + j * side, side, <float> 0)
 
 
 cdef cloned_void blocks_of_parts(

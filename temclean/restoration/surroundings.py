@@ -80,7 +80,7 @@ def continued(frame: NDArray[Any], border: int, low: float, high: float) -> NDAr
     frame = frame.astype(frame.dtype.newbyteorder("="), copy=False)
 
     def unit(strip: NDArray[Any]) -> Floats:
-        return ((strip.astype(np.float32) - np.float32(low)) * np.float32(1.0 / (high - low))).clip(-0.5, 1.5)
+        return ((strip.astype(np.float64) - low) / (high - low)).clip(-0.5, 1.5).astype(np.float32)
 
     left, right, top, bottom = (
         lattice_shifts(unit(strip))

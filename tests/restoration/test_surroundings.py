@@ -94,6 +94,14 @@ def test_every_type_is_continued_as_it_is(dtype: str) -> None:
     assert seen.shape == (240, 240)
 
 
+def test_counts_far_above_zero_are_continued_like_others() -> None:
+    """Beyond 2^24 whole numbers do not fit float32."""
+    frame = counted(lattice(256), 30.0).astype("u4")
+    above = np.uint32(1 << 31)
+    expected = continued(frame, BORDER, 0.0, 30.0) + above
+    np.testing.assert_array_equal(continued(frame + above, BORDER, float(above), float(above) + 30.0), expected)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (5, 300), (40, 30), (127, 200), (200, 127)])
 def test_small_frames_are_reflected(shape: tuple[int, int]) -> None:
     frame = np.random.default_rng(1).random(shape, dtype=np.float32)
