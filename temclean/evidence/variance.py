@@ -268,11 +268,11 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
         normal = (columns * weight) @ columns.T
         if not normal.any():
             break
-        covariance = 1.0 / normal
+        covariance = 1.0 / normal[:1, :1]
         if sloped:
             (first, mixed), (_, second) = normal.tolist()
             determinant = first * second - mixed * mixed
-            if (first + second) ** 2 > 1e12 * determinant:  # nearly singular
+            if (first + second) * (first + second) > 1e12 * determinant:  # nearly singular
                 return line(data, sloped=False)
             covariance = np.array([[second, -mixed], [-mixed, first]]) / determinant
         found = covariance @ ((columns * weight) @ data.variance)

@@ -305,3 +305,10 @@ def test_structure_that_hangs_together_along_both_axes_may_be_all_of_what_counts
     report = measure(slow)
     assert report.along_rows[0] == pytest.approx(0.5, abs=0.03)
     assert report.along_doubt < 0.03
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_values_beyond_all_others_make_nothing_divide_by_zero() -> None:
+    draw = np.random.default_rng(0)
+    image = np.where(draw.random((256, 256)) < 1e-4, 1e100, draw.normal(5, 1, (256, 256)))
+    assert math.isfinite(measure(image).at(5.0))
