@@ -10,6 +10,8 @@ image of anything is spread over some pixels and falls off gradually, that of a 
 few that touch, all about as bright, and the next ones show none of it.
 """
 
+import math
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -64,6 +66,9 @@ block of them is alike, as little as the square of that."""
 RARE, LESSER = 1e-3, 0.4
 """Share of all pixels that hits are at most; and that all with this much of their rise are: where there are more, as of
 electrons counted one by one, bright pixels are usual."""
+
+SEEN = 2**15
+"""Pixels that tell how many are that bright, about."""
 
 
 def keep_areas(tile: Floats, restored: Floats) -> None:
@@ -174,20 +179,17 @@ def replace_hits(tile: Floats) -> Places:
     True
     """
     found: Places = []
-    for sign in (1.0, -1.0):
-        end = 1.0 if sign > 0 else 0.0
-        if sign * (tile.max() if sign > 0 else tile.min()) <= sign * end + BEYOND:
+    for sign, end in ((1.0, 1.0), (-1.0, 0.0)):
+        if sign * (float(tile.max() if sign > 0 else tile.min()) - end) <= BEYOND:
             continue
-        far = np.argwhere(sign * (tile - np.float32(end)) > BEYOND)
-        if len(far) > 10 * RARE * tile.size:
+        step = max(1, math.isqrt(tile.size // SEEN))
+        seen = np.sort(sign * tile[::step, ::step], axis=None)
+        usual, often = (float(seen[int(share * (seen.size - 1))]) for share in (0.5, 1.0 - RARE))
+        least = max(sign * end + BEYOND, usual + (often - usual) / LESSER)
+        far = np.argwhere(tile > least if sign > 0 else tile < -least)
+        if len(far) > RARE * tile.size:
             continue
-        hits = [(rise, spot) for spot in _spots(far) if (rise := _rise(tile, spot, sign)) > 0]
-        pixels = sum(len(spot) for _, spot in hits)
-        if not hits or pixels > RARE * tile.size:
-            continue
-        usual = float(np.median(tile)) * sign
-        often = float(np.quantile(sign * tile, 1.0 - RARE))  # hits are among what lies above it
-        for spot in (spot for rise, spot in hits if LESSER * rise > often - usual):
+        for spot in filter(partial(_is_hit, tile, sign), _spots(far)):
             rows, columns = np.array(spot).T
             tile[rows, columns] = np.median(tile[_beside(spot, tile.shape)])
             found.extend(spot)
@@ -219,8 +221,8 @@ def _beside(spot: Places, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDA
     return rows, columns
 
 
-def _rise(tile: Floats, spot: Places, sign: float) -> float:
-    """Return by how much the least of a group's pixels stands out if the group is a hit, else 0."""
+def _is_hit(tile: Floats, sign: float, spot: Places) -> bool:
+    """Tell a hit by how far all its pixels stand out, how alike they are, and how sharp its edges are."""
     rows, columns = np.array(spot).T
     top, left = max(int(rows.min()) - SURROUNDINGS, 0), max(int(columns.min()) - SURROUNDINGS, 0)
     window = sign * tile[top : int(rows.max()) + SURROUNDINGS + 1, left : int(columns.max()) + SURROUNDINGS + 1]
@@ -228,7 +230,7 @@ def _rise(tile: Floats, spot: Places, sign: float) -> float:
     others = np.ones(window.shape, bool)
     others[rows - top, columns - left] = others[beside[0] - top, beside[1] - left] = False
     if not others.any():
-        return 0.0
+        return False
     usual = float(np.median(window[others]))
     own = window[rows - top, columns - left] - usual
     next_to_it = float(window[beside[0] - top, beside[1] - left].max()) - usual
@@ -236,4 +238,4 @@ def _rise(tile: Floats, spot: Places, sign: float) -> float:
     sides = np.ptp(spot, axis=0) + 1
     sharp = SHARP**2 if sides.min() > 1 and len(spot) == sides.prod() else SHARP
     sure = least > CLEAR * float(window[others].std())
-    return least if sure and least >= ALIKE * float(own.max()) and next_to_it < sharp * least else 0.0
+    return sure and least >= ALIKE * float(own.max()) and next_to_it < sharp * least

@@ -87,7 +87,7 @@ def restore(
         for number in range(row * across, (row + 1) * across):
             for frame, tile in zip(frames, tiles, strict=True):
                 frame.tile(cut, number, scale.low, unit, tile)
-            if alone and (tiles.min() < -extremes.BEYOND or tiles.max() > 1.0 + extremes.BEYOND):
+            if alone:
                 hits += _within(cut.own(number), extremes.replace_hits(tiles[0]), beyond)
             blender.add(run(session, tiles)[None], band, rows.start)
             if progress:
