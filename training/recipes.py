@@ -127,7 +127,11 @@ RECIPES = {
     "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06)), gathered=0.5),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
-    "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
+    "gsp": replace(
+        GENERAL,
+        data=replace(GENERAL.data, noises={"gsp": 1.0}, room=0.2, apart=0.25, levels=(0.03, 0.45)),
+        shape={"spectral": (64, 128), "filled": True},
+    ),
     "bbg": Recipe(
         DataOptions(
             noises={"bbg": 1.0},
