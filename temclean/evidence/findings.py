@@ -15,13 +15,15 @@ from temclean.evidence.residual import Missing
 class Findings:
     """What is missing from a result and how well it fits its image; only what was looked for differs from nothing.
 
-    ``strayed`` is by how many pixels rows were put back, root mean square (`temclean.evidence.straying`).
+    ``strayed`` is by how many pixels rows were put back, root mean square (`temclean.evidence.straying`), ``hits`` how
+    many pixels were replaced (`temclean.restoration.extremes`).
     """
 
     missing: Missing = field(default_factory=Missing)
     lattice: Lattice = field(default_factory=Lattice)
     agreement: Agreement = field(default_factory=Agreement)
     strayed: float = 0.0
+    hits: int = 0
 
 
 def compare(raw: NDArray[Any], result: NDArray[Any], *, background_removed: bool = False) -> Findings:

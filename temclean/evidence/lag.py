@@ -19,6 +19,14 @@ Weights = tuple[float, ...]
 TAPS = 4
 """Pixels before one that the filter looks at: more gains nothing on simulated detectors of any decay."""
 
+FAR, CHANCE = (16, 18, 20), 2.0
+"""Pixels apart, where a detector's decay is over, and what is alike still is all that the row has in common there; and
+standard errors below which nothing is."""
+
+STRETCH, SHARED = 32, 6.0
+"""Pixels of a row that are looked at together, and standard deviations of their mean, were they independent, from which
+on they were lit or lost together and say nothing about lag."""
+
 ORDER = 4
 """Of the difference along columns that leaves noise and takes structure away."""
 
@@ -87,7 +95,7 @@ def measure(frames: Frames) -> Weights:
     >>> white = np.random.default_rng(3).normal(100.0, 10.0, (1, 128, 160))
     >>> lagging = 0.6 * white[:, :, 2:] + 0.3 * white[:, :, 1:-1] + 0.1 * white[:, :, :-2]
     >>> measure(white), [round(weight, 1) for weight in measure(lagging)]
-    ((), [1.8, -0.8, 0.2, 0.0, -0.1])
+    ((), [1.8, -0.9, 0.2, 0.0, -0.1])
     """
     last = len(frames) - 1
     looked_at = sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)})
@@ -129,6 +137,10 @@ class _Along:
         bound = np.float32(5 * math.sqrt(float(np.median(left[:, ::3, ::3] ** 2)) / 0.455 + 1e-12))
         self.rows = left.shape[1]
         self.left = np.clip(left[:, ::EVERY], -bound, bound)
+        starts = np.arange(0, self.left.shape[2], STRETCH)
+        lengths = np.diff(starts, append=self.left.shape[2])
+        means = np.add.reduceat(self.left, starts, axis=2) / np.sqrt(lengths, dtype=np.float32)
+        self.left *= np.repeat(np.abs(means) < np.float32(SHARED / 5) * bound, lengths, axis=2)
         self.pieces = pieces
 
     @property
@@ -151,8 +163,8 @@ class _Along:
         slopes = np.gradient(smooth, axis=1), np.gradient(smooth, axis=2)
         found: list[float] = []
         expected, power, error = np.ones(1, np.float32), 0.0, 1.0
-        for lag in (0, 0, *range(1, TAPS + 1)):
-            width = self.left.shape[2] - TAPS
+        for lag in (0, 0, *range(1, TAPS + 1), *FAR):
+            width = self.left.shape[2] - FAR[-1]
             here, there = slice(lag, lag + width), slice(0, width)
             products = (self._seen(each[..., here] * each[..., there]) for each in slopes)
             product = self.left[..., here] * self.left[..., there]
@@ -173,7 +185,22 @@ class _Along:
                 rest = weights * (seen - fitted)
                 spread = unit @ ((terms * rest**2) @ terms.T).astype(np.float64) @ unit
                 error = math.sqrt(max(float(spread[0, 0]), 0.0) * samples.RELATED[ORDER] / EVERY) / power
-        return np.array(found), error
+        return _of_neighbours(np.array(found), error), error
+
+
+def _of_neighbours(correlation: Doubles, error: float) -> Doubles:
+    """Return the correlation without what all pixels of a stretch of a row share, as where lines are lost in part.
+
+    That stays at :data:`FAR`, less what a decay leaves there which starts as the correlation does; where it is not more
+    than chance leaves, nothing is taken off.
+    """
+    near, far, common = correlation[:TAPS], float(correlation[TAPS:].mean()), 0.0
+    if far < CHANCE * error:
+        return near
+    for _ in range(4):
+        decay = min(max((float(near[0]) - common) / (1 - common), 0.0), 0.95)
+        common = min(max(far - (1 - common) * float(np.mean([decay**lag for lag in FAR])), 0.0), 0.9)
+    return (near - common) / (1 - common)
 
 
 def _means(values: Floats, side: int) -> Floats:

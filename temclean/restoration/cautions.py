@@ -118,6 +118,18 @@ def of_straying(findings: Sequence[Findings]) -> str | None:
     )
 
 
+def of_hits(findings: Sequence[Findings]) -> str | None:
+    """Return what to say where outliers were replaced."""
+    hits = [each.hits for each in findings if each.hits]
+    if not hits:
+        return None
+    where = f" in {len(hits)} of {len(findings)} frames" if len(findings) > 1 else ""
+    return (
+        f"{sum(hits)} pixel{'s' * (sum(hits) > 1)}{where} far beyond all others, with sharp edges as hits of X-rays or "
+        "defects of a camera have, took the value of what is next to them (--residual shows where)"
+    )
+
+
 def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:
     """Return how strong the noise was that a model took out of a frame (rows, columns), over the contrast it left.
 

@@ -4,6 +4,10 @@ Models that take impulses out see which pixels are black or white and fill them 
 areas too. Of impulses at a level C of 0.42, the greatest that was trained on, 42% of the pixels of a dark place are
 white; where the truth is white, Gaussian noise leaves half of the pixels so. Where clearly more are, in a window of any
 of a few sizes, it is an area.
+
+And hits of X-rays, cosmic rays or defects of a camera, far beyond 0 or 1, which no model is to see: a microscope's
+image of anything is spread over some pixels and falls off gradually, that of a single atom too. A hit is one pixel or a
+few that touch, all about as bright, and the next ones show none of it.
 """
 
 from typing import Any, TypeVar
@@ -13,6 +17,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Places = list[tuple[int, int]]
 Number = TypeVar("Number", np.uint8, np.float32)
 
 NEAR = 1e-4
@@ -35,6 +40,30 @@ extreme pixel by the smallest window, one in any window, and a pixel that is not
 
 AROUND = 17
 """So far around a lost pixel its area comes back; among impulses around 13 of 5x5 lost ones, as rims are lost there."""
+
+BEYOND = 0.25
+"""How far beyond 0 or 1 hits reach at least; less is within what networks have learned to take out."""
+
+EXTENT = 4
+"""Pixels along either side of the largest hit."""
+
+SURROUNDINGS = 4
+"""Pixels on each side of it that tell what is usual there."""
+
+CLEAR = 8.0
+"""Standard deviations of these by which all its pixels stand out."""
+
+ALIKE = 0.5
+"""Share of the greatest rise of its pixels that the least one has: a point that a microscope shows falls off faster."""
+
+SHARP = 0.25
+"""Share of the least rise that pixels next to it stay below. Of a point with a width of 1.5 pixels at half of its
+height, which is less than the two that sampling asks for, the next pixels have 0.29; where it lies between pixels and a
+block of them is alike, as little as the square of that."""
+
+RARE, LESSER = 1e-3, 0.4
+"""Share of all pixels that hits are at most; and that all with this much of their rise are: where there are more, as of
+electrons counted one by one, bright pixels are usual."""
 
 
 def keep_areas(tile: Floats, restored: Floats) -> None:
@@ -120,3 +149,91 @@ def _run_sums(values: NDArray[Any], length: int) -> NDArray[Any]:
     if total is None:
         raise AssertionError(length)
     return total
+
+
+def replace_hits(tile: Floats) -> Places:
+    """Put the median of the pixels next to a hit in its place.
+
+    Parameters
+    ----------
+    tile : ndarray of float32, (rows, columns)
+        On the network's scale, of which 0 and 1 are the ends; changed in place.
+
+    Returns
+    -------
+    list of (row, column)
+        The pixels that were replaced.
+
+    Examples
+    --------
+    >>> tile = np.random.default_rng(1).normal(0.5, 0.1, (64, 64)).astype(np.float32)
+    >>> tile[20, 30:32] = 7.0
+    >>> replace_hits(tile)
+    [(20, 30), (20, 31)]
+    >>> bool(tile.max() < 1.2)
+    True
+    """
+    found: Places = []
+    for sign in (1.0, -1.0):
+        end = 1.0 if sign > 0 else 0.0
+        if sign * (tile.max() if sign > 0 else tile.min()) <= sign * end + BEYOND:
+            continue
+        far = np.argwhere(sign * (tile - np.float32(end)) > BEYOND)
+        if len(far) > 10 * RARE * tile.size:
+            continue
+        hits = [(rise, spot) for spot in _spots(far) if (rise := _rise(tile, spot, sign)) > 0]
+        pixels = sum(len(spot) for _, spot in hits)
+        if not hits or pixels > RARE * tile.size:
+            continue
+        usual = float(np.median(tile)) * sign
+        often = float(np.quantile(sign * tile, 1.0 - RARE))  # hits are among what lies above it
+        for spot in (spot for rise, spot in hits if LESSER * rise > often - usual):
+            rows, columns = np.array(spot).T
+            tile[rows, columns] = np.median(tile[_beside(spot, tile.shape)])
+            found.extend(spot)
+    return found
+
+
+def _spots(places: NDArray[np.intp]) -> list[Places]:
+    """Return the groups of pixels that touch, also by their corners, but for those that reach too far."""
+    left = {(int(row), int(column)) for row, column in places}
+    spots = []
+    while left:
+        spot = [left.pop()]
+        for row, column in spot:  # which grows meanwhile
+            for place in [(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]:
+                if place in left:
+                    left.remove(place)
+                    spot.append(place)
+        if max(np.ptp(spot, axis=0)) < EXTENT:
+            spots.append(sorted(spot))
+    return spots
+
+
+def _beside(spot: Places, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pixels that touch a group."""
+    own = set(spot)
+    near = {(row + down, column + right) for row, column in spot for down in (-1, 0, 1) for right in (-1, 0, 1)}
+    inside = [place for place in near - own if 0 <= place[0] < shape[0] and 0 <= place[1] < shape[1]]
+    rows, columns = np.array(sorted(inside), dtype=np.intp).reshape(-1, 2).T
+    return rows, columns
+
+
+def _rise(tile: Floats, spot: Places, sign: float) -> float:
+    """Return by how much the least of a group's pixels stands out if the group is a hit, else 0."""
+    rows, columns = np.array(spot).T
+    top, left = max(int(rows.min()) - SURROUNDINGS, 0), max(int(columns.min()) - SURROUNDINGS, 0)
+    window = sign * tile[top : int(rows.max()) + SURROUNDINGS + 1, left : int(columns.max()) + SURROUNDINGS + 1]
+    beside = _beside(spot, tile.shape)
+    others = np.ones(window.shape, bool)
+    others[rows - top, columns - left] = others[beside[0] - top, beside[1] - left] = False
+    if not others.any():
+        return 0.0
+    usual = float(np.median(window[others]))
+    own = window[rows - top, columns - left] - usual
+    next_to_it = float(window[beside[0] - top, beside[1] - left].max()) - usual
+    least = float(own.min())
+    sides = np.ptp(spot, axis=0) + 1
+    sharp = SHARP**2 if sides.min() > 1 and len(spot) == sides.prod() else SHARP
+    sure = least > CLEAR * float(window[others].std())
+    return least if sure and least >= ALIKE * float(own.max()) and next_to_it < sharp * least else 0.0

@@ -34,23 +34,24 @@ def restore_steadily(
     cut: tiling.Plan,
     scale: Scaling,
     progress: Callable[[int], object] | None = None,
-) -> tuple[NDArray[Any], float]:
+) -> tuple[NDArray[Any], float, int]:
     """Denoise as :func:`restore`, and once more where a scanned beam strayed, with its rows put back.
 
-    Return the frame that was denoised in the end, and by how many pixels its rows were put back, root mean square.
+    Return the frame that was denoised in the end, by how many pixels its rows were put back, root mean square, and how
+    many pixels that were hit were replaced.
     """
-    restore(window, out, session, cut, scale, progress)
+    hits = restore(window, out, session, cut, scale, progress)
     frame = window[len(window) // 2]
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
     if len(window) > 1 or scale.flat or coarse or not session.model.normalisation.scanned:
-        return frame, 0.0
+        return frame, 0.0, hits
     found = straying.measure(frame, out)
     if found is None:
-        return frame, 0.0
+        return frame, 0.0, hits
     found = found.whole()
     frame = straying.steadied(frame, out, found)
     restore([frame], out, session, cut, scale)
-    return frame, found.width
+    return frame, found.width, hits
 
 
 def restore(
@@ -60,13 +61,18 @@ def restore(
     cut: tiling.Plan,
     scale: Scaling,
     progress: Callable[[int], object] | None = None,
-) -> None:
-    """Denoise the middle one of the frames that the model looks at into ``out``, tile by tile."""
+) -> int:
+    """Denoise the middle one of the frames that the model looks at into ``out``, tile by tile.
+
+    Return how many hit pixels were replaced before the network saw them. Models that take such pixels out by
+    themselves see them, and those of movies, which know them from the frames around.
+    """
     if scale.flat:
         out[...] = window[len(window) // 2]
         if progress:
             progress(len(cut))
-        return
+        return 0
+    alone, hits = len(window) == 1 and session.model.family not in WILD | ATOMS_ALONE, 0
     # What the kernel cannot write goes through a band of rows.
     direct = tiling.writable(out.dtype)
     dtype = out.dtype if direct else _kernel_type(out.dtype)
@@ -81,6 +87,8 @@ def restore(
         for number in range(row * across, (row + 1) * across):
             for frame, tile in zip(frames, tiles, strict=True):
                 frame.tile(cut, number, scale.low, unit, tile)
+            if alone and (tiles.min() < -extremes.BEYOND or tiles.max() > 1.0 + extremes.BEYOND):
+                hits += _within(cut.own(number), extremes.replace_hits(tiles[0]), beyond)
             blender.add(run(session, tiles)[None], band, rows.start)
             if progress:
                 progress(1)
@@ -88,6 +96,13 @@ def restore(
             if out.dtype.kind == "f":
                 np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
             out[rows] = band
+    return hits
+
+
+def _within(own: tuple[range, range], places: extremes.Places, beyond: int) -> int:
+    """Count the places in a tile, and what lies ``beyond`` it, that are the tile's own."""
+    rows, columns = (range(len(part)) for part in own)
+    return sum(row - beyond in rows and column - beyond in columns for row, column in places)
 
 
 def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -259,11 +259,11 @@ def denoise_frames(
     seen = windows.Windows(lag.Undone(frames, scale.lag) if scale.lag else frames, session.model.frames)
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
-        frame, strayed = inference.restore_steadily(window, out, session, cut, scale, progress)
+        frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
             out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
-            measure = partial(_measure, frame, out, strayed, session.model, noise, findings)
+            measure = partial(_measure, frame, out, (strayed, hits), session.model, noise, findings)
             later(measure) if later else measure()
             del measure
         del frame, window
@@ -274,7 +274,7 @@ def denoise_frames(
 def _measure(
     frame: NDArray[Any],
     restored: NDArray[Any],
-    strayed: float,
+    seen_to: tuple[float, int],
     model: Model,
     noise: Callable[[float], object] | None,
     findings: Callable[[Findings], object] | None,
@@ -282,7 +282,8 @@ def _measure(
     if noise and model.family not in FAINT:
         noise(cautions.noise_level(*data_bar.above(frame, restored), wild=model.family in inference.WILD))
     if findings:
-        findings(replace(examine(frame, restored, model), strayed=strayed))
+        strayed, hits = seen_to
+        findings(replace(examine(frame, restored, model), strayed=strayed, hits=hits))
 
 
 def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:

@@ -64,6 +64,13 @@ class Plan:
         """Return the number of tiles."""
         return len(self.rows.starts) * len(self.columns.starts)
 
+    def own(self, number: int) -> tuple[range, range]:
+        """Return rows and columns of the image by which each of its pixels belongs to one tile, which covers it."""
+        place = divmod(number, len(self.columns.starts))
+        ends = [(*axis.starts, axis.length) for axis in (self.rows, self.columns)]
+        rows, columns = (range(*each[k : k + 2]) for each, k in zip(ends, place, strict=True))
+        return rows, columns
+
 
 def plan(
     shape: tuple[int, int],

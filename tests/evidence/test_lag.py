@@ -46,6 +46,16 @@ def test_a_scintillator_is_undone_and_its_atoms_are_back_in_their_places(detecto
     assert undone.mean() == pytest.approx(raw.mean(), rel=1e-3)
 
 
+def test_lines_that_are_lit_or_lost_are_no_lag() -> None:
+    """Nor do they hide one; a decay by 1/e over 1.1 pixels leaves 0.4 of a pixel to the next, and moves by 0.66."""
+    smooth = ndimage.gaussian_filter(np.random.default_rng(2).normal(0.0, 1.0, (256, 256)), 5).astype(np.float32)
+    counted = noise.apply(np.float32(0.5) + smooth / np.float32(2 * np.ptp(smooth)), noise.Poisson(300.0), 3)
+    for decay, wanted in ((1.1, 0.675), (0.0, 0.0)):
+        lagging = noise.apply(counted, noise.FastScan(detector=0.0, decay=decay), 4)
+        weights = lag.measure(noise.apply(lagging, noise.RowLines(6), 5)[None])
+        assert lag.pixels(weights) == pytest.approx(wanted, abs=0.25)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -316,9 +316,9 @@ class Recorder:
 
 
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
-@pytest.mark.parametrize(("family", "kept"), [("g", True), ("bbg-keep", True), ("sp", False), ("gsp", False)])
-def test_what_stands_out_is_not_shown_to_the_network_and_comes_back(family, kept, dtype):
-    """A network has not learned such values: it rings around them. Wild pixels do not come back if it removes them."""
+@pytest.mark.parametrize("family", ["g", "bbg-keep", "sp", "gsp"])
+def test_what_stands_out_is_not_shown_to_the_network_and_comes_back(family, dtype):
+    """A network has not learned such values: it rings around them. Single wild pixels do not come back."""
     image = np.random.default_rng(2).normal(1000, 20, (128, 128)).astype(dtype)
     rows, columns = np.ogrid[:128, :128]
     particle = (rows - 60) ** 2 + (columns - 60) ** 2 < 4**2
@@ -332,13 +332,13 @@ def test_what_stands_out_is_not_shown_to_the_network_and_comes_back(family, kept
     rest = ~particle
     rest[20, 20] = False
     np.testing.assert_allclose(restored[rest], image[rest], atol=0.01)
-    assert (restored[20, 20] > 59_999) == kept
-    assert kept or restored[20, 20] < 1300
+    assert restored[20, 20] < 1300
 
 
 def test_single_counts_do_not_come_back_where_atoms_alone_are_shown():
-    """In a movie of few counts three of them on a pixel stand far out of the scale, and are noise."""
+    """In a movie of few counts three of them on a pixel stand far out of the scale, and are noise; here on four."""
     image = np.random.default_rng(4).poisson(0.02, (128, 128)).astype(np.float32)
+    image[39:42, 39:42] = 4.0
     image[40, 40] = 9.0
     restored = next(pipeline.denoise_frames(image[None], Recorder("n2a")))
     assert restored[40, 40] == pytest.approx(1.0 + inference.REACH)

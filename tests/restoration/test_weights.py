@@ -189,10 +189,7 @@ def test_a_bright_particle_rings_not(restorers: dict[str, evaluate.Restore], fam
     around = (distance > 10) & (distance < 60)
     assert np.abs(restored[around] - 1000).max() < (200 if family != "sp" else 400)  # sp leaves the grain
     assert abs(float(restored[distance < 6].mean()) - 20_000) < 100
-    beside = restored[36:45, 36:45]
-    assert (beside[4, 4] < 1400) == (family in ("sp", "gsp"))
-    beside[4, 4] = 1000
-    assert np.abs(beside - 1000).max() < 200
+    assert np.abs(restored[36:45, 36:45] - 1000).max() < 400
 
 
 @pytest.mark.parametrize("family", models.available())

@@ -146,6 +146,7 @@ def _read(entry: dict[str, Any]) -> Done:
             Lattice(**each["lattice"]),
             Agreement(**each["agreement"]),
             each.get("strayed", 0.0),
+            each.get("hits", 0),
         )
         for each in entry.pop("findings")
     )

@@ -1,0 +1,98 @@
+"""Hits of X-rays and defects of cameras: replaced, counted and said; points of a microscope stay."""
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+import temclean
+from temclean.restoration import extremes
+
+SIGMA = 0.1
+HITS = [[(20, 30)], [(50, 60), (50, 61)], [(80, 80), (81, 80), (82, 81), (82, 82)]]
+
+
+def grain(side: int = 128, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0.5, SIGMA, (side, side)).astype(np.float32)
+
+
+def point(width: float, height: float, off: tuple[float, float]) -> np.ndarray:
+    """Return a point of a microscope, with its full width at half of its height in pixels, at the middle of grain."""
+    y, x = np.mgrid[:128, :128]
+    square = (y - 64 - off[0]) ** 2 + (x - 64 - off[1]) ** 2
+    return grain() + np.float32(height) * np.exp2(-4 * square / width**2).astype(np.float32)
+
+
+@pytest.mark.parametrize("height", [1.5, 4.0, 40.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_hits_of_some_pixels_are_replaced(height: float, sign: int) -> None:
+    before = grain()
+    tile = before.copy()
+    for spot in HITS:
+        for place in spot:
+            tile[place] += sign * np.float32(height)
+    assert sorted(extremes.replace_hits(tile)) == sorted(place for spot in HITS for place in spot)
+    assert np.abs(tile - before).max() < 4 * SIGMA
+
+
+@pytest.mark.parametrize("height", [1.0, 3.0, 10.0, 100.0])
+@pytest.mark.parametrize("width", [1.6, 2.0, 3.0, 8.0])
+def test_points_of_a_microscope_stay(width: float, height: float) -> None:
+    for down, right in itertools.product(np.arange(0.0, 0.6, 0.1), repeat=2):
+        tile = point(width, height, (down, right))
+        before = tile.copy()
+        assert extremes.replace_hits(tile) == []
+        np.testing.assert_array_equal(tile, before)
+
+
+def test_lines_and_areas_stay() -> None:
+    tile = grain()
+    tile[40, 20:90] += 5.0
+    tile[60:66, 60:66] += 5.0
+    before = tile.copy()
+    assert extremes.replace_hits(tile) == []
+    np.testing.assert_array_equal(tile, before)
+
+
+@pytest.mark.parametrize("mean", [0.005, 0.02, 0.1, 0.5, 3.0, 30.0])
+def test_electrons_counted_one_by_one_stay(mean: float) -> None:
+    counts = np.random.default_rng(3).poisson(mean, (512, 512)).astype(np.float32)
+    low, high = np.percentile(counts, (0.5, 99.5))
+    tile = (counts - low) / np.float32(max(high - low, 1.0))
+    lost = [counts[place] for place in extremes.replace_hits(tile)]
+    assert sum(lost) < 1e-3 * counts.sum()
+
+
+def test_hits_at_corners_and_of_everything_end() -> None:
+    tile = grain(8)
+    tile[0, 0] = tile[7, 7] = 9.0
+    extremes.replace_hits(tile)
+    assert np.isfinite(tile).all()
+    for shape in ((1, 1), (1, 7), (3, 3)):
+        extremes.replace_hits(np.full(shape, 9.0, np.float32))
+
+
+@pytest.mark.parametrize("tile", [1024, 448])
+def test_hits_are_counted_once_and_said(tile: int, tmp_path: Path, run: Callable[..., Any]) -> None:
+    """Whatever the tiles are; the residual shows them."""
+    image = 1000 + 400 * grain(640)
+    places = [(5, 7), (300, 310), (301, 310), (330, 600), (639, 639)]
+    for place in places:
+        image[place] = 6000
+    tifffile.imwrite(tmp_path / "a.tif", image.astype(np.uint16))
+    done = run("denoise", tmp_path / "a.tif", "-m", "g", "--device", "cpu", "--tile", tile, "--residual", "--json")
+    assert any(note.startswith("5 pixels far beyond all others") for note in json.loads(done.out)["notes"])
+    restored, left = (tifffile.imread(tmp_path / f"a_g{part}.tif") for part in ("", "_residual"))
+    assert restored.max() < 1400
+    assert min(left[place] for place in places) > 4000
+
+
+def test_one_frame_of_a_movie() -> None:
+    image = np.stack([grain(64), grain(64, 2)]) + np.linspace(0.0, 2.0, 64, dtype=np.float32)
+    image[1, 30, 30] = 30.0
+    assert temclean.denoise(image, "g", device="cpu").max() < 3.0
