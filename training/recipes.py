@@ -75,7 +75,7 @@ TRANSMITTED = {
 }
 """The same for models of a TEM: phase contrast first, crystals of which many cells are alike before all."""
 
-LARGE = {"lr": 0.55, "faint": 0.3, "scene": 0.15}
+LARGE = {"lr": 0.68, "faint": 0.22, "scene": 0.1}
 """Shares of specimens of low magnification."""
 
 
@@ -124,7 +124,7 @@ GENERAL = Recipe(
 RECIPES = {
     "general": GENERAL,
     "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
-    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06)), gathered=0.5),
+    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06))),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
     "gsp": replace(
