@@ -75,7 +75,7 @@ TRANSMITTED = {
 }
 """The same for models of a TEM: phase contrast first, crystals of which many cells are alike before all."""
 
-LARGE = {"lr": 0.55, "faint": 0.3, "scene": 0.15}
+LARGE = {"lr": 0.68, "faint": 0.22, "scene": 0.1}
 """Shares of specimens of low magnification."""
 
 
@@ -124,10 +124,14 @@ GENERAL = Recipe(
 RECIPES = {
     "general": GENERAL,
     "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
-    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06)), gathered=0.5),
+    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06))),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
-    "gsp": Recipe(replace(GAUSSIAN, noises={"gsp": 1.0}, room=0.2, apart=0.25)),
+    "gsp": replace(
+        GENERAL,
+        data=replace(GENERAL.data, noises={"gsp": 1.0}, room=0.2, apart=0.25, levels=(0.03, 0.45)),
+        shape={"spectral": (64, 128), "filled": True},
+    ),
     "bbg": Recipe(
         DataOptions(
             noises={"bbg": 1.0},

@@ -17,6 +17,9 @@ WIDTHS = (32, 64, 96, 128, 192)
 EXTREME = 1e-4
 """Pixels within this of 0 or 1, or beyond, are black or white."""
 
+NEAR = 3
+"""Pixels, along each axis, of the neighbours that take the place of black and white ones."""
+
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside an identity; it starts as the identity."""
@@ -85,10 +88,11 @@ class ResidualUNet(Network):
         full: int = 0,
         base: int = 1,
         spectral: tuple[int, ...] = (),
+        filled: bool = False,
     ) -> None:
         super().__init__()
         self.widths, self.more, self.deeper, self.biases = tuple(widths), tuple(more), tuple(deeper), biases
-        self.base = base
+        self.base, self.filled = base, filled
         self.multiple = math.lcm(2 ** len(widths), *(side // 2 for side in spectral))
 
         def block(width: int, dilation: int = 1) -> ResidualBlock:
@@ -127,6 +131,7 @@ class ResidualUNet(Network):
         convolutions += 4 * pitches[1] * sum(dilation + 1 for dilation in self.deeper)
         convolutions += 0 if self.last is None else 1
         convolutions += max((windows.reach for windows in self.spectral), default=0)
+        convolutions += NEAR if self.filled else 0
         return convolutions + pitches[-1] - 1
 
     @property
@@ -137,7 +142,11 @@ class ResidualUNet(Network):
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """Restore images; ``beside``, features of half the size that another network made, is added to the first."""
         seen, x = x, inner(x, self.beyond)
-        planes = [x, (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)] if self.biases else [x]
+        masks = [(x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)] if self.biases else []
+        if self.filled:
+            seen = self.fill(seen)
+            x = inner(seen, self.beyond)
+        planes = [x, *masks]
         found, trusts = [], []
         for windows in self.spectral:
             estimate, trust = windows(seen, self.beyond)
@@ -170,3 +179,17 @@ class ResidualUNet(Network):
             shares = nn.functional.pixel_shuffle(self.share(features), 2) + torch.cat(trusts, dim=1)
             restored = restored + (shares * (torch.cat(found, dim=1) - restored)).sum(dim=1, keepdim=True)
         return restored
+
+    @staticmethod
+    def fill(x: Tensor) -> Tensor:
+        """Replace black and white pixels by the mean of those around them, whose weights fall with the distance.
+
+        Those that have none but black and white ones around them stay. In float32 whatever the precision around it.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            known = ((x >= EXTREME) & (x <= 1.0 - EXTREME)).to(x.dtype)
+            steps = torch.arange(-NEAR, NEAR + 1, dtype=x.dtype, device=x.device)
+            weights = torch.exp2(-2.0 * (steps[:, None] ** 2 + steps**2))[None, None]
+            total = nn.functional.conv2d(known, weights, padding=NEAR)
+            means = nn.functional.conv2d(known * x, weights, padding=NEAR) / total.clamp(min=1e-30)
+            return torch.where((known > 0.0) | (total < 1e-12), x, means)
