@@ -73,6 +73,10 @@ FOLLOWED = 0.3
 """Share of a row's displacement that a first result has itself, as it leans on each row; by the gain that lies in more,
 which was still growing at 0.4 on simulated columns, but not on lattices that are bent."""
 
+WORSE = 1.15
+"""Times the squares of what the first result lacks of a row from which on the row stays where it was: displacements of
+more than a few pixels are not told by slopes."""
+
 CLEAR = 2.5
 """Mean square of displacements over their variance, from which on the beam strayed: 1 is noise."""
 
@@ -145,7 +149,9 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
 def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> NDArray[Any]:
     """Return the image as if the beam had not strayed: without what that adds to the first result, noise as it is.
 
-    Where it is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its own numbers.
+    A row that would be further from the first result than it is stays as it is: it strayed so far that its slopes tell
+    nothing. Where the image is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its
+    own numbers.
     """
     steady = np.array(raw, np.result_type(raw.dtype, np.float32).newbyteorder("="), order="C")
     ends = samples.cut_off(raw)
@@ -156,8 +162,18 @@ def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> N
     work = np.empty((_straying.ROOM, raw.shape[1]), np.float32)
     for rows, above, wider in _bands(pair):
         _straying.steady(wider, above, moved[rows], pair.unit, work, steady[rows])
+        before, after = (_squares(each[rows], restored[rows]) for each in (raw, steady))
+        worse = after > WORSE * before
+        steady[rows][worse] = raw[rows][worse]
         samples.keep_cut_off(steady[rows], raw[rows], ends)
     return steady
+
+
+def _squares(rows: NDArray[Any], restored: NDArray[Any]) -> Doubles:
+    """Return for each row the sum of squares of what a result lacks."""
+    left = np.subtract(rows, restored, dtype=np.result_type(rows.dtype, np.float32))
+    squares: Doubles = np.einsum("ij,ij->i", left, left).astype(np.float64)
+    return squares
 
 
 def _bands(pair: Pair) -> Iterator[tuple[slice, int, Floats]]:

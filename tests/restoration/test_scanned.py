@@ -10,9 +10,9 @@ import pytest
 import tifffile
 
 import temclean
-from temclean import io, noise
+from temclean import io, metrics, noise, specimen
 from temclean.evidence import lag, straying
-from temclean.restoration import models, pipeline
+from temclean.restoration import inference, models, pipeline
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -123,3 +123,20 @@ def test_that_rows_were_put_back_is_said_and_the_residual_is_of_them(
     run("denoise", tmp_path / "a.tif", "-m", "g", "--device", "cpu", "--residual", "--json")
     restored, left = (tifffile.imread(tmp_path / f"a_g{part}.tif") for part in ("", "_residual"))
     np.testing.assert_allclose(left, strayed - restored, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:structure that:temclean.errors.TemcleanWarning")
+def test_a_beam_that_strayed_too_far_for_slopes_leaves_no_streaks() -> None:
+    """What rows are moved by then is wrong, and a second look at them would be worse than the first."""
+    rng = np.random.Generator(np.random.PCG64([1_000_000, 4]))
+    pixel_size = float(np.exp(rng.uniform(np.log(0.03), np.log(0.4))))
+    clean = specimen.SPECIMENS["hr"](rng, 256, pixel_size).image
+    raw = noise.apply(clean, noise.Stem(pixel_size=pixel_size), 1000004)
+    session = models.session_of(models.find("general"), "cpu")
+    scale, first = pipeline.scaling(raw[None], session.model), np.empty_like(raw)
+    assert scale.lag == ()
+    inference.restore([raw], first, session, pipeline.plan(raw.shape, session.model), scale)
+    second = temclean.denoise(raw, "general", device="cpu")
+    assert not np.array_equal(first, second)
+    before, after = (metrics.psnr(clean, line, float(np.ptp(clean))) for line in (first, second))
+    assert after > before - 0.3
