@@ -1,9 +1,10 @@
 """Score a model on validation pairs of all six microscopes beside other programs.
 
-    python tests/bench/bench_validation.py [MODEL ...] [--count 200] [--peers bm3d nlm gaussian topaz] [--topaz FOLDER]
-        [--folder FOLDER]
+    python tests/bench/bench_validation.py [MODEL ...] [--count 200] [--peers bm3d nlm gaussian topaz r_em]
+        [--only hrtem ...] [--topaz FOLDER] [--r-em PYTHON] [--folder FOLDER]
 
-What the peers make of the pairs is kept in a folder, as BM3D takes seconds for each.
+MODEL is a shipped name, an ONNX file, or ``fitting``, the model that the microscope's name stands for. What the peers
+make of the pairs is kept in a folder, as BM3D takes seconds for each; r_em takes the network of the same name.
 
 The pairs are those of ``temclean.training.evaluate.validation``: specimens of Lobato (2024) that no training saw, under
 the noise of a whole TEM, STEM or SEM. PSNR in dB and MS-SSIM after the linear fit to the truth, whose span is the
@@ -35,8 +36,8 @@ def raw(truth: np.ndarray, noisy: np.ndarray) -> np.ndarray:
     return noisy
 
 
-def ours(name: str) -> Restore:
-    denoise = partial(temclean.denoise, model=name, device="cpu")
+def ours(name: str, model: str) -> Restore:
+    denoise = partial(temclean.denoise, model=model if name == "fitting" else name, device="cpu")
     return lambda _, noisy: denoise(noisy)
 
 
@@ -74,19 +75,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=["general"])
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--peers", nargs="*", default=["bm3d", "nlm", "gaussian"], choices=sorted({*NAMES} - {"r_em"}))
+    parser.add_argument("--peers", nargs="*", default=["bm3d", "nlm", "gaussian"], choices=NAMES)
+    parser.add_argument("--only", nargs="*", default=[*evaluate.MICROSCOPES], choices=[*evaluate.MICROSCOPES])
     parser.add_argument("--topaz", type=Path)
+    parser.add_argument("--r-em", help="of an environment with tk_r_em")
     parser.add_argument("--folder", type=Path, default=FOLDER.parent / "validation")
     options = parser.parse_args()
     warnings.simplefilter("ignore", temclean.TemcleanWarning)
-    topaz = Peers(options.folder, options.topaz)
-    programs: dict[str, Restore] = {"raw": raw, **{name: ours(name) for name in options.models}}
-    for peer in options.peers:
-        programs[peer] = kept(peer, FILTERS.get(peer) or (lambda _, noisy: topaz._topaz(noisy)), options.folder)
-    print(f"| PSNR, MS-SSIM | {' | '.join(programs)} | gain at the median | ahead of all peers in |")
-    print("|---" * (len(programs) + 3) + "|")
-    for model in evaluate.MICROSCOPES:
-        table = rows(model, programs, options.count)
+    peers = Peers(options.folder, options.topaz, options.r_em)
+
+    def programs_for(model: str) -> dict[str, Restore]:
+        found: dict[str, Restore] = {"raw": raw, **{name: ours(name, model) for name in options.models}}
+        others = {"topaz": lambda _, noisy: peers._topaz(noisy), "r_em": lambda _, noisy: peers.r_em(model, noisy)}
+        for peer in options.peers:
+            found[peer] = kept(peer, FILTERS.get(peer) or others[peer], options.folder)
+        return found
+
+    print(
+        f"| PSNR, MS-SSIM | {' | '.join(['raw', *options.models, *options.peers])} | gain at the median | ahead of all peers in |"
+    )
+    print("|---" * (len(options.models) + len(options.peers) + 4) + "|")
+    for model in options.only:
+        table = rows(model, programs_for(model), options.count)
         cells = [f"{values[:, 0].mean():.2f}, {values[:, 1].mean():.3f}" for values in table.values()]
         first = table[next(iter(options.models or ["raw"]))][:, 0]
         best = np.max([table[peer][:, 0] for peer in options.peers or ["raw"]], axis=0)

@@ -89,7 +89,10 @@ class Peers:
         return self._network(noisy.astype(np.float32))
 
     def _r_em(self, scene: Scene, noise: str, noisy: np.ndarray) -> np.ndarray:
-        microscope = {"camera": "tem", "scan": "stem"}.get(noise, scene.microscope)
+        return self.r_em(scene.detail + {"camera": "tem", "scan": "stem"}.get(noise, scene.microscope), noisy)
+
+    def r_em(self, model: str, noisy: np.ndarray) -> np.ndarray:
+        """Return what one of the networks of Lobato 2024, ``hrstem`` say, makes of a noisy image."""
         if self._process is None:
             environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1"}
             self._process = subprocess.Popen(
@@ -104,7 +107,7 @@ class Peers:
         with TemporaryDirectory() as folder:
             path = Path(folder, "image.npy")
             np.save(path, noisy.astype(np.float32))
-            self._process.stdin.write(f"sfr_{scene.detail}{microscope} {path}\n")
+            self._process.stdin.write(f"sfr_{model} {path}\n")
             self._process.stdin.flush()
             while self._process.stdout.readline().strip() != "done":
                 if self._process.poll() is not None:
