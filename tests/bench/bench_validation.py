@@ -91,9 +91,8 @@ def main() -> None:
             found[peer] = kept(peer, FILTERS.get(peer) or others[peer], options.folder)
         return found
 
-    print(
-        f"| PSNR, MS-SSIM | {' | '.join(['raw', *options.models, *options.peers])} | gain at the median | ahead of all peers in |"
-    )
+    names = " | ".join(["raw", *options.models, *options.peers])
+    print(f"| PSNR, MS-SSIM | {names} | gain at the median | ahead of all peers in |")
     print("|---" * (len(options.models) + len(options.peers) + 4) + "|")
     for model in options.only:
         table = rows(model, programs_for(model), options.count)
