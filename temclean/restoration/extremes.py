@@ -63,9 +63,9 @@ SHARP = 0.25
 height, which is less than the two that sampling asks for, the next pixels have 0.29; where it lies between pixels and a
 block of them is alike, as little as the square of that."""
 
-RARE, LESSER = 1e-3, 0.4
-"""Share of all pixels that hits are at most; and that all with this much of their rise are: where there are more, as of
-electrons counted one by one, bright pixels are usual."""
+RARE, LESSER = 0.01, 0.4
+"""Share of all pixels that hits are at most; and that all with this much of their rise are: where more are, bright ones
+are usual."""
 
 SEEN = 2**15
 """Pixels that tell how many are that bright, about."""
@@ -232,6 +232,8 @@ def _is_hit(tile: Floats, sign: float, spot: Places) -> bool:
     if not others.any():
         return False
     usual = float(np.median(window[others]))
+    if not np.median(np.abs(window[others] - usual)):  # a few electrons, counted one by one
+        return False
     own = window[rows - top, columns - left] - usual
     next_to_it = float(window[beside[0] - top, beside[1] - left].max()) - usual
     least = float(own.min())

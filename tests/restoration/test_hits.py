@@ -50,6 +50,14 @@ def test_points_of_a_microscope_stay(width: float, height: float) -> None:
         np.testing.assert_array_equal(tile, before)
 
 
+def test_many_hot_pixels_are_replaced() -> None:
+    before = grain(256)
+    hot = np.random.default_rng(5).random(before.shape) < 0.004
+    tile = before + np.float32(6.0) * hot
+    assert len(extremes.replace_hits(tile)) > 0.95 * np.count_nonzero(hot)
+    assert np.count_nonzero(tile > 2.0) < 0.05 * np.count_nonzero(hot)
+
+
 def test_lines_and_areas_stay() -> None:
     tile = grain()
     tile[40, 20:90] += 5.0
