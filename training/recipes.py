@@ -124,7 +124,11 @@ GENERAL = Recipe(
 RECIPES = {
     "general": GENERAL,
     "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
-    "lr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.06))),
+    "lr": replace(
+        GENERAL,
+        data=replace(GENERAL.data, specimens=mixture(0.06)),
+        shape={"spectral": (64, 128), "finer": (2, 1)},
+    ),
     "g": Recipe(GAUSSIAN),
     "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
     "gsp": replace(

@@ -65,6 +65,8 @@ class ResidualUNet(Network):
         those on the way down; as many plain ones follow on the way up. As blocks start as identities, a trained network
         without them can be grown by them and loses nothing.
     deeper : the same at the third depth, an eighth of the resolution.
+    finer : dilations of further blocks at the first depth, half of the resolution, on the way up: they see along edges
+        and wires.
     biases : without, and without the masks, f(a x) = a f(x) for all a > 0, and a network should hold beyond the levels
         of noise that it was trained on (Mohan 2020).
     branches : whether blocks are trained as parallel branches that fold into 3x3 convolutions.
@@ -89,6 +91,7 @@ class ResidualUNet(Network):
         base: int = 1,
         spectral: tuple[int, ...] = (),
         filled: bool = False,
+        finer: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.widths, self.more, self.deeper, self.biases = tuple(widths), tuple(more), tuple(deeper), biases
@@ -111,6 +114,8 @@ class ResidualUNet(Network):
         self.further_up = nn.Sequential(*(block(widths[1]) for _ in more))
         self.deeper_down = nn.Sequential(*(block(widths[2], dilation) for dilation in deeper))
         self.deeper_up = nn.Sequential(*(block(widths[2]) for _ in deeper))
+        self.dilations = tuple(finer)
+        self.finer = nn.Sequential(*(block(widths[0], dilation) for dilation in finer))
         self.head = nn.Conv2d(widths[0], 4 * max(full, 1), 3, padding=1, bias=biases)
         self.share = nn.Conv2d(widths[0], 4 * len(spectral), 3, padding=1, bias=biases) if spectral else None
         self.last = nn.Conv2d(full, 1, 3, padding=1, bias=biases) if full else None
@@ -129,6 +134,7 @@ class ResidualUNet(Network):
         convolutions = 2 * pitches[0] + sum(4 * pitch for pitch in pitches) - 2 * pitches[-1]
         convolutions += 2 * pitches[1] * sum(dilation + 1 for dilation in self.more)
         convolutions += 4 * pitches[1] * sum(dilation + 1 for dilation in self.deeper)
+        convolutions += 2 * pitches[0] * sum(self.dilations)
         convolutions += 0 if self.last is None else 1
         convolutions += max((windows.reach for windows in self.spectral), default=0)
         convolutions += NEAR if self.filled else 0
@@ -169,7 +175,7 @@ class ResidualUNet(Network):
             features = self.decoder[depth](features + skips[depth])
             if depth in up:
                 features = up[depth](features)
-        features = torch.relu(features)
+        features = torch.relu(self.finer(features))
         restored = nn.functional.pixel_shuffle(self.head(features), 2)
         if self.base > 1:
             means = nn.functional.avg_pool2d(x, self.base)
