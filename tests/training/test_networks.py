@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("onnxscript", reason="the train extra is not installed")
@@ -17,6 +18,7 @@ from temclean.training.recipes import RECIPES  # noqa: E402
 VARIANTS = {
     "cgrdn": lambda: CGRDN(3, 2, groups=2, blocks=2, layers=2),
     "deeper": lambda: ResidualUNet((3, 4, 5), (1, 2), deeper=(2,)),
+    "finer": lambda: ResidualUNet((3, 4), finer=(2, 1)),
     "full": lambda: ResidualUNet((3, 4), full=2),
     "biases": lambda: ResidualUNet((3, 4), biases=False),
     "branches": lambda: ResidualUNet((3, 4), branches=True),
@@ -71,6 +73,23 @@ def test_reach_bounds_what_one_pixel_can_change(name: str) -> None:
     assert 0.8 * network.reach < furthest <= network.reach
     if name == "cgrdn":
         assert furthest == network.reach
+
+
+def test_neighbours_take_the_place_of_impulses() -> None:
+    """By weights of 1/4 for the next, 1/16 across the corner and so on; where there are but impulses, these stay."""
+    rng = np.random.default_rng(1)
+    image = rng.uniform(0.2, 0.8, (64, 64))
+    hit = rng.random((64, 64))
+    image[hit < 0.2], image[hit > 0.8], image[40:56, 40:56] = 0.0, 1.0, 1.0
+    known = (image > 0.0) & (image < 1.0)
+    steps = np.arange(-3, 4)
+    weights = 0.25 ** (steps[:, None] ** 2 + steps**2)
+    total, summed = (ndimage.convolve(each, weights, mode="constant") for each in (known * 1.0, known * image))
+    wanted = np.where(known | (total < 1e-12), image, summed / np.maximum(total, 1e-30))
+    filled = ResidualUNet((3, 4), filled=True).double()(torch.tensor(image)[None, None])[0, 0]
+    np.testing.assert_allclose(filled.detach().numpy(), wanted, atol=1e-9)
+    assert (wanted[45:51, 45:51] == 1.0).all()
+    assert np.count_nonzero(wanted == 0.0) < 3
 
 
 def test_without_biases_a_brighter_image_is_restored_alike() -> None:
