@@ -19,9 +19,9 @@ Weights = tuple[float, ...]
 TAPS = 4
 """Pixels before one that the filter looks at: more gains nothing on simulated detectors of any decay."""
 
-FAR, CHANCE = (16, 18, 20), 2.0
-"""Pixels apart, where a detector's decay is over, and what is alike still is all that the row has in common there; and
-standard errors below which nothing is."""
+FAR, CHANCE = (8, 10, 12, 14, 16, 18, 20), 1.0
+"""Pixels apart, where a detector's decay is over, and the least that is alike is what the row has in common: a lattice
+does not come back at all of them. And standard errors below which nothing is."""
 
 STRETCH, SHARED = 32, 6.0
 """Pixels of a row that are looked at together, and standard deviations of their mean, were they independent, from which
@@ -194,13 +194,12 @@ def _of_neighbours(correlation: Doubles, error: float) -> Doubles:
     That stays at :data:`FAR`, less what a decay leaves there which starts as the correlation does; where it is not more
     than chance leaves, nothing is taken off.
     """
-    near, far, common = correlation[:TAPS], float(correlation[TAPS:].mean()), 0.0
-    if far < CHANCE * error:
-        return near
+    near, common = correlation[:TAPS], 0.0
     for _ in range(4):
         decay = min(max((float(near[0]) - common) / (1 - common), 0.0), 0.95)
-        common = min(max(far - (1 - common) * float(np.mean([decay**lag for lag in FAR])), 0.0), 0.9)
-    return (near - common) / (1 - common)
+        left = correlation[TAPS:] - (1 - common) * decay ** np.array(FAR)
+        common = min(max(float(left.min()), 0.0), 0.9)
+    return (near - common) / (1 - common) if common > CHANCE * error else near
 
 
 def _means(values: Floats, side: int) -> Floats:
