@@ -163,7 +163,7 @@ def _denoise(
     compare: list[Callable[[], None]] = []
 
     def caution() -> None:
-        opened.notes.extend(filter(None, [cautions.of_straying(found), cautions.of_hits(found)]))
+        opened.notes.extend(filter(None, (cautions.of_straying(found), *cautions.of_defects(found))))
         for line in (cautions.of_noise(levels), *cautions.of_findings(found), conversion.caution()):
             if line:
                 opened.image.warn(line)

@@ -1,11 +1,13 @@
 """Pixels that say nothing of the noise around them: those cut off at an extreme, and those far from all neighbours.
 
-And salt and pepper: how many pixels were sent to an extreme that noise, cut off there, does not explain.
+And salt and pepper: how many pixels were sent to an extreme that noise, cut off there, does not explain. And lines that
+were lost.
 """
 
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,15 @@ DOUBT = 0.01
 TAILS = 0.03
 """Share of a group's tails that may be wrong."""
 
+
+BAND = 2**22
+"""Pixels in which lost lines are looked for at a time."""
+
+LEAST_CHANCE, USUAL = 1e-3, 0.2
+"""Lost lines that chance makes of an image at most; and share of the pixels above or below that hold its value too."""
+
+FURTHEST = 3
+"""Rows away from which a lost line is mended at most."""
 
 ALIKE = 0.1
 """By how much the shares that go to 0 and to 1 differ, where nothing tells: a standard deviation."""
@@ -266,3 +277,69 @@ def box(values: Floats) -> Floats:
         for part in parts[2:]:
             values += part
     return values
+
+
+def lost_lines(image: NDArray[Any]) -> list[tuple[int, int, int]]:
+    """Find stretches of rows that hold one value, as where a line was lost: (row, first column, last + 1).
+
+    So long that chance does not make them, as often as pixels are like the next ones in the image and in the rows above
+    and below; an area of one value is no lost line, nor is the outline of a box.
+    """
+    rows, columns = image.shape
+    if rows < 3 or columns <= STREAK:
+        return []
+    step = max(1, BAND // columns)
+    bands = (image[top : top + step] for top in range(0, rows, step))
+    counts = np.concatenate([np.count_nonzero(_alike(band), axis=1) for band in bands])
+    usual = float(np.median(counts)) / (columns - 1)
+    found: dict[tuple[int, int, float], list[int]] = {}
+    for row in np.flatnonzero(counts >= max(STREAK, usual * columns)).tolist():
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], _alike(image[row]), [0]])))
+        for first, last in ends.reshape(-1, 2).tolist():
+            beside = [image[other, first : last + 1] for other in (row - 1, row + 1) if 0 <= other < rows]
+            value = image[row, first]
+            if last - first < STREAK or any(np.mean(each == value) > USUAL for each in beside):
+                continue
+            least = min(np.count_nonzero(_alike(each)) for each in beside) / (last - first)  # one may be lost too
+            chance = max(usual, least, 1e-9)
+            if math.log(chance) * (last - first) < math.log(LEAST_CHANCE / image.size):
+                found.setdefault((first, last + 1, float(value)), []).append(row)
+    drawn = {float(image.min()), float(image.max())} if found else set()  # where noise is cut off, and lines are drawn
+    return [
+        (row, first, end)
+        for (first, end, value), lost in found.items()
+        if end - first == columns or (len(lost) == 1 and value not in drawn)
+        for row in lost
+    ]
+
+
+def mended(image: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Return an image whose lost lines hold what lies between the rows above and below, and how many there were."""
+    lost = lost_lines(image)
+    if not lost:
+        return image, 0
+    whole = np.array(image)
+    where = np.zeros(image.shape, bool)
+    for row, first, end in lost:
+        where[row, first:end] = True
+    for row, first, end in lost:
+        near = [other for way in (-1, 1) if (other := _next_whole(where[:, first:end], row, way)) is not None]
+        if near:
+            weights = [1 / abs(other - row) for other in near]
+            middle = np.average([image[other, first:end].astype(np.float64) for other in near], 0, weights)
+            whole[row, first:end] = np.rint(middle) if image.dtype.kind in "iu" else middle
+    return whole, len(lost)
+
+
+def _next_whole(where: Mask, row: int, way: int) -> int | None:
+    """Return the next row that way in which nothing was lost, if it is near."""
+    for other in range(row + way, row + way * (FURTHEST + 1), way):
+        if not 0 <= other < len(where):
+            return None
+        if not where[other].any():
+            return other
+    return None
+
+
+def _alike(image: NDArray[Any]) -> Mask:
+    return np.asarray(image[..., 1:] == image[..., :-1])

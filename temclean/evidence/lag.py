@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import samples
+from temclean.evidence.impulses import mended
 from temclean.evidence.samples import Floats, Frames, block_sums, steep
 
 Doubles = NDArray[np.float64]
@@ -321,15 +322,16 @@ def _off(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 class Undone:
-    """Frames whose lag is undone as they are read."""
+    """Frames whose lost lines are mended and whose lag is undone as they are read; ``lost`` counts lines by frame."""
 
     def __init__(self, frames: Frames, weights: Weights) -> None:
         self._frames, self._weights = frames, weights
-        self.shape = frames.shape
-        self.dtype: np.dtype[Any] = np.result_type(frames.dtype, np.float32)
+        self.shape, self.lost = frames.shape, dict[int, int]()
+        self.dtype: np.dtype[Any] = np.result_type(frames.dtype, np.float32) if weights else frames.dtype
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def __getitem__(self, index: int, /) -> NDArray[Any]:
-        return undo(self._frames[index], self._weights)
+        frame, self.lost[index] = mended(self._frames[index])
+        return undo(frame, self._weights) if self._weights else frame

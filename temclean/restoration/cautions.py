@@ -118,16 +118,18 @@ def of_straying(findings: Sequence[Findings]) -> str | None:
     )
 
 
-def of_hits(findings: Sequence[Findings]) -> str | None:
-    """Return what to say where outliers were replaced."""
-    hits = [each.hits for each in findings if each.hits]
-    if not hits:
-        return None
-    where = f" in {len(hits)} of {len(findings)} frames" if len(findings) > 1 else ""
-    return (
-        f"{sum(hits)} pixel{'s' * (sum(hits) > 1)}{where} far beyond all others, with sharp edges as hits of X-rays or "
-        "defects of a camera have, took the value of what is next to them (--residual shows where)"
-    )
+def of_defects(findings: Sequence[Findings]) -> Iterator[str]:
+    """Yield what to say where outliers were replaced, and lost lines mended."""
+    hit = "far beyond all others, with sharp edges as hits of X-rays or a camera's defects have,"
+    for kind, one, many, why in (
+        ("hits", "pixel", "pixels", hit),
+        ("lines", "stretch of a row", "stretches of rows", "of one value, as lost lines are,"),
+    ):
+        found = [count for each in findings if (count := getattr(each, kind))]
+        if found:
+            where = f" in {len(found)} of {len(findings)} frames" if len(findings) > 1 else ""
+            what = one if sum(found) == 1 else many
+            yield f"{sum(found)} {what}{where} {why} took the value of what is next to them (--residual shows where)"
 
 
 def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:

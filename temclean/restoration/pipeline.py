@@ -256,14 +256,16 @@ def denoise_frames(
     """
     cut = plan(_frame_shape(frames.shape), session.model, tile)
     scale = _scale(frames, session.model) if scaling is None else scaling
-    seen = windows.Windows(lag.Undone(frames, scale.lag) if scale.lag else frames, session.model.frames)
+    scanned = lag.Undone(frames, scale.lag) if session.model.normalisation.scanned else None
+    seen = windows.Windows(scanned or frames, session.model.frames)
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
-            out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
+            out[end:] = (frames[index] if scanned else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
-            measure = partial(_measure, frame, out, (strayed, hits), session.model, noise, findings)
+            seen_to = strayed, hits, scanned.lost.pop(index) if scanned else 0
+            measure = partial(_measure, frame, out, seen_to, session.model, noise, findings)
             later(measure) if later else measure()
             del measure
         del frame, window
@@ -274,7 +276,7 @@ def denoise_frames(
 def _measure(
     frame: NDArray[Any],
     restored: NDArray[Any],
-    seen_to: tuple[float, int],
+    seen_to: tuple[float, int, int],
     model: Model,
     noise: Callable[[float], object] | None,
     findings: Callable[[Findings], object] | None,
@@ -282,8 +284,8 @@ def _measure(
     if noise and model.family not in FAINT:
         noise(cautions.noise_level(*data_bar.above(frame, restored), wild=model.family in inference.WILD))
     if findings:
-        strayed, hits = seen_to
-        findings(replace(examine(frame, restored, model), strayed=strayed, hits=hits))
+        strayed, hits, lines = seen_to
+        findings(replace(examine(frame, restored, model), strayed=strayed, hits=hits, lines=lines))
 
 
 def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:

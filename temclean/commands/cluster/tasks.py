@@ -114,7 +114,7 @@ class Ranges(WholeFile):
         self._conversion.total = sum(each.total for each in parts)
         devices = sorted({each.device for each in parts})
         found = [each for part in parts for each in part.findings]
-        opened.notes.extend(filter(None, [cautions.of_straying(found), cautions.of_hits(found)]))
+        opened.notes.extend(filter(None, (cautions.of_straying(found), *cautions.of_defects(found))))
         lines = [
             cautions.of_noise([level for each in parts for level in each.levels]),
             *cautions.of_findings(found),

@@ -147,6 +147,7 @@ def _read(entry: dict[str, Any]) -> Done:
             Agreement(**each["agreement"]),
             each.get("strayed", 0.0),
             each.get("hits", 0),
+            each.get("lines", 0),
         )
         for each in entry.pop("findings")
     )

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from temclean import io
-from temclean.evidence import lag, straying
+from temclean.evidence import impulses, lag, straying
 
 SCANNED = "scanned"
 """What a result says of itself whose model puts the rows of scanned images back."""
 
 
 class AsSeen(io.Frames):
-    """The frames of a raw image, without the lag of its detector, and with the rows of a beam that strayed put back.
+    """The frames of a raw image without its detector's lag, lost lines mended and the rows of a stray beam put back.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class AsSeen(io.Frames):
     def frame(self, index: int) -> io.Array:
         """Return a frame, of the image's own type where nothing was changed."""
         frame = self._raw[index]
+        if self._rows:
+            frame, _ = impulses.mended(frame)
         if self._weights:
             frame = lag.undo(frame, self._weights)
         if self._rows:
