@@ -114,7 +114,7 @@ def jpeg(path: Path) -> Path:
 
 def test_without_codecs_the_packing_and_the_extra_are_named(tmp_path: Path) -> None:
     files = {
-        packed(tmp_path / "packed.tif", counts("u2", (8, 16))): "packed in 12 bits",
+        packed(tmp_path / "packed.tif", counts("u2", (8, 16))): "packed in 12-bit values",
         jpeg(tmp_path / "jpeg.tif"): "compressed with JPEG",
     }
     if ODD.is_dir():
@@ -308,3 +308,19 @@ def test_a_description_of_a_damaged_type_is_not_the_results(tmp_path: Path, kind
     with io.read(tmp_path / "b.tif") as image:
         assert image.pixels.shape == frames.shape
         np.testing.assert_array_equal(np.stack(list(image.pixels)), frames)
+
+
+def test_a_tag_of_hundreds_of_values_is_not_repeated(tmp_path: Path) -> None:
+    """Damage can turn the bits of a value into any number of numbers: the message stays a line that can be read."""
+    image = np.arange(4800, dtype=np.uint16).reshape(60, 80)
+    tifffile.imwrite(tmp_path / "a.tif", image, metadata=None)
+    data = (tmp_path / "a.tif").read_bytes()
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        pixels = file.pages.first.dataoffsets[0] + 800
+    for one, many in (((258, 3, 1, 16), (258, 3, 249, pixels)), ((277, 3, 1, 1), (277, 3, 1, 249))):
+        assert data.count(struct.pack("<HHII", *one)) == 1
+        data = data.replace(struct.pack("<HHII", *one), struct.pack("<HHII", *many))
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(ImageError) as refused:
+        io.read(tmp_path / "a.tif")
+    assert len(str(refused.value)) < len(str(tmp_path)) + 120

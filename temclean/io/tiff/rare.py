@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from temclean.errors import ImageError, MissingExtraError, TemcleanError
 from temclean.io.messages import damaged
 from temclean.io.tiff import codecs
+from temclean.io.tiff.structure import bits
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -35,7 +36,7 @@ def packing(page: "TiffPage") -> str:
         return "in blocks of several planes"
     if page.compression not in codecs.SUPPORTED:
         return f"compressed with {getattr(page.compression, 'name', f'method {int(page.compression)}')}"
-    return f"packed in {page.bitspersample} bits each"
+    return f"packed in {bits(page)} values"
 
 
 def has_imagecodecs() -> bool:

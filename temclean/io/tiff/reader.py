@@ -25,7 +25,7 @@ from temclean.io.messages import damaged, silence
 from temclean.io.pictures import beside
 from temclean.io.tiff import calibration, codecs, pages, rare, tags
 from temclean.io.tiff.chain import check_chain
-from temclean.io.tiff.structure import PALETTE, choose_series, grey_palette, lost_tags, stack_shape
+from temclean.io.tiff.structure import PALETTE, bits, choose_series, grey_palette, lost_tags, stack_shape
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -126,7 +126,7 @@ def _read(path: Path, file: BinaryIO) -> Image:
     page = series.keyframe
     shape, axes = stack_shape(path, series)
     if page.dtype is None:
-        raise ImageError(f"{path}: holds {page.bitspersample}-bit values; save it as 8, 16 or 32-bit")
+        raise ImageError(f"{path}: holds {bits(page)} values; save it as 8, 16 or 32-bit")
     if page.dtype.kind == "b":
         raise ImageError(f"{path}: is black and white (1 bit a pixel); export it in grey levels")
     if page.samplesperpixel < 1:

@@ -78,12 +78,18 @@ def grey_palette(page: "TiffPage") -> bool:
     return bool(np.all(colours == colours[:1]) and np.all(np.diff(first) >= 0) and first[-1] > first[0])
 
 
+def bits(page: "TiffPage") -> str:
+    """Return how many bits a value has, in words: samples may differ, and a damaged file names hundreds of them."""
+    each = page.bitspersample
+    return f"{each}-bit" if isinstance(each, int) else "differently long"
+
+
 def _kind(series: "TiffPageSeries") -> str:
     """Return what a series is: ``page 2 (96x128, 16-bit grey)``, ``20 pages from page 3 (...)``."""
     page = series.keyframe
     number = (page.index if isinstance(page.index, int) else page.index[0]) + 1
     where = f"page {number}" if len(series.pages) == 1 else f"{len(series.pages)} pages from page {number}"
-    what = f"{page.bitspersample}-bit {'grey' if is_grey(page) else 'colour'}"
+    what = f"{bits(page)} {'grey' if is_grey(page) else 'colour'}"
     return f"{where} ({page.imagelength}x{page.imagewidth}, {what})"
 
 
