@@ -261,7 +261,7 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
     predicted, kept = np.full(data.mean.shape, max(middle, 1e-12)), np.ones(data.mean.shape, bool)
     slope, last = 0.0, None
     columns = np.stack([np.ones_like(data.mean), data.mean]) if sloped else np.ones((1, data.mean.size))
-    for _ in range(5):
+    for _ in range(5):  # or until it has settled
         # Of counted electrons a pixel's fourth cumulant is the cube of the gain times their mean.
         scatter = data.scatter + max(slope, 0.0) ** 2 / predicted
         weight = kept * data.count / (scatter * predicted**2)
@@ -277,12 +277,14 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
             covariance = np.array([[second, -mixed], [-mixed, first]]) / determinant
         found = covariance @ ((columns * weight) @ data.variance)
         slope = float(found[1]) if sloped else 0.0
-        predicted = np.maximum(found @ columns, least)
+        before, predicted = predicted, np.maximum(found @ columns, least)
         last = found, covariance, kept, predicted, scatter
         # A sum of squares is skewed, its cube root is not (Wilson and Hilferty 1931, Proc. Natl. Acad. Sci. 17, 684).
         part = scatter / data.count / 9
         off = (np.cbrt(data.variance / predicted) - 1 + part) / np.sqrt(part)
-        kept = off < 3.5 * math.sqrt(max(1.0, median(off**2) / 0.455))
+        seen, kept = kept, off < 3.5 * math.sqrt(max(1.0, median(off**2) / 0.455))
+        if np.array_equal(seen, kept) and np.allclose(predicted, before, 1e-3, 0):
+            break
     return _told(data, *last) if last else (Line(0.0, 0.0, 0.0, 0.0), 0.0)
 
 
@@ -323,10 +325,7 @@ def below(deviations: Doubles) -> Doubles:
 
 
 def cut_sigma(data: Blocks, low: bool, high: bool) -> tuple[float, float, float]:
-    """Find the one width of Gaussians, cut off at 0 or 1, whose pixels between these have the blocks' variance.
-
-    Returns it, its standard error and the misfit, as for `line`.
-    """
+    """Return width, standard error and misfit, as `line`, of Gaussians cut off at 0 or 1 of the blocks' variance."""
     least, most = 1e-4, 2.0
     total = float(data.count.sum())
 
