@@ -277,13 +277,14 @@ def line(data: Blocks, *, sloped: bool) -> tuple[Line, float]:
             covariance = np.array([[second, -mixed], [-mixed, first]]) / determinant
         found = covariance @ ((columns * weight) @ data.variance)
         slope = float(found[1]) if sloped else 0.0
-        before, predicted = predicted, np.maximum(found @ columns, least)
+        predicted = np.maximum(found @ columns, least)
+        settled = last is not None and math.dist(found, last[0]) < 1e-3 * math.hypot(*found)
         last = found, covariance, kept, predicted, scatter
         # A sum of squares is skewed, its cube root is not (Wilson and Hilferty 1931, Proc. Natl. Acad. Sci. 17, 684).
         part = scatter / data.count / 9
         off = (np.cbrt(data.variance / predicted) - 1 + part) / np.sqrt(part)
         seen, kept = kept, off < 3.5 * math.sqrt(max(1.0, median(off**2) / 0.455))
-        if np.array_equal(seen, kept) and np.allclose(predicted, before, 1e-3, 0):
+        if settled and np.array_equal(seen, kept):
             break
     return _told(data, *last) if last else (Line(0.0, 0.0, 0.0, 0.0), 0.0)
 

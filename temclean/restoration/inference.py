@@ -87,9 +87,10 @@ def restore(
         for number in range(row * across, (row + 1) * across):
             for frame, tile in zip(frames, tiles, strict=True):
                 frame.tile(cut, number, scale.low, unit, tile)
-            if alone:
+            usual = alone and tiles.min() >= -extremes.BEYOND and tiles.max() <= 1.0 + extremes.BEYOND
+            if alone and not usual:
                 hits += _within(cut.own(number), extremes.replace_hits(tiles[0]), beyond)
-            blender.add(run(session, tiles)[None], band, rows.start)
+            blender.add(run(session, tiles, within=bool(usual))[None], band, rows.start)
             if progress:
                 progress(1)
         if not direct:
@@ -113,33 +114,33 @@ def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if dtype.itemsize < 4 else np.float64)
 
 
-def run(session: Session, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+def run(session: Session, tiles: NDArray[np.float32], *, within: bool = False) -> NDArray[np.float32]:
     """Restore a tile, (rows, columns), from itself and its neighbours in time, (frames, rows, columns).
 
-    With what the model looks at beyond it on each side.
+    With what the model looks at beyond it on each side; ``within`` says that all is known to be within its reach.
     """
-    return _alone(session, tiles[0]) if len(tiles) == 1 else _together(session, tiles)
+    return _alone(session, tiles[0], within) if len(tiles) == 1 else _together(session, tiles)
 
 
-def _alone(session: Session, tile: NDArray[np.float32]) -> NDArray[np.float32]:
+def _alone(session: Session, tile: NDArray[np.float32], within: bool) -> NDArray[np.float32]:
     """Run the network on a tile (rows, columns) within its reach; what stands out of that is put back as it is.
 
     But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
     3x3 pixels, so that bright particles stay; and areas at black or white, which are too large for wild pixels, stay.
     """
     seen, put_back = tile, False
-    if tile.min() < -REACH or tile.max() > 1.0 + REACH:
+    if not within and (tile.min() < -REACH or tile.max() > 1.0 + REACH):
         seen = tile.clip(-REACH, 1.0 + REACH)
         put_back = session.model.family not in ATOMS_ALONE
-    within = _inner(seen, session.model.beyond)
-    excess = _inner(tile, session.model.beyond) - within if put_back else None
+    inner = _inner(seen, session.model.beyond)
+    excess = _inner(tile, session.model.beyond) - inner if put_back else None
     outside = np.nonzero(excess) if excess is not None else ()
     wild = session.model.family in WILD
     restored = _finite(session, session.run(seen[None, None])[0, 0])
     if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide
-        grid.remove(within, restored)
+        grid.remove(inner, restored)
     if wild:
-        extremes.keep_areas(within, restored)
+        extremes.keep_areas(inner, restored)
     if excess is not None:
         if wild:
             windows = np.lib.stride_tricks.sliding_window_view(np.pad(excess, 1, mode="edge"), (3, 3))
