@@ -102,11 +102,11 @@ def along_rows(pieces: Floats, masked: Mask | None, data: Blocks) -> Along:
     values = [product / pairs / power if pairs else 0.0 for product, pairs in found[1:]]
     chance = math.sqrt(RELATED[order] / max(1.0, min(pairs for _, pairs in found)))
     rest = 0.0
-    half = _filtered(pieces, masked, order // 2)
-    (power, number), (product, pairs) = (_common(half, lag, line, data) for lag in (0, 1))
-    if power > 0 and pairs:
-        fall = product / pairs / (power / number) - values[0]
-        if fall > 3 * chance and values[0] > 0:
+    if values[0] > chance:  # else there is nothing to take off
+        half = _filtered(pieces, masked, order // 2)
+        (power, number), (product, pairs) = (_common(half, lag, line, data) for lag in (0, 1))
+        fall = product / pairs / (power / number) - values[0] if power > 0 and pairs else 0.0
+        if fall > 3 * chance:
             rest = min(0.5 * fall, 0.8 * values[0])
             values[0] -= rest
     return Along(tuple(max(-1.0, min(1.0, value)) for value in values), math.hypot(chance, rest), line, error)

@@ -289,16 +289,16 @@ def lost_lines(image: NDArray[Any]) -> list[tuple[int, int, int]]:
     if rows < 3 or columns <= STREAK:
         return []
     step = max(1, BAND // columns)
-    bands = (image[top : top + step] for top in range(0, rows, step))
-    counts = np.concatenate([np.count_nonzero(_alike(band), axis=1) for band in bands])
+    looked_at = [_runs(image[top : top + step]) for top in range(0, rows, step)]
+    counts, long = (np.concatenate(each) for each in zip(*looked_at, strict=True))
     usual = float(np.median(counts)) / (columns - 1)
     found: dict[tuple[int, int, float], list[int]] = {}
-    for row in np.flatnonzero(counts >= max(STREAK, usual * columns)).tolist():
-        ends = np.flatnonzero(np.diff(np.concatenate([[0], _alike(image[row]), [0]])))
-        for first, last in ends.reshape(-1, 2).tolist():
+    for row in np.flatnonzero(long).tolist():
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], _alike(image[row]), [0]]))).reshape(-1, 2)
+        for first, last in ends[ends[:, 1] - ends[:, 0] >= STREAK].tolist():
             beside = [image[other, first : last + 1] for other in (row - 1, row + 1) if 0 <= other < rows]
             value = image[row, first]
-            if last - first < STREAK or any(np.mean(each == value) > USUAL for each in beside):
+            if any(np.mean(each == value) > USUAL for each in beside):
                 continue
             least = min(np.count_nonzero(_alike(each)) for each in beside) / (last - first)  # one may be lost too
             chance = max(usual, least, 1e-9)
@@ -333,12 +333,17 @@ def mended(image: NDArray[Any]) -> tuple[NDArray[Any], int]:
 
 def _next_whole(where: Mask, row: int, way: int) -> int | None:
     """Return the next row that way in which nothing was lost, if it is near."""
-    for other in range(row + way, row + way * (FURTHEST + 1), way):
-        if not 0 <= other < len(where):
-            return None
-        if not where[other].any():
-            return other
-    return None
+    others = range(row + way, row + way * (FURTHEST + 1), way)
+    return next((other for other in others if 0 <= other < len(where) and not where[other].any()), None)
+
+
+def _runs(image: NDArray[Any]) -> tuple[NDArray[Any], Mask]:
+    """Return for each row how many pixels are like the next, and whether :data:`STREAK` in a row are."""
+    runs = _alike(image)
+    counts = np.count_nonzero(runs, axis=1)
+    for step in (1, 2, 4, 8):
+        runs = runs[:, :-step] & runs[:, step:]
+    return counts, np.logical_or.reduce(runs, axis=1)
 
 
 def _alike(image: NDArray[Any]) -> Mask:

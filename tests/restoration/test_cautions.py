@@ -54,7 +54,7 @@ def faint() -> np.ndarray:
 
 @pytest.mark.filterwarnings("ignore:the noise that was removed")
 def test_python_warns_of_what_a_model_removes(faint: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "run", lambda _, tiles: np.full_like(tiles[0], 0.5))
+    monkeypatch.setattr(inference, "run", lambda _, tiles, within: np.full_like(tiles[0], 0.5))
     with pytest.warns(TemcleanWarning, match="missing from the result, most clearly at row"):
         pipeline.denoise(faint, IDENTITY, device="cpu")
 
@@ -69,7 +69,7 @@ def test_the_command_line_says_it_too(tmp_path: Path, run, faint: np.ndarray, mo
     path = tmp_path / "faint.tif"
     pixels = np.stack([faint, np.roll(faint, 30, axis=0)]).astype(np.uint16)
     io.write(path, io.Image.from_array(pixels, 0.1, "nm"), list(pixels))
-    monkeypatch.setattr(inference, "run", lambda _, tiles: np.full_like(tiles[0], 0.5))
+    monkeypatch.setattr(inference, "run", lambda _, tiles, within: np.full_like(tiles[0], 0.5))
     done = run("denoise", path, "-m", IDENTITY, "--device", "cpu")
     assert done.code == 0
     assert "missing from the result in 2 of 2 frames" in done.err
