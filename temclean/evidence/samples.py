@@ -30,6 +30,10 @@ VALUES = 2**16
 """Pixels that are enough to see in what steps values come."""
 
 
+AT_ENDS, MORE, TOGETHER = 2e-3, 1.3, 0.05
+"""Share of the pixels at the ends, power over what its middle tells, and correlation with the next pixel, up to which
+noise is plain at a glance: far less than what images ask to be told of."""
+
 RELATED = {order: math.comb(4 * order, 2 * order) / math.comb(2 * order, order) ** 2 for order in (1, 2, 4, 8)}
 """Pixels that count as one after the difference of an order, as it makes neighbours depend on each other: the sum of
 its squared autocorrelation."""
@@ -175,6 +179,26 @@ def median(values: Floats | NDArray[np.float64]) -> float:
     parted = np.partition(values, middle, axis=None)
     upper = parted[middle]
     return float(upper if values.size % 2 else (parted[:middle].max() + upper) / np.float32(2))
+
+
+def is_plain(sample: Sample, counts: float) -> bool:
+    """Return whether a glance is enough to see that noise is white, of even strength enough, and without specks.
+
+    Few pixels are at the ends, second differences have no more power than their middle tells and hang together along
+    neither axis, and the mean is so many steps, where values come in steps.
+    """
+    pieces = sample.pieces
+    if np.count_nonzero((pieces <= 0) | (pieces >= 1)) > AT_ENDS * pieces.size:
+        return False
+    for axis in (1, 2):
+        left = bend(pieces, axis)
+        rows = left if axis == 1 else left.swapaxes(1, 2)
+        power = float(np.vdot(left, left)) / left.size
+        usual = 1.4826 * median(np.abs(left[:, ::3, ::3]))
+        together = float(np.einsum("ijk,ijk->", rows[..., 1:], rows[..., :-1])) / left.size
+        if power > MORE * usual**2 or abs(together) > TOGETHER * power:
+            return False
+    return not sample.step or sample.low / sample.width + float(pieces.mean()) > counts * sample.step
 
 
 def share_of(mask: Mask) -> float:

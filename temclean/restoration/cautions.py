@@ -228,7 +228,8 @@ def of_model(frames: Frames, model: Model, about: About, *, chosen: bool = False
         return []
     white = _white(sample)
     asked = not chosen and model.family in WHITE | WHOLE
-    if not asked and white < SATURATED and _is_noisy(sample):
+    plain = not asked or (model.family not in FOR_SPECKS and samples.is_plain(sample, 3 * COUNTS))
+    if plain and white < SATURATED and _is_noisy(sample):
         return []
     report = noise.report(sample)
     for line in (_of_little(report, sample), _of_saturation(report, sample, white)):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import temclean
 from temclean import io, models, noise, specimen
 from temclean.errors import TemcleanWarning
-from temclean.evidence import variance
+from temclean.evidence import samples, variance
 from temclean.restoration import cautions
 from temclean.restoration.cautions import of_model
 from temclean.restoration.choice import About
@@ -222,3 +222,29 @@ def test_of_real_files_those_are_named_that_g_does_not_fit(name: str, words: str
     with io.read(DATA / name) as image:
         lines = of_model(image.pixels, models.load("g"), About.of(image))
     assert [words in line for line in lines] == ([True] if words else [])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_glance_says_no_less_than_the_whole_report(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(seed)
+    clean = 0.5 + 0.3 * np.sin(np.arange(192) / 9.0)[:, None] * np.cos(np.arange(192) / 12.0)
+    white = clean + rng.normal(0, 0.1, clean.shape)
+    image = {
+        "white": white,
+        "rows": white + rng.normal(0, 0.06, (192, 1)),
+        "columns": white + rng.normal(0, 0.06, 192),
+        "lag": white + 0.5 * np.roll(white, 1, 1),
+        "specks": np.where(rng.random(clean.shape) < 0.03, 1.3, white),
+        "few": rng.poisson(clean),
+        "many": rng.poisson(60 * clean),
+        "nothing": clean + 1e-5 * white,
+    }
+    alike = {}
+    for name, pixels in image.items():
+        model, frames = models.load("g"), pixels[None].astype(np.float32)
+        quick = cautions.of_model(frames, model, About())
+        with monkeypatch.context() as patch:
+            patch.setattr(samples, "is_plain", lambda *_: False)
+            assert quick == cautions.of_model(frames, model, About()), name
+        alike[name] = samples.is_plain(samples.sample(frames[0]), 4.5)
+    assert alike == {name: name in {"white", "many"} for name in image}
