@@ -113,6 +113,9 @@ def test_the_date_and_the_instrument(tmp_path: Path) -> None:
 
 
 # Where HyperSpy reads the input otherwise than its result, and why; README says so too.
+HITS = {"dark5.emi": 7, "dark5_1.ser": 7, "feiext_crop1024.mrc": 3}
+"""Pixels that X-rays have hit, and the first ones of rows of a dark image: they are taken out."""
+
 UNREADABLE = {
     "rock_sem_lzw.tif": "LZW, for which HyperSpy needs imagecodecs",
     "si_velox_eds.emd": "spectra beside the images, for which it needs sparse",
@@ -165,7 +168,8 @@ def test_a_result_opens_as_its_input(tmp_path: Path, name: str) -> None:
     assert after.data.shape == pixels.shape
     if name not in COLOUR:
         assert after.data.dtype == pixels.dtype
-        assert np.abs(np.subtract(after.data, pixels, dtype=np.float64)).max() <= 1e-5 * np.ptp(pixels)
+        off = np.abs(np.subtract(after.data, pixels, dtype=np.float64)) > 1e-5 * np.ptp(pixels)
+        assert np.count_nonzero(off) == HITS.get(name, 0)
     if name not in OWN_CALIBRATION:
         for ours, theirs, raw in zip(axes(after), axes(before), after.axes_manager._axes, strict=True):
             offset = theirs[1] * (TIA.get(theirs[2], 1.0) if Path(name).suffix in {".ser", ".emi"} else 1.0)
