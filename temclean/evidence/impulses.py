@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import _pieces
+from temclean.evidence.data_bar import rows_above
 from temclean.evidence.samples import Floats, Mask, Sample, bend, median, share_of
 from temclean.evidence.variance import Doubles, below
 
@@ -44,15 +45,14 @@ DOUBT = 0.01
 TAILS = 0.03
 """Share of a group's tails that may be wrong."""
 
-
 BAND = 2**22
 """Pixels in which lost lines are looked for at a time."""
 
 LEAST_CHANCE, USUAL = 1e-3, 0.2
 """Lost lines that chance makes of an image at most; and share of the pixels above or below that hold its value too."""
 
-FURTHEST = 3
-"""Rows away from which a lost line is mended at most."""
+ROWS_AWAY, MOST_PIXELS = 3, 2**26
+"""Rows away from which a lost line is mended at most; and pixels above which an image is not copied for that."""
 
 ALIKE = 0.1
 """By how much the shares that go to 0 and to 1 differ, where nothing tells: a standard deviation."""
@@ -314,26 +314,26 @@ def lost_lines(image: NDArray[Any]) -> list[tuple[int, int, int]]:
 
 
 def mended(image: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """Return an image whose lost lines hold what lies between the rows above and below, and how many there were."""
-    lost = lost_lines(image)
-    if not lost:
-        return image, 0
-    whole = np.array(image)
-    where = np.zeros(image.shape, bool)
-    for row, first, end in lost:
-        where[row, first:end] = True
-    for row, first, end in lost:
-        near = [other for way in (-1, 1) if (other := _next_whole(where[:, first:end], row, way)) is not None]
-        if near:
+    """Return an image whose lost lines hold what lies between the rows above and below, and how many were mended."""
+    lost = lost_lines(image) if image.size <= MOST_PIXELS else []
+    end, count = rows_above(image) if lost else 0, 0
+    whole, where = image, np.zeros(image.shape if lost else (0, 0), bool)
+    for row, first, last in lost:
+        where[row, first:last] = True
+    for row, first, last in lost:
+        near = [other for way in (-1, 1) if (other := _next_whole(where[:, first:last], row, way)) is not None]
+        if near and row < end:
+            whole = np.array(image) if whole is image else whole
             weights = [1 / abs(other - row) for other in near]
-            middle = np.average([image[other, first:end].astype(np.float64) for other in near], 0, weights)
-            whole[row, first:end] = np.rint(middle) if image.dtype.kind in "iu" else middle
-    return whole, len(lost)
+            middle = np.average([image[other, first:last].astype(np.float64) for other in near], 0, weights)
+            whole[row, first:last] = np.rint(middle) if image.dtype.kind in "iu" else middle
+            count += 1
+    return whole, count
 
 
 def _next_whole(where: Mask, row: int, way: int) -> int | None:
     """Return the next row that way in which nothing was lost, if it is near."""
-    others = range(row + way, row + way * (FURTHEST + 1), way)
+    others = range(row + way, row + way * (ROWS_AWAY + 1), way)
     return next((other for other in others if 0 <= other < len(where) and not where[other].any()), None)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import samples
-from temclean.evidence.impulses import mended
 from temclean.evidence.samples import Floats, Frames, block_sums, steep
 
 Doubles = NDArray[np.float64]
@@ -322,16 +321,15 @@ def _off(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 class Undone:
-    """Frames whose lost lines are mended and whose lag is undone as they are read; ``lost`` counts lines by frame."""
+    """Frames whose lag is undone as they are read."""
 
     def __init__(self, frames: Frames, weights: Weights) -> None:
         self._frames, self._weights = frames, weights
-        self.shape, self.lost = frames.shape, dict[int, int]()
-        self.dtype: np.dtype[Any] = np.result_type(frames.dtype, np.float32) if weights else frames.dtype
+        self.shape = frames.shape
+        self.dtype: np.dtype[Any] = np.result_type(frames.dtype, np.float32)
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def __getitem__(self, index: int, /) -> NDArray[Any]:
-        frame, self.lost[index] = mended(self._frames[index])
-        return undo(frame, self._weights) if self._weights else frame
+        return undo(self._frames[index], self._weights)

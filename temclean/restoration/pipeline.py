@@ -256,15 +256,16 @@ def denoise_frames(
     """
     cut = plan(_frame_shape(frames.shape), session.model, tile)
     scale = _scale(frames, session.model) if scaling is None else scaling
-    scanned = lag.Undone(frames, scale.lag) if session.model.normalisation.scanned else None
-    seen = windows.Windows(scanned or frames, session.model.frames)
+    mended = windows.Mended(frames) if session.model.normalisation.scanned else None
+    whole = frames if mended is None else mended
+    seen = windows.Windows(lag.Undone(whole, scale.lag) if scale.lag else whole, session.model.frames)
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
-            out[end:] = (frames[index] if scanned else window[len(window) // 2])[end:]
+            out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
-            seen_to = strayed, hits, scanned.lost.pop(index) if scanned else 0
+            seen_to = strayed, hits, 0 if mended is None else mended.lost.pop(index)
             measure = partial(_measure, frame, out, seen_to, session.model, noise, findings)
             later(measure) if later else measure()
             del measure

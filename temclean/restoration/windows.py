@@ -7,11 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ImageError
-from temclean.evidence import drift
+from temclean.evidence import drift, impulses
 from temclean.evidence.samples import Frames
 from temclean.restoration.modelfile import Model
 
 Frame = NDArray[Any]
+
+
+class Mended:
+    """Frames of a scanned image whose lost lines are mended as they are read; ``lost`` counts lines by frame."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames, self.shape, self.dtype = frames, frames.shape, frames.dtype
+        self.lost: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int, /) -> Frame:
+        frame, self.lost[index] = impulses.mended(self._frames[index])
+        return frame
 
 
 def check(shape: tuple[int, ...], model: Model) -> None:

@@ -66,6 +66,16 @@ def test_what_is_drawn_is_no_lost_line(drawn: tuple[slice, slice]) -> None:
     assert impulses.lost_lines(image) == []
 
 
+def test_what_stands_in_a_data_bar_is_left_as_it_is() -> None:
+    image = counted()
+    image[96:] = 0.0
+    image[96] = 150.0
+    image[30, 10:90] = 77.0
+    whole, count = impulses.mended(image)
+    assert count == 1
+    np.testing.assert_array_equal(whole[96:], image[96:])
+
+
 def test_a_box_and_a_saturated_edge_are_none() -> None:
     image = counted()
     image[[20, 60], 30:90] = 80.0

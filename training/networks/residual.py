@@ -78,6 +78,8 @@ class ResidualUNet(Network):
         multiples of 4. What each size makes of the image is folded beside it, and takes the place of the result as far
         as the network, and the windows themselves, tell for each pixel. A trained network without them can be grown by
         them and loses nothing.
+    filled : whether all but the masks see, in the place of a black or white pixel, the mean of its neighbours that are
+        neither, the nearest weighing most: impulses would spread over a window's whole transform.
     """
 
     def __init__(
