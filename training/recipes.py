@@ -75,7 +75,7 @@ TRANSMITTED = {
 }
 """The same for models of a TEM: phase contrast first, crystals of which many cells are alike before all."""
 
-LARGE = {"lr": 0.68, "faint": 0.22, "scene": 0.1}
+LARGE = {"lr": 0.56, "faint": 0.18, "arrays": 0.1, "polycrystal": 0.08, "scene": 0.08}
 """Shares of specimens of low magnification."""
 
 

@@ -82,6 +82,7 @@ SPECIMENS = [
     "polycrystal",
     "powder",
     "wires",
+    "arrays",
     "bright-field",
     "soot",
     "any-fringes",

@@ -145,6 +145,7 @@ SURVEYS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float32]]] = 
     "polycrystal": survey.polycrystal,
     "powder": survey.powder,
     "wires": survey.wires,
+    "arrays": survey.arrays,
 }
 
 

@@ -1,4 +1,4 @@
-"""Images of low magnification: nanoparticles, polished grains, powders with bright edges, particles in bright field.
+"""Images of low magnification: nanoparticles, polished grains, powders, wires, arrays, particles in bright field.
 
 All but the last as STEM and SEM show them. Each function takes a generator and a size and returns a float32 image
 (size, size), nowhere below 0. Lengths are in pixels, positions are rows of (y, x). All of it is ours, after real files.
@@ -182,6 +182,41 @@ def wires(rng: np.random.Generator, size: int) -> Image:
         image += np.float32(log_uniform(rng, 0.1, 1.0)) * profile
     image -= min(float(image.min()), 0.0)
     return filters.gaussian(image, log_uniform(rng, 0.4, 1.5))
+
+
+def arrays(rng: np.random.Generator, size: int) -> Image:
+    """Draw pores, dots, pillars or cells: bodies of one shape and nearly one size, ordered or not, some of them missing.
+
+    On a hexagonal, square or oblique lattice, each off its place by up to a fifth of the pitch, or as far apart as they
+    come by chance. Round to square, their edges sharp or sloping, flat or domed.
+    """
+    pitch = log_uniform(rng, max(6.0, size / 60.0), size / 5.0)
+    between = rng.choice([np.pi / 3.0, np.pi / 2.0, rng.uniform(1.0, 2.0)], p=[0.5, 0.35, 0.15])
+    heading, reach = rng.uniform(0.0, 2.0 * np.pi), int(1.5 * size / pitch / np.sin(between)) + 1
+    steps = np.stack([[np.sin(each), np.cos(each)] for each in (heading, heading + between)])
+    indices = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    centres = size / 2.0 + pitch * (indices + rng.random(2)) @ steps
+    centres += pitch * log_uniform(rng, 0.002, 0.2) / np.sqrt(2.0) * rng.standard_normal(centres.shape)
+    centres = centres[(np.abs(centres - size / 2.0) < size / 2.0 + pitch).all(axis=1)]
+    if rng.random() < 0.15:
+        centres = points(rng, min(len(centres), 400), size, 0.8 * pitch)
+    if rng.random() < 0.5:
+        centres = centres[rng.random(len(centres)) > log_uniform(rng, 0.003, 0.2)]
+    radius = pitch * rng.uniform(0.15, 0.47) * np.exp(log_uniform(rng, 0.005, 0.2) * rng.standard_normal(len(centres)))
+    heights = 1.0 + log_uniform(rng, 0.003, 0.3) * rng.standard_normal(len(centres))
+    power, ratio = rng.choice([2.0, 2.0, 4.0, 12.0]), rng.uniform(0.6, 1.0) if rng.random() < 0.3 else 1.0
+    softness, domed = log_uniform(rng, 1.0, max(0.2 * pitch, 1.0)), rng.random() < 0.2
+    image = np.zeros((size, size), np.float32)
+    for centre, r, height in zip(centres, radius, heights, strict=True):
+        place, y, x = window(centre, 1.5 * r + 2.0, size)
+        u, v = turn(y, x, heading)
+        away = (np.abs(u) ** np.float32(power) + np.abs(v / np.float32(ratio)) ** np.float32(power)) ** (1.0 / power)
+        inside = coverage(np.float32(r) - away.astype(np.float32), softness)
+        body = np.sqrt(np.maximum(1.0 - (away / r) ** 2, 0.0)) if domed else 1.0
+        image[place] = np.maximum(image[place], np.float32(height) * inside * body)
+    image = filters.gaussian(image, log_uniform(rng, 0.4, 1.2))
+    rough, _ = waves(rng, size, log_uniform(rng, 6.0, size + 6.0), 3.0, 0.8)
+    return np.maximum(image + np.float32(log_uniform(rng, 0.002, 0.1)) * rough + np.float32(rng.uniform(0.1, 0.6)), 0.0)
 
 
 @dataclass(frozen=True)

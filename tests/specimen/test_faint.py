@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from temclean import specimen
 from temclean.specimen import catalogue, faint, fringed, survey
@@ -62,7 +63,7 @@ def test_faint_things_are_faint_beside_what_sets_the_scale() -> None:
 
 
 def test_what_sets_the_scale_is_not_lost_to_percentiles() -> None:
-    for seed in range(30):
+    for seed in range(16):
         mark = faint.landmark(np.random.default_rng(seed), SIZE)
         assert 0.0 <= mark.min() <= mark.max() <= 1.0 + 1e-6
         assert (mark > 0.5).mean() > 0.005
@@ -70,7 +71,7 @@ def test_what_sets_the_scale_is_not_lost_to_percentiles() -> None:
 
 def test_saturated_images_have_flat_tops_or_floors() -> None:
     tops = 0
-    for seed in range(30):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         image = rng.random((SIZE, SIZE), np.float32)
         cut = faint.saturated(rng, image)
@@ -94,7 +95,9 @@ def test_nanoparticles_are_as_bright_as_they_are_thick(monkeypatch: pytest.Monke
     assert 8 <= spheres <= 20
 
 
-@pytest.mark.parametrize("name", ["faint", "nanoparticles", "polycrystal", "powder", "wires", "soot", "any-fringes"])
+@pytest.mark.parametrize(
+    "name", ["faint", "nanoparticles", "polycrystal", "powder", "wires", "arrays", "soot", "any-fringes"]
+)
 def test_low_magnification_has_no_atoms_and_some_contrast(name: str) -> None:
     for seed in range(10):
         truth = specimen.draw(name, 96, 1.0, seed)
@@ -126,6 +129,24 @@ def test_wires_are_as_dark_or_bright_along_as_across_they_are_thick(monkeypatch:
         if 0.02 < lit.mean() < 0.5:
             cylinders += image[lit].mean() / image.max() == pytest.approx(np.pi / 4, abs=0.02)
     assert cylinders >= 2
+
+
+def test_arrays_are_of_bodies_of_nearly_one_size_at_nearly_one_distance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a lattice, the nearest neighbour of every body is at the pitch; of points by chance at half of it and more."""
+    monkeypatch.setattr(survey, "waves", lambda rng, size, *_: (np.zeros((size, size), np.float32), 0.0))
+    ordered = alike = 0
+    for seed in range(16):
+        image = survey.arrays(np.random.default_rng(seed), SIZE)
+        bodies, count = ndimage.label(image > image.min() + 0.5 * np.ptp(image))
+        assert count >= 1
+        places = np.array(ndimage.center_of_mass(bodies > 0, bodies, range(1, count + 1)))
+        inside = ((places > 0.1 * SIZE) & (places < 0.9 * SIZE)).all(axis=1)
+        apart = np.sort(np.hypot(*(places[inside, None] - places).transpose(2, 0, 1)), axis=1)[:, 1:2]
+        area = ndimage.sum(bodies > 0, bodies, range(1, count + 1))[inside]
+        ordered += len(apart) > 8 and apart.std() < 0.1 * apart.mean()
+        alike += len(area) > 8 and area.std() < 0.3 * area.mean()
+    assert 5 < ordered < 15
+    assert 5 < alike
 
 
 def test_balls_in_bright_field_take_what_their_thickness_says(monkeypatch: pytest.MonkeyPatch) -> None:
