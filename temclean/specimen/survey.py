@@ -185,7 +185,7 @@ def wires(rng: np.random.Generator, size: int) -> Image:
 
 
 def arrays(rng: np.random.Generator, size: int) -> Image:
-    """Draw pores, dots, pillars or cells: bodies of one shape and nearly one size, ordered or not, some of them missing.
+    """Draw pores, dots, pillars or cells: bodies of one shape, nearly of one size, ordered or not, some missing.
 
     On a hexagonal, square or oblique lattice, each off its place by up to a fifth of the pitch, or as far apart as they
     come by chance. Round to square, their edges sharp or sloping, flat or domed.
