@@ -170,7 +170,7 @@ class _Along:
             product = self.left[..., here] * self.left[..., there]
             parts = product, np.ones_like(product), level[..., here], *products
             seen, *model = (_means(each, side) for each in parts)
-            terms, weights = np.stack(model), 1 / expected**2
+            terms, weights = np.stack(model), ((power or 1.0) / expected) ** 2
             unit = np.linalg.pinv(((terms * weights) @ terms.T).astype(np.float64))
             solution = unit @ (terms @ (weights * seen)).astype(np.float64)
             fitted = solution.astype(np.float32) @ terms

@@ -134,6 +134,13 @@ def test_small_and_flat_images_have_no_lag(shape: tuple[int, ...]) -> None:
     assert lag.measure(np.random.default_rng(0).normal(size=shape)) == ()
 
 
+def test_where_there_is_hardly_any_noise_nothing_overflows() -> None:
+    y, x = np.mgrid[:256, :256]
+    smooth = np.exp(-((y - 100.0) ** 2 + (x - 90.0) ** 2) / 3200).astype(np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        assert lag.measure(smooth[None]) == ()
+
+
 def test_a_note_is_read_back() -> None:
     weights = (1.7, -0.65, -0.05)
     assert lag.weights_of(lag.noted(weights)) == weights
