@@ -262,10 +262,11 @@ def denoise_frames(
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
+        lines, striped = (0, (0.0, 0.0)) if mended is None else mended.seen_to.pop(index)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
             out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
-            seen_to = strayed, hits, 0 if mended is None else mended.lost.pop(index)
+            seen_to = {"strayed": strayed, "hits": hits, "lines": lines, "stripes": striped}
             measure = partial(_measure, frame, out, seen_to, session.model, noise, findings)
             later(measure) if later else measure()
             del measure
@@ -277,7 +278,7 @@ def denoise_frames(
 def _measure(
     frame: NDArray[Any],
     restored: NDArray[Any],
-    seen_to: tuple[float, int, int],
+    seen_to: dict[str, Any],
     model: Model,
     noise: Callable[[float], object] | None,
     findings: Callable[[Findings], object] | None,
@@ -285,8 +286,7 @@ def _measure(
     if noise and model.family not in FAINT:
         noise(cautions.noise_level(*data_bar.above(frame, restored), wild=model.family in inference.WILD))
     if findings:
-        strayed, hits, lines = seen_to
-        findings(replace(examine(frame, restored, model), strayed=strayed, hits=hits, lines=lines))
+        findings(replace(examine(frame, restored, model), **seen_to))
 
 
 def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findings:

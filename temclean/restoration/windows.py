@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ImageError
-from temclean.evidence import drift, impulses
+from temclean.evidence import drift
+from temclean.evidence.lines import lost, stripes
 from temclean.evidence.samples import Frames
 from temclean.restoration.modelfile import Model
 
@@ -15,17 +16,22 @@ Frame = NDArray[Any]
 
 
 class Mended:
-    """Frames of a scanned image whose lost lines are mended as they are read; ``lost`` counts lines by frame."""
+    """Frames whose lost lines are mended as they are read, and from which stripes are taken.
+
+    ``seen_to`` holds by frame how many lines were lost, and how strong stripes of rows and of columns were.
+    """
 
     def __init__(self, frames: Frames) -> None:
         self._frames, self.shape, self.dtype = frames, frames.shape, frames.dtype
-        self.lost: dict[int, int] = {}
+        self.seen_to: dict[int, tuple[int, tuple[float, float]]] = {}
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def __getitem__(self, index: int, /) -> Frame:
-        frame, self.lost[index] = impulses.mended(self._frames[index])
+        whole, lines = lost.mended(self._frames[index])
+        frame, found = stripes.removed(whole)
+        self.seen_to[index] = lines, found
         return frame
 
 

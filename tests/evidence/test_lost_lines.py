@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from temclean import noise
-from temclean.evidence import impulses
+from temclean.evidence.lines import lost
 
 ROWS, COLUMNS = np.mgrid[:128, :160]
 CLEAN = (100.0 + 60.0 * np.sin(ROWS / 9.0) * np.cos(COLUMNS / 7.0)).astype(np.float32)
@@ -26,8 +26,8 @@ def test_lost_lines_are_found_and_mended(dtype: str) -> None:
     image = counted().astype(dtype)
     for row, first, end in LOST:
         image[row, first:end] = 50 + row
-    assert sorted(impulses.lost_lines(image)) == LOST
-    whole, count = impulses.mended(image)
+    assert sorted(lost.lost_lines(image)) == LOST
+    whole, count = lost.mended(image)
     assert count == len(LOST)
     assert whole.dtype == image.dtype
     where = np.zeros(CLEAN.shape, bool)
@@ -42,13 +42,13 @@ def test_lost_lines_are_found_and_mended(dtype: str) -> None:
 def test_simulated_lost_lines_are_found() -> None:
     """Equation 51 of Lobato (2024) gives stretches their mean; some are too short to tell, or on top of each other."""
     image = noise.apply(np.tile(counted(), (4, 3)), noise.RowLines(20), 3)
-    assert 14 <= len(impulses.lost_lines(image)) <= 20
+    assert 14 <= len(lost.lost_lines(image)) <= 20
 
 
 @pytest.mark.parametrize("mean", [0.01, 0.1, 0.5, 2.0, 20.0])
 def test_few_electrons_are_no_lost_lines(mean: float) -> None:
     for seed in range(4):
-        assert impulses.lost_lines(np.random.default_rng(seed).poisson(mean, (512, 512))) == []
+        assert lost.lost_lines(np.random.default_rng(seed).poisson(mean, (512, 512))) == []
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_few_electrons_are_no_lost_lines(mean: float) -> None:
 def test_what_is_drawn_is_no_lost_line(drawn: tuple[slice, slice]) -> None:
     image = counted()
     image[drawn] = 77.0
-    assert impulses.lost_lines(image) == []
+    assert lost.lost_lines(image) == []
 
 
 def test_what_stands_in_a_data_bar_is_left_as_it_is() -> None:
@@ -71,7 +71,7 @@ def test_what_stands_in_a_data_bar_is_left_as_it_is() -> None:
     image[96:] = 0.0
     image[96] = 150.0
     image[30, 10:90] = 77.0
-    whole, count = impulses.mended(image)
+    whole, count = lost.mended(image)
     assert count == 1
     np.testing.assert_array_equal(whole[96:], image[96:])
 
@@ -80,14 +80,14 @@ def test_a_box_and_a_saturated_edge_are_none() -> None:
     image = counted()
     image[[20, 60], 30:90] = 80.0
     image[30, 20:60] = image.max() + 1
-    assert impulses.lost_lines(image) == []
-    assert impulses.lost_lines(np.clip(image, 60, 110)) == []
+    assert lost.lost_lines(image) == []
+    assert lost.lost_lines(np.clip(image, 60, 110)) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 400), (400, 2), (3, 17), (64, 64)])
 def test_small_and_flat_images_have_none(shape: tuple[int, int]) -> None:
-    assert impulses.lost_lines(np.zeros(shape, np.uint8)) == []
-    assert impulses.mended(np.full(shape, np.nan, np.float32))[1] == 0
+    assert lost.lost_lines(np.zeros(shape, np.uint8)) == []
+    assert lost.mended(np.full(shape, np.nan, np.float32))[1] == 0
 
 
 def test_a_result_says_so_and_its_residual_shows_them(tmp_path: Path, run: Callable[..., Any]) -> None:

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from temclean import io
-from temclean.evidence import impulses, lag, straying
+from temclean.evidence import lag, straying
+from temclean.evidence.lines import lost, stripes
 
 SCANNED = "scanned"
 """What a result says of itself whose model puts the rows of scanned images back."""
 
 
 class AsSeen(io.Frames):
-    """The frames of a raw image without its detector's lag, lost lines mended and the rows of a stray beam put back.
+    """The frames of a raw image without lag, lost lines and stripes, and with the rows of a stray beam put back.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class AsSeen(io.Frames):
         """Return a frame, of the image's own type where nothing was changed."""
         frame = self._raw[index]
         if self._rows:
-            frame, _ = impulses.mended(frame)
+            frame, _ = stripes.removed(lost.mended(frame)[0])
         if self._weights:
             frame = lag.undo(frame, self._weights)
         if self._rows:
