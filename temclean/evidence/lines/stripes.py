@@ -79,9 +79,10 @@ def offsets(image: NDArray[Any]) -> Doubles | None:
     rows, side = height // BLOCKS, SIDE if width >= 2 * SIDE else SIDE // 2
     with np.errstate(invalid="ignore", over="ignore"):
         means = image[: rows * BLOCKS].reshape(BLOCKS, rows, width).mean(axis=1, dtype=np.float64)
-    if not np.isfinite(means).all():
+    scale = float(np.ptp(means))
+    if not 0.0 < scale < math.inf:
         return None
-    windows, taper = _cut(means, side)
+    windows, taper = _cut(means / scale, side)
     waves = np.fft.rfft((windows - windows.mean(axis=-1, keepdims=True)) * taper) * math.sqrt(2 / side)
     shared = waves.mean(axis=0)
     chance = _around((np.abs(waves - shared) ** 2).sum(axis=0) / (BLOCKS - 1) / BLOCKS, 2)
@@ -98,7 +99,7 @@ def offsets(image: NDArray[Any]) -> Doubles | None:
     parts = np.fft.irfft(gain * shared, n=side) * math.sqrt(side / 2) * taper
     half = side // 2
     joined = parts[:-1, half:] + parts[1:, :half]
-    return joined.reshape(-1)[:width]
+    return scale * joined.reshape(-1)[:width]
 
 
 def _strength(power: Doubles, chance: Doubles, pixels: int) -> float | None:
