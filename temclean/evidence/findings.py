@@ -17,7 +17,7 @@ class Findings:
 
     ``strayed`` is by how many pixels rows were put back, root mean square (`temclean.evidence.straying`), ``hits`` how
     many pixels were replaced (`temclean.restoration.extremes`), ``lines`` how many lost lines were mended, and
-    ``stripes`` what was taken off rows, and off columns, root mean square (`temclean.evidence.lines`).
+    ``stripes`` what was taken off whole columns, root mean square (`temclean.evidence.lines`).
     """
 
     missing: Missing = field(default_factory=Missing)
@@ -26,7 +26,7 @@ class Findings:
     strayed: float = 0.0
     hits: int = 0
     lines: int = 0
-    stripes: tuple[float, float] = (0.0, 0.0)
+    stripes: float = 0.0
 
 
 def compare(raw: NDArray[Any], result: NDArray[Any], *, background_removed: bool = False) -> Findings:

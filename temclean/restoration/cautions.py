@@ -130,14 +130,13 @@ def of_defects(findings: Sequence[Findings]) -> Iterator[str]:
             where = f" in {len(found)} of {len(findings)} frames" if len(findings) > 1 else ""
             what = one if sum(found) == 1 else many
             yield f"{sum(found)} {what}{where} {why} took the value of what is next to them (--residual shows where)"
-    for axis, kind in enumerate(("rows", "columns")):
-        strong = [each.stripes[axis] for each in findings if each.stripes[axis]]
-        if strong:
-            where = f" in {len(strong)} of {len(findings)} frames" if len(findings) > 1 else ""
-            yield (
-                f"whole {kind} are brighter or darker by {max(strong):.3g} (root mean square){where}, as amplifiers of "
-                "detectors make them; that was taken off (--residual shows it)"
-            )
+    strong = [each.stripes for each in findings if each.stripes]
+    if strong:
+        where = f" in {len(strong)} of {len(findings)} frames" if len(findings) > 1 else ""
+        yield (
+            f"whole columns are brighter or darker by {max(strong):.3g} (root mean square){where}, as amplifiers of "
+            "cameras make them; that was taken off (--residual shows it)"
+        )
 
 
 def noise_level(frame: NDArray[Any], restored: NDArray[Any], *, wild: bool = False) -> float:

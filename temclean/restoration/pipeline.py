@@ -262,7 +262,7 @@ def denoise_frames(
     for index in range(len(frames)) if which is None else which:
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
-        lines, striped = (0, (0.0, 0.0)) if mended is None else mended.seen_to.pop(index)
+        lines, striped = (0, 0.0) if mended is None else mended.seen_to.pop(index)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
             out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:

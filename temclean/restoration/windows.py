@@ -18,12 +18,12 @@ Frame = NDArray[Any]
 class Mended:
     """Frames whose lost lines are mended as they are read, and from which stripes are taken.
 
-    ``seen_to`` holds by frame how many lines were lost, and how strong stripes of rows and of columns were.
+    ``seen_to`` holds by frame how many lines were lost, and how strong stripes were.
     """
 
     def __init__(self, frames: Frames) -> None:
         self._frames, self.shape, self.dtype = frames, frames.shape, frames.dtype
-        self.seen_to: dict[int, tuple[int, tuple[float, float]]] = {}
+        self.seen_to: dict[int, tuple[int, float]] = {}
 
     def __len__(self) -> int:
         return len(self._frames)

@@ -23,27 +23,32 @@ def grainy(clean: np.ndarray, level: float = 0.1, seed: int = 0) -> np.ndarray:
     return (clean + level * np.random.default_rng(seed).standard_normal(clean.shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("strength", [0.02, 0.05])
-def test_stripes_are_taken_off(axis: int, strength: float) -> None:
+def test_stripes_are_taken_off(strength: float) -> None:
     plain = grainy(PARTICLES)
     given = strength * np.random.default_rng(1).standard_normal(SIDE)
-    image = (plain + (given if axis else given[:, None])).astype(np.float32)
+    image = (plain + given).astype(np.float32)
     clean, found = stripes.removed(image)
-    assert 0.7 * strength < found[axis] < 1.1 * strength  # as much as is sure
-    assert found[1 - axis] == 0.0
-    left = (clean - plain).mean(axis=1 - axis)
+    assert 0.7 * strength < found < 1.1 * strength  # as much as is sure
+    left = (clean - plain).mean(axis=0)
     # chance leaves 0.1 / sqrt(512) = 0.0044 of each line; long waves are the specimen's, as far as anybody can tell
     assert left.std() < 0.0055 + 0.15 * strength
-    assert np.abs(clean - image - (clean - image).mean(axis=1 - axis, keepdims=True)).max() < 1e-6
+    assert np.abs(clean - image - (clean - image).mean(axis=0)).max() < 1e-6
 
 
 def test_the_simulators_amplifiers_are_stripes() -> None:
     counted = noise.apply(PARTICLES.astype(np.float32), noise.Poisson(30.0), 3)
     image = noise.apply(counted, noise.ColumnPattern(0.06), 4)
     clean, found = stripes.removed(image)
-    assert 0.7 * 0.06 < found[1] < 1.1 * 0.06
+    assert 0.7 * 0.06 < found < 1.1 * 0.06
     assert np.std((clean - counted).mean(axis=0)) < 0.35 * 0.06
+
+
+def test_rows_that_a_stray_beam_takes_elsewhere_are_none() -> None:
+    lattice = np.exp(-(((X % 16) - 8) ** 2 + ((Y % 16) - 8) ** 2) / 10).astype(np.float32)
+    strayed = noise.apply(lattice, noise.Jitter(x=0.0, y=0.4, line=0.4, y_phi=0.0, line_phi=0.0), 3)
+    image = grainy(strayed, 0.1)
+    assert stripes.removed(image)[0] is image
 
 
 def test_what_a_specimen_has_along_whole_lines_stays() -> None:
@@ -69,7 +74,7 @@ def test_stripes_beside_planes_along_them_are_taken_off_and_the_planes_stay() ->
     plain = grainy(planes)
     given = 0.05 * np.random.default_rng(2).standard_normal(SIDE)
     clean, found = stripes.removed((plain + given).astype(np.float32))
-    assert found[1] > 0.02
+    assert found > 0.02
     left, before = (np.std(each - plain) for each in (clean, plain + given))
     assert left < 0.8 * before
     profile = clean.mean(axis=0)[: SIDE // 16 * 16].reshape(-1, 16).mean(axis=0)
@@ -83,7 +88,7 @@ def test_a_data_bar_stays_and_whole_numbers_get_room() -> None:
     image[460:] = 7
     clean, found = stripes.removed(image)
     assert clean.dtype == np.float32
-    assert found[1] == pytest.approx(20 / np.sqrt(12), rel=0.2)
+    assert found == pytest.approx(20 / np.sqrt(12), rel=0.2)
     np.testing.assert_array_equal(clean[460:], 7)
 
 
@@ -91,9 +96,9 @@ def test_a_data_bar_stays_and_whole_numbers_get_room() -> None:
 def test_small_flat_and_broken_images_have_none(shape: tuple[int, int]) -> None:
     broken = np.full(shape, np.nan, np.float32)
     for image in (np.zeros(shape, np.uint8), broken, np.full(shape, 1e300)):
-        assert stripes.removed(image)[1] == (0.0, 0.0)
+        assert stripes.removed(image)[1] == 0.0
     rising = np.add.outer(np.zeros(shape[0]), np.arange(shape[1], dtype=np.float64) ** 2)
-    assert stripes.removed(rising)[1] == (0.0, 0.0)
+    assert stripes.removed(rising)[1] == 0.0
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real files are not here")
@@ -112,7 +117,7 @@ def test_dark_frames_of_cameras_have_stripes_and_images_of_specimens_none(name: 
     pytest.importorskip("h5py")
     pixels = temclean.read(DATA / name).pixels
     frame = np.asarray(pixels).reshape(-1, *pixels.shape[-2:])[0]
-    assert (stripes.removed(frame)[1][1] > 0.0) is striped
+    assert (stripes.removed(frame)[1] > 0.0) is striped
 
 
 def test_results_show_no_stripes_and_a_note_says_so(tmp_path: Path, run: Callable[..., Any]) -> None:

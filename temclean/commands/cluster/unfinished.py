@@ -148,7 +148,7 @@ def _read(entry: dict[str, Any]) -> Done:
             each.get("strayed", 0.0),
             each.get("hits", 0),
             each.get("lines", 0),
-            tuple(each.get("stripes", (0.0, 0.0))),
+            each.get("stripes", 0.0),
         )
         for each in entry.pop("findings")
     )

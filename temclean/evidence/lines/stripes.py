@@ -1,9 +1,9 @@
-"""Stripes: whole columns, or rows, that are brighter or darker than they should be, as a camera's amplifiers make them.
+"""Stripes: whole columns that are brighter or darker than they should be, as a camera's amplifiers make them.
 
-A stripe is the same in all of its line and tells nothing of the next: across the lines, stripes are white noise. What a
-specimen has along a whole line is not, as no microscope resolves single pixels. So means of lines are looked at in the
-Fourier transforms of windows across them. By how much parts of a line differ is chance and specimen; what all parts
-share, at all short waves alike, is stripes; what stands out of these at some waves is the specimen's, and stays.
+A stripe is the same in all of its column and tells nothing of the next: along rows, stripes are white noise. What a
+specimen has along a whole column is not, as no microscope resolves single pixels. So means of columns are looked at in
+the Fourier transforms of windows along rows. By how much parts of a column differ is chance and specimen; what all
+parts share, at all short waves alike, is stripes; what stands out of these at some waves is the specimen's, and stays.
 """
 
 import math
@@ -18,13 +18,13 @@ from temclean.evidence.lines.lost import MOST_PIXELS
 from temclean.evidence.variance import Doubles
 
 BLOCKS = 8
-"""Parts of each line, whose means are compared."""
+"""Parts of each column, whose means are compared."""
 
 LEAST = 8 * BLOCKS
-"""Pixels along a line, and lines, that are needed."""
+"""Rows and columns that are needed."""
 
 SIDE = 128
-"""Lines in a window, or half as many where there are few."""
+"""Columns in a window, or half as many where there are few."""
 
 BANDS = (0.2, 0.3, 0.4, 0.49)
 """Waves in three parts, in cycles over a pixel, in which stripes have to show alike."""
@@ -41,24 +41,19 @@ NEAR = 4
 """Waves on each side that are looked at together for that."""
 
 
-def removed(image: NDArray[Any]) -> tuple[NDArray[Any], tuple[float, float]]:
-    """Return an image (rows, columns) without stripes, and what is taken off, root mean square, of rows and of columns.
+def removed(image: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """Return an image (rows, columns) without stripes of its columns, and what is taken off, root mean square.
 
     The image itself where there are none, or where it is too large to be copied; else of a type that holds its numbers.
-    A data bar is left as it is.
+    A data bar is left as it is. Rows are not looked at: where a scanned beam strays they differ too.
     """
     end = rows_above(image) if image.ndim == 2 and image.size <= MOST_PIXELS and min(image.shape) >= LEAST else 0
-    found: list[float] = []
-    seen = image
-    for axis in (1, 0):
-        lines = offsets(seen[:end] if axis else seen[:end].T)
-        found.append(0.0 if lines is None else float(lines.std()))
-        if lines is None:
-            continue
-        if seen is image:
-            seen = image.astype(np.result_type(image.dtype, np.float32))
-        seen[:end] -= (lines if axis else lines[:, None]).astype(seen.dtype)
-    return seen, (found[1], found[0])
+    found = offsets(image[:end])
+    if found is None:
+        return image, 0.0
+    seen = image.astype(np.result_type(image.dtype, np.float32))
+    seen[:end] -= found.astype(seen.dtype)
+    return seen, float(found.std())
 
 
 def offsets(image: NDArray[Any]) -> Doubles | None:
@@ -120,7 +115,7 @@ def _strength(power: Doubles, chance: Doubles, pixels: int) -> float | None:
 
 
 def _cut(means: Doubles, side: int) -> tuple[Doubles, Doubles]:
-    """Cut lines' means, (BLOCKS, width), into windows that overlap by half, and return their taper.
+    """Cut columns' means, (BLOCKS, width), into windows that overlap by half, and return their taper.
 
     (BLOCKS, windows, side); the squares of the tapers add up to 1. Beyond the ends means go on by reflection.
     """
