@@ -1,1 +1,1 @@
-"""What is wrong with whole rows and columns: ``lost`` mends lines of one value, ``stripes`` takes stripes off."""
+"""What is wrong with whole rows and columns: ``lost`` mends lost lines, ``stripes`` takes stripes off."""
