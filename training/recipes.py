@@ -129,8 +129,12 @@ RECIPES = {
         data=replace(GENERAL.data, specimens=mixture(0.06)),
         shape={"spectral": (64, 128), "finer": (2, 1)},
     ),
-    "g": Recipe(GAUSSIAN),
-    "sp": Recipe(replace(GAUSSIAN, noises={"sp": 1.0}, room=0.0)),
+    "g": replace(GENERAL, data=replace(GENERAL.data, noises={"g": 1.0})),
+    "sp": replace(
+        GENERAL,
+        data=replace(GENERAL.data, noises={"sp": 1.0}, room=0.0),
+        shape={"spectral": (64, 128), "filled": True},
+    ),
     "gsp": replace(
         GENERAL,
         data=replace(GENERAL.data, noises={"gsp": 1.0}, room=0.2, apart=0.25, levels=(0.03, 0.45)),
@@ -150,7 +154,7 @@ RECIPES = {
         heaviest=1.0,
         similarity=1.0,
     ),
-    "bbg-keep": Recipe(replace(GAUSSIAN, noises={"bbg-keep": 1.0}, smooth=0.85)),
+    "bbg-keep": replace(GENERAL, data=replace(GENERAL.data, noises={"bbg-keep": 1.0}, smooth=0.85)),
     "lde": Recipe(
         replace(
             GAUSSIAN,
