@@ -129,7 +129,7 @@ RECIPES = {
         data=replace(GENERAL.data, specimens=mixture(0.06)),
         shape={"spectral": (64, 128), "finer": (2, 1)},
     ),
-    "g": replace(GENERAL, data=replace(GENERAL.data, noises={"g": 1.0})),
+    "g": replace(GENERAL, data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, smooth=0.85)),
     "sp": replace(
         GENERAL,
         data=replace(GENERAL.data, noises={"sp": 1.0}, room=0.0),
@@ -154,7 +154,6 @@ RECIPES = {
         heaviest=1.0,
         similarity=1.0,
     ),
-    "bbg-keep": replace(GENERAL, data=replace(GENERAL.data, noises={"bbg-keep": 1.0}, smooth=0.85)),
     "lde": Recipe(
         replace(
             GAUSSIAN,
