@@ -51,7 +51,11 @@ MICROSCOPES = {
 }
 """The models of whole microscopes: the specimens that each is for, and the noise."""
 
-TOGETHER = {"general": tuple(MICROSCOPES), "lr": tuple(name for name in MICROSCOPES if name.startswith("lr"))}
+TOGETHER = {
+    "general": tuple(MICROSCOPES),
+    "fast": tuple(MICROSCOPES),
+    "lr": tuple(name for name in MICROSCOPES if name.startswith("lr")),
+}
 """Models that are for several of these at once."""
 
 

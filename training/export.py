@@ -25,11 +25,11 @@ LARGEST_SCORE_CHANGE = 5e-5
 SUMMARIES = {
     "general": "images as microscopes give them, of any magnification: counts, cameras, scanned beams, grain",
     "lr": "TEM, STEM and SEM at low magnification: particles, grains, edges, wires; also as lrtem, lrstem, lrsem",
-    "g": "Gaussian noise: readout and thermal noise of a camera, many counts a pixel",
+    "fast": "the same as general in a fifth of the time, and not as well: for live views without a GPU",
+    "g": "Gaussian noise on an even or uneven ground, which stays: readout and thermal noise, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",
     "bbg": "bright atoms under uneven brightness and Gaussian noise, both removed; not for images without atoms",
-    "bbg-keep": "uneven background brightness and Gaussian noise; keeps the brightness of regions",
     "lde": "dark particles in bright-field TEM at 1 to 20 electrons a pixel; quick enough for live views",
     "n2a": "bright atoms on a thin support, as platinum on carbon in HAADF: the atoms alone, on black",
     "hrtem": "TEM at atomic resolution: atoms, lattices, phase contrast, under a camera's noise",

@@ -88,6 +88,9 @@ def mixture(atomic: float, kinds: dict[str, float] = ATOMIC) -> dict[str, float]
     return shares
 
 
+EVEN = mixture(0.66) | {"scene": 0.25, "graphene": 0.1, "empty": 0.02}
+"""Shares with more of what lies on even ground, which is to come out even, and of disordered sheets."""
+
 GAUSSIAN = DataOptions(
     noises={"g": 1.0},
     specimens=mixture(0.72),
@@ -129,7 +132,18 @@ RECIPES = {
         data=replace(GENERAL.data, specimens=mixture(0.06)),
         shape={"spectral": (64, 128), "finer": (2, 1)},
     ),
-    "g": replace(GENERAL, data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, smooth=0.85)),
+    "fast": replace(
+        GENERAL,
+        data=replace(GENERAL.data, crop=192, batch=6, multiple=32),
+        widths=WIDTHS,
+        rate=6e-4,
+        shape={},
+    ),
+    "g": replace(
+        GENERAL,
+        data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, specimens=EVEN, smooth=0.85),
+        similarity=0.6,
+    ),
     "sp": replace(
         GENERAL,
         data=replace(GENERAL.data, noises={"sp": 1.0}, room=0.0),

@@ -15,7 +15,6 @@ LEVELS = {
     "sp": "of the pixels",
     "gsp": "of the range of intensities, and of the pixels",
     "bbg": "of the range of intensities",
-    "bbg-keep": "of the range of intensities",
 }
 """What a noise level is a share of."""
 

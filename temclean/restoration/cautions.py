@@ -31,10 +31,10 @@ STRONG_NOISE = 0.6
 SAMPLE = 2**16
 """Pixels of a frame that are enough to tell how strong its noise is."""
 
-WHITE = {"g", "sp", "gsp", "bbg", "bbg-keep"}
+WHITE = {"g", "sp", "gsp", "bbg"}
 """Noise families in which each pixel has noise of its own, of one strength whatever its brightness."""
 
-WHOLE = {"general", "lr"}
+WHOLE = {"general", "lr", "fast"}
 """Families of whole microscopes, which know all noise but specks."""
 
 FOR_SPECKS = {"sp", "gsp"}
@@ -203,7 +203,7 @@ def of_findings(findings: Sequence[Findings]) -> Iterator[str]:
         yield (
             f"this is not an image of bright atoms on an even ground{_where(findings, 'agreement')}: the result "
             f"explains {explained:.0%} of what varies in the raw image, and in {unsupported:.0%} of the places where "
-            "it has spots the raw image has none; take g, or bbg-keep"
+            "it has spots the raw image has none; take g"
         )
 
 

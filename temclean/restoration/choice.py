@@ -1,8 +1,7 @@
 """Choose a model for an image: by what its file says, by its noise and by its structure.
 
-``g``, which is quicker than ``general`` and restores less, is chosen where that is not there. ``bbg`` and ``n2a`` are
-never chosen, as they take the background away, nor ``lde``, which knows dark particles alone; nor is ``bbg-keep``,
-unless nothing else is there: no image tells that its background is not part of it.
+``fast``, which is quicker than ``general`` and restores less, and ``g`` are chosen where that is not there. ``bbg`` and
+``n2a`` are never chosen, as they take the background away, nor ``lde``, which knows dark particles alone.
 """
 
 import re
@@ -238,7 +237,7 @@ def _there(name: str, reason: str, names: set[str]) -> Choice:
     others = {"hr": "lr", "lr": "hr"}
     known = ALSO.get(name, name)
     same = [known, "general", others[name[:2]] + name[2:], "lr"] if name[:2] in others else []
-    for each in (name, *same, "general", "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
+    for each in (name, *same, "general", "fast", "g", "gsp", "sp", *sorted(names - {"bbg", "lde", "n2a"})):
         if each in names:
             return Choice(each, reason if each in (name, known) else f"{reason}; {each} comes closest")
     raise ModelError("there is no model to choose from; name one, or give an ONNX file")

@@ -13,9 +13,9 @@ ALSO = {
     f"{scale}{microscope}": model
     for scale, model in (("hr", "general"), ("lr", "lr"))
     for microscope in ("tem", "stem", "sem")
-}
-"""Further names, those of the models of Lobato et al. (2024), and the models that they stand for, which tell the noise
-of a TEM, a STEM and a SEM apart by themselves."""
+} | {"bbg-keep": "g"}
+"""Further names, and the models that they stand for: those of the models of Lobato et al. (2024), as ours tell the noise
+of a TEM, a STEM and a SEM apart by themselves; and a model of grain on an uneven ground, which ``g`` knows too."""
 
 
 def available() -> dict[str, Path]:
