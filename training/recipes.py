@@ -151,7 +151,14 @@ RECIPES = {
     ),
     "gsp": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"gsp": 1.0}, room=0.2, apart=0.25, levels=(0.03, 0.45)),
+        data=replace(
+            GENERAL.data,
+            noises={"gsp": 1.0},
+            specimens=EVEN | {"hr": 0.2, "atoms": 0.12},
+            room=0.2,
+            apart=0.25,
+            levels=(0.03, 0.45),
+        ),
         shape={"spectral": (64, 128), "filled": True},
     ),
     "bbg": Recipe(
