@@ -146,7 +146,7 @@ RECIPES = {
     ),
     "sp": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"sp": 1.0}, room=0.0),
+        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0),
         shape={"spectral": (64, 128), "filled": True},
     ),
     "gsp": replace(
