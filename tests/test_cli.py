@@ -538,7 +538,7 @@ def test_a_model_is_described_for_who_chooses_one(run: Run) -> None:
     assert f"at least {100 * min(true for true, _ in lattices):.1f}% of the columns that it shows" in sentences
     assert f"{known['scores']['ms_ssim']['0.20']['all']:.3f}" in told
     assert told.index("Limits") < told.index("MS-SSIM") < told.index("training")
-    assert len(told.splitlines()) < 35
+    assert len(told.splitlines()) < 40
     assert "recipe" not in told
     full = run("models", "gsp", "--full").out
     assert full.count("recipe: ") == len(known["training"]["runs"])

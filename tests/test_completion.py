@@ -47,7 +47,7 @@ def ask(line: str, shell: str = "bash") -> tuple[list[tuple[str, str]], set[str]
         ("temclean denoise --re", {"--recursive", "--report", "--residual", "--resume"}),
         ("temclean denoise a.tif -m ", {"auto", *models.available()}),
         ("temclean denoise a.tif --model gs", {"gsp"}),
-        ("temclean models b", {"bbg", "bbg-keep"}),
+        ("temclean models g", {"g", "general", "gsp"}),
         ("temclean denoise a.tif --device c", {"cpu", "cuda"}),
         ("temclean simulate --specimen gra", {"graphene", "graphene-atoms", "graphene-defects", "grains"}),
         ("temclean simulate --noise s", {"sp", "stem", "sem", "shot", "saturation"}),
@@ -70,7 +70,7 @@ def test_files_are_left_to_the_shell(line: str) -> None:
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_get_the_same(shell: str) -> None:
-    assert {value for _, value in ask("temclean models b", shell)[0]} == {"bbg", "bbg-keep"}
+    assert {value for _, value in ask("temclean models g", shell)[0]} == {"g", "general", "gsp"}
 
 
 def test_all_specimens_and_noises_can_be_completed() -> None:

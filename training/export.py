@@ -25,7 +25,7 @@ LARGEST_SCORE_CHANGE = 5e-5
 SUMMARIES = {
     "general": "images as microscopes give them, of any magnification: counts, cameras, scanned beams, grain",
     "lr": "TEM, STEM and SEM at low magnification: particles, grains, edges, wires; also as lrtem, lrstem, lrsem",
-    "fast": "the same as general in a fifth of the time, and not as well: for live views without a GPU",
+    "fast": "the same as general in two fifths of the time, and not as well: for live views without a GPU",
     "g": "Gaussian noise on an even or uneven ground, which stays: readout and thermal noise, many counts a pixel",
     "sp": "salt and pepper: dead and hot pixels, X-ray hits, transfer errors",
     "gsp": "Gaussian noise and salt and pepper together",

@@ -205,8 +205,7 @@ RECIPES = {
         for kind, atomic in (("hr", 0.9), ("lr", 0.1))
     },
 }
-"""``general`` sees all noises but impulses, and is the start of the others. ``gsp`` ships as it was before, on the
-network of ``g``: this recipe is behind it on columns over a dark ground still. ``bbg`` sees bright atoms on an even
-background alone: of anything else it could not tell what is background, and what the noise hides of it is lost. The
-last six are the models of Lobato et al. (2024); ``hr`` and ``lr`` are one each for all three microscopes, and ``lr``
-ships."""
+"""``general`` sees all noises but impulses, and is the start of the others; ``fast`` sees the same on a network that
+takes less than half of its work, and can be the start of it. ``bbg`` sees bright atoms on an even background alone: of
+anything else it could not tell what is background, and what the noise hides of it is lost. The last six are the models
+of Lobato et al. (2024); ``hr`` and ``lr`` are one each for all three microscopes, and ``lr`` ships."""

@@ -14,8 +14,8 @@ ALSO = {
     for scale, model in (("hr", "general"), ("lr", "lr"))
     for microscope in ("tem", "stem", "sem")
 } | {"bbg-keep": "g"}
-"""Further names, and the models that they stand for: those of the models of Lobato et al. (2024), as ours tell the noise
-of a TEM, a STEM and a SEM apart by themselves; and a model of grain on an uneven ground, which ``g`` knows too."""
+"""Further names, and the models that they stand for: those of the models of Lobato et al. (2024), as ours tell the
+noise of a TEM, a STEM and a SEM apart by themselves; and one for grain on an uneven ground, which ``g`` knows too."""
 
 
 def available() -> dict[str, Path]:

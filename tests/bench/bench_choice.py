@@ -14,8 +14,8 @@ import numpy as np
 from temclean import noise, specimen
 from temclean.restoration.choice import About, choose
 
-ALL = ("general", "g", "sp", "gsp", "bbg", "bbg-keep", "hrtem", "lrtem", "hrstem", "lrstem", "hrsem", "lrsem")
-"""Every model that there is; ``general`` is right wherever ``g`` is, which is quicker and restores less."""
+ALL = ("general", "g", "sp", "gsp", "bbg", "hrtem", "lrtem", "hrstem", "lrstem", "hrsem", "lrsem")
+"""Every model that there is; ``general`` is right wherever ``g`` is, which knows even grain alone."""
 
 SIMPLE = ("g", "sp", "gsp")
 MICROSCOPES = ("tem", "stem", "sem")

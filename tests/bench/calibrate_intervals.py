@@ -23,8 +23,8 @@ NOISES = {
     "g": ("g",),
     "sp": ("sp",),
     "gsp": ("gsp",),
-    "bbg-keep": ("g",),
     "general": ("tem", "stem", "sem", "g"),
+    "fast": ("tem", "stem", "sem", "g"),
     "lr": ("tem", "stem", "sem", "g"),
 }
 """What each model is calibrated on; `bbg` takes a background away, so that no truth is to be had about it."""

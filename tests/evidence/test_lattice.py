@@ -75,11 +75,11 @@ def test_the_kernel_s_median_power_is_that_of_numpy(count: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
-@pytest.mark.parametrize(("model", "fused"), [("bbg-keep", True), ("g", False)])
-def test_the_dumbbells_of_silicon(model: str, fused: bool) -> None:
+@pytest.mark.parametrize("model", ["g", "general"])
+def test_the_dumbbells_of_silicon_stay_two(model: str) -> None:
     pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
     if not (DATA / "si110_adf.png").exists():
         pytest.skip("the real files are not here")
     with io.read(DATA / "si110_adf.png") as image:
         raw = np.asarray(image.pixels[0])
-    assert lattice(raw, pipeline.denoise(raw, model, device="cpu")).clear == fused
+    assert not lattice(raw, pipeline.denoise(raw, model, device="cpu")).clear

@@ -41,7 +41,7 @@ def test_patterns_and_doubts_have_lines_of_their_own() -> None:
     assert "7.2 pixels" in pattern
     assert "41%" in pattern
     assert "12%" in doubt
-    assert "bbg-keep" in doubt
+    assert "take g" in doubt
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_nothing_is_said_of_microscopes_to_the_model_for_these(family: str, draw
 def test_specks_are_for_the_models_that_know_them() -> None:
     grainy = np.clip(CLEAN + np.random.default_rng(2).normal(0, 0.08, CLEAN.shape), 0, 1)
     image = noise.apply(grainy, noise.SaltPepper(0.05), 3)
-    for model in ("g", "bbg", "bbg-keep", "general"):
+    for model in ("g", "bbg", "general", "fast"):
         (line,) = said(image, model)
         assert "specks" in line
         assert "-m gsp" in line

@@ -14,8 +14,8 @@ from temclean.errors import ModelError
 from temclean.restoration import models
 from temclean.restoration.choice import About, choose
 
-ALL = ("g", "sp", "gsp", "bbg", "bbg-keep", "hrtem", "lrtem", "hrstem", "lrstem", "hrsem", "lrsem")
-SHIPPED = ALL[:5]
+ALL = ("g", "sp", "gsp", "bbg", "hrtem", "lrtem", "hrstem", "lrstem", "hrsem", "lrsem")
+SHIPPED = ALL[:4]
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 

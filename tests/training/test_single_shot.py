@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from temclean.cli import cli  # noqa: E402
 from temclean.errors import FileError, ModelError  # noqa: E402
 from temclean.restoration import tiling  # noqa: E402
 from temclean.specimen import densities  # noqa: E402
-from temclean.training import data, evaluate, loop, losses, onnx_graph, recipes, single_shot  # noqa: E402
+from temclean.training import data, evaluate, export, loop, losses, onnx_graph, recipes, single_shot  # noqa: E402
 from temclean.training.data import DataOptions  # noqa: E402
 from temclean.training.networks import ResidualUNet  # noqa: E402
 from temclean.training.stream import Pairs  # noqa: E402
@@ -274,8 +275,8 @@ def test_a_trained_network_grows_without_losing_anything(tmp_path: Path) -> None
 
 
 def test_training_starts_from_a_shipped_model() -> None:
-    model = Path(loop.__file__).parents[1] / "weights" / "g.onnx"
-    network = ResidualUNet(more=recipes.RECIPES["g"].more)
+    model = Path(loop.__file__).parents[1] / "weights" / "bbg.onnx"
+    network = ResidualUNet(more=recipes.RECIPES["bbg"].more)
     run = loop.Run(network, torch.optim.SGD(network.parameters(), lr=0.1), Path("unused.pt"))
     run.start(model)
     assert run.origin
@@ -298,8 +299,19 @@ def test_what_is_no_start_is_refused(tmp_path: Path, name: str) -> None:
         run.start(path)
 
 
+def test_the_commands_that_make_the_shipped_models_name_recipes_and_what_is_exported() -> None:
+    training = Path(__file__).parents[2] / "training"
+    script = (training / "runs" / "shipped_models.sh").read_text()
+    told = re.findall(r"^(?:run|.*train single-shot) ([a-z][a-z-]*)", script, re.M)
+    told += re.findall(r"train single-shot ([a-z][a-z-]*)", (training / "README.md").read_text())
+    assert len(told) > 7
+    assert set(told) <= recipes.RECIPES.keys()
+    (exported,) = re.findall(r"^for name in (.*); do$", script, re.M)
+    assert set(exported.split()) <= export.SUMMARIES.keys()
+
+
 def test_training_refuses_a_crop_that_does_not_fit() -> None:
-    result = CliRunner().invoke(cli, ["train", "single-shot", "sp", "--crop", "100"])
+    result = CliRunner().invoke(cli, ["train", "single-shot", "bbg", "--crop", "100"])
     assert result.exit_code == 2
     assert "multiple of 32" in result.output
 

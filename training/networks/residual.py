@@ -79,7 +79,7 @@ class ResidualUNet(Network):
         as the network, and the windows themselves, tell for each pixel. A trained network without them can be grown by
         them and loses nothing.
     filled : whether all but the masks see, in the place of a black or white pixel, the mean of its neighbours that are
-        neither, the nearest weighing most: impulses would spread over a window's whole transform.
+        neither, the nearest weighing most (:meth:`fill`): impulses would spread over a window's whole transform.
     """
 
     def __init__(
@@ -192,12 +192,16 @@ class ResidualUNet(Network):
     def fill(x: Tensor) -> Tensor:
         """Replace black and white pixels by the mean of those around them, whose weights fall with the distance.
 
-        Those that have none but black and white ones around them stay. In float32 whatever the precision around it.
+        Those that have none but black and white ones around them, as where a detector is saturated, become what most of
+        these are. In float32 whatever the precision around it.
         """
         with torch.autocast(x.device.type, enabled=False):
-            known = ((x >= EXTREME) & (x <= 1.0 - EXTREME)).to(x.dtype)
+            black, white = (x < EXTREME).to(x.dtype), (x > 1.0 - EXTREME).to(x.dtype)
+            known = 1.0 - black - white
             steps = torch.arange(-NEAR, NEAR + 1, dtype=x.dtype, device=x.device)
             weights = torch.exp2(-2.0 * (steps[:, None] ** 2 + steps**2))[None, None]
             total = nn.functional.conv2d(known, weights, padding=NEAR)
             means = nn.functional.conv2d(known * x, weights, padding=NEAR) / total.clamp(min=1e-30)
-            return torch.where((known > 0.0) | (total < 1e-12), x, means)
+            most = nn.functional.avg_pool2d(white - black, 2 * NEAR + 1, 1, NEAR) > 0.0
+            around = torch.where(total < 1e-12, most.to(x.dtype), means)
+            return torch.where(known > 0.0, x, around)
