@@ -126,7 +126,8 @@ def table(restore: Restorers) -> None:
                 if LEVELS[level] == "i":
                     low, high = levels[place - 1], levels[place + 1]
                     below = scores[level] < np.interp(level, [low, high], [scores[low], scores[high]]) - 5e-5
-                cells.append(f"{scores[level]:.4f}"[1:] + ("*" if below else " "))
+                told = f"{scores[level]:.4f}"
+                cells.append((told[1:] if told.startswith("0") else told[:5]) + ("*" if below else " "))
             print(f"{name:15} " + " ".join(cells), flush=True)
 
 

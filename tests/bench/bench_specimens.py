@@ -3,7 +3,7 @@
     python tests/bench/bench_specimens.py [MODEL ...] [--count N] [--level C]
 
 N images of 256x256 of each specimen between 0.03 and 0.4 Å a pixel. A median and a Gaussian filter have whichever size
-scores best of that specimen; for ``g`` and ``bbg-keep`` BM3D is told the true sigma, where ``bm3d`` is installed.
+scores best of that specimen; for ``g`` BM3D is told the true sigma, where ``bm3d`` is installed.
 A row is starred where a filter is ahead. ``bbg``, which is for bright atoms on an even background, is left out unless
 it is named.
 """
@@ -32,7 +32,7 @@ def mean_similarity(run: evaluate.Restore, model: str, level: float, images: lis
 def main() -> None:
     """Print a row for each model and specimen."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["g", "sp", "gsp", "bbg-keep"])
+    parser.add_argument("models", nargs="*", default=["g", "sp", "gsp"])
     parser.add_argument("--count", type=int, default=6)
     parser.add_argument("--level", type=float, default=0.2)
     options = parser.parse_args()
