@@ -142,7 +142,7 @@ def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str,
             assert cautions.noise_level(noisy, restored) > cautions.STRONG_NOISE
 
 
-COLUMNS = {"g": 2, "sp": 1, "gsp": 2}
+COLUMNS = {"g": 2, "sp": 1, "gsp": 4}
 """Images of each lattice at each pixel size. Where columns are 5 to 7 pixels apart at 0.2 Å a pixel, ``gsp`` loses
 some, of rectangular lattices most."""
 
