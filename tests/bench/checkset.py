@@ -87,10 +87,10 @@ NOISES: dict[str, Callable[[Scene, int], Noisy]] = {
     "gsp": _stretched(noise.GaussianSaltPepper(0.2)),
     "sp": _stretched(noise.SaltPepper(0.2)),
 }
-"""Noises by name. ``g20``, ``g36``, ``gsp``, ``sp``: the image stretched to [0, 1], C = 0.36 for ``g36`` and 0.2 for the
-others, clipped to [0, 1];
-``p1``, ``p10``: 1 and 10 electrons a pixel, see :func:`_counts`; ``camera``, ``scan``: whole microscopes, whose
-parameters are drawn with the scene's seed, at :data:`DOSE` electrons a pixel, the beam straying by :data:`STRAYS`."""
+"""Noises by name. ``g20``, ``g36``, ``gsp``, ``sp``: the image stretched to [0, 1], C = 0.36 for ``g36`` and 0.2 for
+the others, clipped to [0, 1]; ``p1``, ``p10``: 1 and 10 electrons a pixel, see :func:`_counts`; ``camera``, ``scan``:
+whole microscopes, whose parameters are drawn with the scene's seed, at :data:`DOSE` electrons a pixel, the beam
+straying by :data:`STRAYS`."""
 
 
 def pair(scene: Scene, name: str) -> Noisy:
