@@ -164,7 +164,7 @@ RECIPES = {
     "bbg": Recipe(
         DataOptions(
             noises={"bbg": 1.0},
-            specimens={"dense": 0.1, "graphene": 0.5, "graphene-defects": 0.22, "empty": 0.06, "atoms": 0.12},
+            specimens={"dense": 0.2, "graphene": 0.4, "graphene-defects": 0.2, "empty": 0.06, "atoms": 0.14},
             coarse=0.75,
             dark=0.0,
             crop=256,
@@ -172,7 +172,9 @@ RECIPES = {
             scene=384,
             bank=256,
         ),
+        rate=6e-4,
         heaviest=1.0,
+        relative=0.04,
         similarity=1.0,
     ),
     "lde": Recipe(
