@@ -75,7 +75,7 @@ TRANSMITTED = {
 }
 """The same for models of a TEM: phase contrast first, crystals of which many cells are alike before all."""
 
-LARGE = {"lr": 0.56, "faint": 0.18, "arrays": 0.1, "polycrystal": 0.08, "scene": 0.08}
+LARGE = {"lr": 0.5, "faint": 0.16, "arrays": 0.09, "polycrystal": 0.17, "scene": 0.08}
 """Shares of specimens of low magnification."""
 
 
@@ -90,6 +90,9 @@ def mixture(atomic: float, kinds: dict[str, float] = ATOMIC) -> dict[str, float]
 
 EVEN = mixture(0.66) | {"scene": 0.25, "graphene": 0.1, "empty": 0.02}
 """Shares with more of what lies on even ground, which is to come out even, and of disordered sheets."""
+
+STRAIGHT = {"coherent": 0.3, "phase": 0.26, "polycrystal": 0.1}
+"""Larger shares of what goes on far: lattices, and the straight borders of grains."""
 
 GAUSSIAN = DataOptions(
     noises={"g": 1.0},
@@ -141,8 +144,8 @@ RECIPES = {
     ),
     "g": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, specimens=EVEN, smooth=0.85),
-        similarity=0.6,
+        data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, specimens=EVEN | STRAIGHT, smooth=0.85),
+        similarity=1.2,
     ),
     "sp": replace(
         GENERAL,

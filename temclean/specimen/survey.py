@@ -84,7 +84,7 @@ def polycrystal(rng: np.random.Generator, size: int) -> Image:
     owner, _, distance = cells(seeds, size, reach_px=4.0)
     bent = warp(rng, size)
     owner, distance = owner[bent], distance[bent]
-    contrast = log_uniform(rng, 0.02, 0.4)
+    contrast = log_uniform(rng, 0.02, 0.6)
     levels = (1.0 + contrast * rng.standard_normal(count)).astype(np.float32)
     image = levels.take(owner)
     y, x = np.indices((size, size), np.float32)
@@ -96,7 +96,7 @@ def polycrystal(rng: np.random.Generator, size: int) -> Image:
         along, _ = turn(y - np.float32(seeds[grain, 0]), x - np.float32(seeds[grain, 1]), rng.uniform(0.0, np.pi))
         here = (owner == grain) & (np.abs(along) < log_uniform(rng, 0.01, 0.1) * size)
         image[here] += np.float32(contrast * rng.normal())
-    if rng.random() < 0.4:
+    if rng.random() < 0.7:
         groove = np.exp(-0.5 * (distance / np.float32(rng.uniform(0.6, 2.0))) ** 2)
         depth = np.float32(rng.choice([-1.0, -1.0, 1.0]) * log_uniform(rng, 0.01, 0.6)) * groove
         image = image * (1.0 + depth) if rng.random() < 0.5 else image + depth
