@@ -75,7 +75,15 @@ TRANSMITTED = {
 }
 """The same for models of a TEM: phase contrast first, crystals of which many cells are alike before all."""
 
-LARGE = {"lr": 0.5, "faint": 0.16, "arrays": 0.09, "polycrystal": 0.17, "scene": 0.08}
+LARGE = {
+    "lr": 0.42,
+    "faint": 0.13,
+    "arrays": 0.08,
+    "polycrystal": 0.15,
+    "labyrinth": 0.1,
+    "circuits": 0.06,
+    "scene": 0.06,
+}
 """Shares of specimens of low magnification."""
 
 
@@ -96,7 +104,7 @@ STRAIGHT = {"coherent": 0.3, "phase": 0.26, "polycrystal": 0.1}
 
 GAUSSIAN = DataOptions(
     noises={"g": 1.0},
-    specimens=mixture(0.72),
+    specimens=mixture(0.68),
     room=0.15,
     grainy=0.2,
     crop=192,

@@ -83,6 +83,8 @@ SPECIMENS = [
     "powder",
     "wires",
     "arrays",
+    "labyrinth",
+    "circuits",
     "bright-field",
     "soot",
     "any-fringes",

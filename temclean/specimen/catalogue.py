@@ -146,6 +146,8 @@ SURVEYS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float32]]] = 
     "powder": survey.powder,
     "wires": survey.wires,
     "arrays": survey.arrays,
+    "labyrinth": fringed.labyrinth,
+    "circuits": fringed.circuits,
 }
 
 

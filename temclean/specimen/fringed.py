@@ -1,5 +1,6 @@
 """Fringes of every spacing: straight and crossed, bent, around centres as in soot, moiré, and those of equal thickness.
 
+And what repeats like fringes and is flat between its borders: phases that wind about each other, gratings and devices.
 Each function returns a float32 image (size, size) of no particular scale. Lengths are in pixels. All of it is ours.
 """
 
@@ -8,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean import filters
 from temclean.specimen.geometry import coverage, ellipse, log_uniform, turn, waves, window
 
 Image = NDArray[np.float32]
@@ -138,3 +140,60 @@ def draw(rng: np.random.Generator, size: int, pixel_size: float | None = None, k
         image = image * inside + np.float32(rng.uniform(-1.5, 1.5)) * inside
     drawn: Image = image - image.min() + np.float32(1e-3)
     return drawn
+
+
+def labyrinth(rng: np.random.Generator, size: int) -> Image:
+    """Draw two phases that wind about each other: block copolymers, magnetic domains, alloys that came apart.
+
+    Waves of nearly one length, cut at a level: stripes, or islands where one phase is rarer; borders from sharp to a
+    third of the length wide, and phases that are flat or not quite.
+    """
+    period, spread = log_uniform(rng, max(6.0, size / 50.0), max(6.0, size / 5.0)), log_uniform(rng, 1.02, 1.6)
+    field, slope = waves(rng, size, period * spread, period / spread, 1.0)
+    if rng.random() < 0.7:
+        field = wound(field, period, spread, int(rng.integers(1, 9)))
+    field -= np.float32(rng.normal(0.0, 0.35))
+    image = coverage(field / np.float32(slope), log_uniform(rng, 1.0, max(period / 3.0, 1.0)))
+    image += np.float32(rng.choice([0.0, rng.uniform(-0.15, 0.3)])) * np.abs(field)
+    image *= np.float32(rng.uniform(0.1, 1.0))
+    slow, _ = waves(rng, size, 1.5 * size, 0.2 * size, 1.0)
+    image += np.float32(log_uniform(rng, 0.002, 0.1)) * slow
+    return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)) + np.float32(rng.uniform(0.1, 0.8)), 0.0)
+
+
+def wound(field: Image, period: float, spread: float, times: int) -> Image:
+    """Let waves of one length grow at the cost of all others, as phases that part do, so that stripes seldom end."""
+    frequency = np.hypot(np.fft.fftfreq(len(field))[:, None], np.fft.rfftfreq(len(field)))
+    passed = (np.abs(np.log(np.maximum(frequency * period, 1e-6))) < np.log(spread) + 0.1).astype(np.float32)
+    for _ in range(times):
+        field = np.fft.irfft2(np.fft.rfft2(np.tanh(np.float32(2.0) * field)) * passed, field.shape).astype(np.float32)
+        field /= np.float32(max(float(field.std()), 1e-6))
+    return field
+
+
+def circuits(rng: np.random.Generator, size: int) -> Image:
+    """Draw gratings and devices: layers of bars or contacts along and across, each layer of one level, some missing."""
+    y, x = everywhere(size)
+    directions = turn(y, x, float(rng.choice([0.0, 0.5 * np.pi, rng.normal(0.0, 0.1)])))
+    image = np.full((size, size), np.float32(rng.uniform(0.1, 0.5)))
+    first, softness = int(rng.integers(2)), log_uniform(rng, 1.0, 6.0)
+    for layer in range(rng.integers(1, 4)):
+        period, duty = log_uniform(rng, 5.0, size / 3.0 + 5.0), rng.uniform(0.15, 0.85)
+        bars = covered(rng, directions[(first + layer) % 2], period, duty, softness)
+        if rng.random() < 0.35:
+            other = period * rng.uniform(0.5, 3.0)
+            bars = bars * covered(rng, directions[(first + layer + 1) % 2], other, duty, softness)
+        image += bars * (np.float32(rng.uniform(0.0, 1.0)) - image)
+    rough, _ = waves(rng, size, log_uniform(rng, 6.0, size + 6.0), 3.0, 0.8)
+    image += np.float32(log_uniform(rng, 0.002, 0.05)) * rough
+    return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), 0.0)
+
+
+def covered(rng: np.random.Generator, along: Image, period: float, duty: float, softness: float) -> Image:
+    """Draw bars of which some are missing: the share of each pixel that they cover, from a coordinate across them."""
+    place = along / np.float32(period) + np.float32(rng.random())
+    number = np.floor(place).astype(np.intp)
+    number -= number.min()
+    there = (rng.random(int(number.max()) + 1) < rng.choice([1.0, rng.uniform(0.4, 1.0)])).astype(np.float32)
+    away = np.abs(place - np.floor(place) - np.float32(0.5))
+    return there.take(number) * coverage((np.float32(0.5 * duty) - away) * np.float32(period), softness)

@@ -96,7 +96,19 @@ def test_nanoparticles_are_as_bright_as_they_are_thick(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "name", ["faint", "nanoparticles", "polycrystal", "powder", "wires", "arrays", "soot", "any-fringes"]
+    "name",
+    [
+        "faint",
+        "nanoparticles",
+        "polycrystal",
+        "powder",
+        "wires",
+        "arrays",
+        "labyrinth",
+        "circuits",
+        "soot",
+        "any-fringes",
+    ],
 )
 def test_low_magnification_has_no_atoms_and_some_contrast(name: str) -> None:
     for seed in range(10):
