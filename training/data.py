@@ -62,7 +62,8 @@ class DataOptions:
     specimens : the share of each specimen: keys of :data:`temclean.specimen.SPECIMENS`; ``dense``, lattices of 0.14 Å
         a pixel or more, whose columns are the first to be lost; ``empty``, nothing at all, so that noise alone does not
         become spots.
-    levels : lowest and highest noise level C, drawn evenly; of ``short`` users are only told.
+    levels : lowest and highest noise level C, whose square root is drawn evenly, so that weak noise is not rare; of
+        ``short`` users are only told.
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
     crop : side of a crop in pixels.
     batch : crops in a batch.
@@ -286,7 +287,7 @@ def distorted(
         return *count(clean, rng), False
     if family == "short":
         return *expose(clean, rng), False
-    level = hits = rng.uniform(*options.levels)
+    level = hits = float(rng.uniform(*np.sqrt(options.levels)) ** 2)
     if family == "gsp" and rng.random() < options.apart:
         hits = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.0, options.levels[1])
     impulses = family in {"sp", "gsp"} and hits > 0.0
