@@ -180,3 +180,37 @@ def test_balls_in_bright_field_take_what_their_thickness_says(monkeypatch: pytes
             wanted = (1.0 - drawn.contrasts[k]) ** np.sqrt(1.0 - away**2)
             np.testing.assert_allclose(drawn.image[rows, columns], wanted, atol=0.02)
     assert seen > 10
+
+
+def test_labyrinths_repeat_at_one_length_in_all_directions_and_have_two_levels() -> None:
+    """By NumPy's transform: most of the power lies in a ring, on both sides of any line through its middle."""
+    radius = np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.fftfreq(SIZE))
+    upright = np.abs(np.fft.fftfreq(SIZE)[:, None]) > np.abs(np.fft.fftfreq(SIZE))
+    ringed, flat = 0, 0  # a sine's fourth power is 1.5 of its square's square, that of two levels 1, of chance 3
+    for seed in range(30):
+        image = fringed.labyrinth(np.random.default_rng(seed), SIZE)
+        power = np.abs(np.fft.fft2(image - image.mean())) ** 2
+        power[radius < 2.5 / SIZE] = 0.0  # what varies slowly over the image
+        main = np.average(radius, weights=power**2)
+        ring = (radius > main / 1.7) & (radius < 1.7 * main)
+        share = power[ring & upright].sum() / power[ring].sum()
+        ringed += bool(power[ring].sum() > 0.6 * power.sum() and 0.1 < share < 0.9)
+        spread = image - image.mean()
+        flat += bool((spread**4).mean() < 2.0 * (spread**2).mean() ** 2)
+    assert ringed >= 24
+    assert flat >= 18
+
+
+def test_bars_cover_their_share_and_the_missing_ones_nothing() -> None:
+    x = np.arange(600, dtype=np.float32)[None]
+    shares = []
+    for seed in range(40):
+        bars = fringed.covered(np.random.default_rng(seed), x, 20.0, 0.3, 1.0)
+        assert bars.min() == 0.0
+        assert bars.max() == 1.0
+        edges = np.flatnonzero(np.diff((bars[0] > 0.5).astype(int)) == 1)
+        assert all(gap % 20 in (0, 1, 19) for gap in np.diff(edges))
+        shares.append(float(bars.mean()))
+    assert max(shares) == pytest.approx(0.3, abs=0.01)
+    assert min(shares) < 0.25
+    assert sum(abs(share - 0.3) < 0.01 for share in shares) >= 10

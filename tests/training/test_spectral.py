@@ -79,7 +79,7 @@ def test_a_lattice_of_any_period_outshines_its_noise_without_training(period: fl
 
 def test_windows_lie_where_they_lay_in_the_whole_image() -> None:
     torch.manual_seed(0)
-    network = ResidualUNet((4, 6), spectral=(16, 64)).eval()
+    network = ResidualUNet((4, 6), spectral=(64,)).eval()
     assert network.multiple == 32
     for windows in network.spectral:
         torch.nn.init.normal_(windows.trust)
@@ -94,7 +94,7 @@ def test_windows_lie_where_they_lay_in_the_whole_image() -> None:
 
 def test_a_network_sees_beyond_its_image_what_it_is_given_there() -> None:
     torch.manual_seed(0)
-    network = ResidualUNet((4, 6), spectral=(16, 64)).eval()
+    network = ResidualUNet((4, 6), spectral=(64,)).eval()
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.15)
     image = torch.rand(1, 1, 192, 160)

@@ -88,7 +88,7 @@ def draw_crystal(rng: np.random.Generator, pixel_size: float) -> Crystal:
     gap = closest(vectors, basis)
     spacing = gap / pixel_size
     if not 3.5 <= spacing <= 40.0 or rng.random() < 0.5:
-        spacing = log_uniform(rng, 2.5, 4.0) if rng.random() < 0.125 else log_uniform(rng, 4.0, 24.0)
+        spacing = log_uniform(rng, 2.5, 4.0) if rng.random() < 0.2 else log_uniform(rng, 4.0, 24.0)
     width = max(spacing / log_uniform(rng, 2.2, 7.0), 0.75)
     angle = rng.uniform(0.0, 2.0 * np.pi)
     turn = spacing / gap * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
