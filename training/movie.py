@@ -254,6 +254,7 @@ def main(
     recipe = Recipe(str(movie), image, start, steps, rate, batch, crop, seed)
     with io.read(movie, image) as opened:
         frames = opened.pixels
+        footage.check(movie, opened)
         try:
             footage.window(len(frames))
         except ImageError as error:

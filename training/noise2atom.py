@@ -97,6 +97,7 @@ def shape(start: str) -> dict[str, Any]:
 def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, Any], run: dict[str, Any]) -> None:
     """Train on a movie, and write the model."""
     with io.read(movie, recipe["image"]) as opened:
+        footage.check(movie, opened)
         pixels = about["pixel_size"]
         if pixels is None and opened.pixel_size and opened.unit in ANGSTROMS:
             pixels = opened.pixel_size[1] * ANGSTROMS[opened.unit]

@@ -19,6 +19,7 @@ from temclean.restoration import cautions, pipeline, windows
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import available
+from temclean.restoration.together import Order
 
 AHEAD = 2
 """Files that are opened before their turn, and results that may wait to be written."""
@@ -56,7 +57,7 @@ def rehearse(job: Job, sessions: Sessions, *, overwrite: bool = False, resume: b
             return foreseen
         with io.read(job.source, job.image) as image:
             shape, dtype = tuple(image.pixels.shape), str(image.pixels.dtype)
-            windows.check(shape, model)
+            windows.check(Order.of(shape, image.axes).length, model)
             return replace(foreseen, warnings=image.warnings, shape=shape, dtype=dtype)
     except Exception as error:
         return failed(job, error)
@@ -179,6 +180,7 @@ def _denoise(
             session,
             tile=tile,
             scaling=scaling,
+            order=opened.order,
             progress=advance,
             noise=levels.append,
             findings=found.append,

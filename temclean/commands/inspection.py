@@ -15,6 +15,8 @@ from temclean.evidence import data_bar, lag, noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.restoration import choice
 
+CANNOT = "cannot be measured: some pixels are NaN or infinite"
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -136,8 +138,10 @@ def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = T
     if (height := data_bar.rows_above(frame)) < len(frame):
         known = replace(known, warnings=(*known.warnings, data_bar.LEFT_OUT.format(height)))
     if sample is None:
-        why = "all pixels are alike" if np.isfinite(frame).all() else "some pixels are NaN or infinite"
-        return replace(known, no_noise=f"cannot be measured: {why}")
+        if np.isfinite(frame).all():
+            return replace(known, no_noise="cannot be measured: all pixels are alike")
+        warning = "some pixels are NaN or infinite: denoise refuses it until they are replaced"
+        return replace(known, model=None, choice=None, no_noise=CANNOT, warnings=(*known.warnings, warning))
     median = float(np.median(frame))
     structure = spectrum.structure(sample)
     return replace(known, median=median, noise=noise.doubted(noise.report(sample), structure), period=structure.period)

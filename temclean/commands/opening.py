@@ -27,6 +27,7 @@ from temclean.restoration.choice import About
 from temclean.restoration.conversion import Conversion
 from temclean.restoration.models import Model
 from temclean.restoration.scaling import Scaling
+from temclean.restoration.together import Order
 
 SMALL = 2**26
 """Bytes up to which an image is read as a whole before its turn."""
@@ -57,7 +58,12 @@ class Opened:
 
     def seen(self) -> Frames:
         """Return its frames, several taken together where that is wanted."""
-        return together.joined(self.pixels, self.joined)
+        return together.joined(self.pixels, self.joined, self.order)
+
+    @property
+    def order(self) -> Order:
+        """How its frames lie."""
+        return Order.of(self.pixels.shape, self.image.axes)
 
     def facts(self, device: str, cut: tiling.Plan) -> dict[str, object]:
         """Return what is noted in the result."""
@@ -68,8 +74,8 @@ class Opened:
             "model_sha256": self.model.sha256,
             "device": device,
             "tile": "x".join(map(str, cut.tile)),
-            "scaling_low": self.scaling.low,
-            "scaling_high": self.scaling.high,
+            "scaling_low": self._ends("low"),
+            "scaling_high": self._ends("high"),
             "input": job.source.name,
             "input_sha256": self.source.sha256,
         }
@@ -96,6 +102,11 @@ class Opened:
             choice=self.choice,
             notes=(*filter(None, self._said()), *self.notes),
         )
+
+    def _ends(self, end: str) -> object:
+        """Return what became 0 or 1; of several channels one after the other."""
+        each = [getattr(channel, end) for channel in self.scaling.channels or [self.scaling]]
+        return " ".join(map(str, each)) if len(each) > 1 else each[0]
 
     def _said(self) -> list[str | None]:
         return [cautions.of_lag(self.scaling.lag), cautions.of_joined(self.model, self.joined, self.job.joined)]
@@ -148,12 +159,12 @@ def open_job(job: Job, sessions: Sessions, overwrite: bool, resume: bool, scalin
         source = closing.enter_context(Source(job.source))
         image = closing.enter_context(io.read(job.source, job.image))
         pixels = closing.enter_context(ReadAhead(image.pixels, whole=size(image.pixels) <= SMALL))
-        windows.check(pixels.shape, model)
-        joined = together.count_of(model, len(pixels), job.joined, job.blend)
-        scaling = scaling or pipeline.scaling(pixels, model, joined=joined > 1)
-        for line in cautions.of_model(
-            together.joined(pixels, joined), model, About.of(image), chosen=choice is not None
-        ):
+        order = Order.of(pixels.shape, image.axes)
+        windows.check(order.length, model)
+        joined = together.count_of(model, order.length, job.joined, job.blend)
+        scaling = scaling or pipeline.scaling(pixels, model, joined=joined > 1, order=order)
+        seen = together.joined(pixels, joined, order)
+        for line in cautions.of_model(seen, model, About.of(image), chosen=choice is not None):
             image.warn(line)
         source.check()
     except Exception as error:

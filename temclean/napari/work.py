@@ -66,7 +66,7 @@ def settle(layer: Any, model: str) -> Settled:
     frames = frames_of(layer.data, rgb=layer.rgb, multiscale=layer.multiscale)
     chosen = choice.choose(frames, about(layer)) if model == AUTO else choice.Choice(model, "")
     session = models.session_of(models.find(chosen.name))
-    windows.check(tuple(frames.shape), session.model)
+    windows.check(len(frames), session.model)
     count = together.count_of(session.model, len(frames))
     scale = pipeline.scaling(frames, session.model, joined=count > 1)
     seen, conversion = together.joined(frames, count), Conversion(frames.dtype, joined=count > 1)

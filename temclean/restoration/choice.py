@@ -18,6 +18,7 @@ from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
+from temclean.restoration import conversion
 from temclean.restoration.shipped import ALSO
 from temclean.restoration.shipped import available as shipped
 
@@ -130,8 +131,8 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
 
     Raises
     ------
-    ModelError
-        If there is no model to choose from.
+    ModelError, ImageError
+        If there is no model to choose from; if an array has no rows and columns, or is in colour.
 
     Examples
     --------
@@ -145,6 +146,7 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
         frames = np.asarray(frames)
     names = set(shipped() if available is None else available)
     if isinstance(frames, np.ndarray):
+        conversion.check(frames)
         frames = frames.reshape(-1, *frames.shape[-2:])
     last = len(frames) - 1
     looked_at = (frames[index] for index in sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)}))

@@ -24,13 +24,13 @@ from temclean.restoration.models import Device, Model, Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO, DEFAULT
 from temclean.restoration.tile_plan import best_tile
+from temclean.restoration.together import Order
 
 FAINT = {"lde", "n2a"}
 """Noise families whose models have learned noise that is stronger than the contrast."""
 
 FLATTENING = {"bbg", "n2a"}
 """Noise families whose models take the background away."""
-
 
 Named = str | Path | Model | Choice
 """Whatever names a model."""
@@ -87,7 +87,7 @@ def denoise(
     Parameters
     ----------
     image : array_like, (rows, columns) or (..., rows, columns); Image; or dask array
-        Any real type, or what `temclean.read` gives. The frames of a stack share one scale.
+        Any real type, or what `temclean.read` gives. The frames of a stack, of each channel, share one scale.
     model : str, Path, Model or Choice
         A name (see `temclean.models.available`), an ONNX file, a loaded model, or what `temclean.choose` says;
         ``auto``, the default, asks that itself.
@@ -135,14 +135,16 @@ def denoise(
     if model == AUTO:
         model = choice.choose(image if calibrated else pixels)
     session = models.session_of(_path(model), device, threads)
-    windows.check(pixels.shape, session.model)
+    order = Order.of(pixels.shape, image.axes if calibrated else None)
+    windows.check(order.length, session.model)
     raw = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
-    count = together.count_of(session.model, len(raw), frames, float(blend))
+    count = together.count_of(session.model, order.length, frames, float(blend))
     plan(_frame_shape(pixels.shape), session.model, tile)  # what cannot be done is said before what takes long
-    scale = scaling(raw, session.model, joined=count > 1)
-    seen = together.joined(raw, count)
+    scale = scaling(raw, session.model, joined=count > 1, order=order)
+    seen = together.joined(raw, count, order)
     against = cautions.of_model(seen, session.model, About.of(image), chosen=isinstance(model, Choice))
-    result, lines = _all(seen, session, tile, scale, Conversion(raw.dtype, None, float(blend), count > 1, scale.lag))
+    conversion = Conversion(raw.dtype, None, float(blend), count > 1, scale.lag)
+    result, lines = _all(seen, session, tile, scale, conversion, order)
     said = (*(image.warnings if calibrated else ()), *against, cautions.of_steps(pixels.dtype, scale), *lines)
     for line in filter(None, said):
         warnings.warn(line, TemcleanWarning, stacklevel=2)
@@ -196,13 +198,15 @@ def denoise_block(
 
 
 def _all(
-    seen: Frames, session: Session, tile: int | None, scale: Scaling, conversion: Conversion
+    seen: Frames, session: Session, tile: int | None, scale: Scaling, conversion: Conversion, order: Order | None = None
 ) -> tuple[NDArray[Any], list[str]]:
     """Denoise all frames; return them, (frames, rows, columns), and what there is to say of them."""
     levels: list[float] = []
     found: list[Findings] = []
     raw = conversion.before(seen)
-    clean = denoise_frames(raw, session, tile=tile, scaling=scale, noise=levels.append, findings=found.append)
+    clean = denoise_frames(
+        raw, session, tile=tile, scaling=scale, order=order, noise=levels.append, findings=found.append
+    )
     result = np.empty((len(seen), *_frame_shape(seen.shape)), conversion.dtype)
     for place, frame in zip(result, clean, strict=True):
         place[...] = conversion.after(frame)
@@ -219,6 +223,7 @@ def denoise_frames(
     *,
     tile: int | None = None,
     scaling: Scaling | None = None,
+    order: Order | None = None,
     progress: Callable[[int], object] | None = None,
     noise: Callable[[float], object] | None = None,
     findings: Callable[[Findings], object] | None = None,
@@ -237,6 +242,8 @@ def denoise_frames(
         Side of the tiles in pixels.
     scaling : Scaling, optional
         From `scaling`, where it is already known.
+    order : Order, optional
+        Which frames follow each other, and which channel each shows; by default all follow each other.
     progress : callable, optional
         Called with the number of tiles just done; see `tile_count`.
     noise : callable, optional
@@ -255,16 +262,18 @@ def denoise_frames(
         Each frame denoised, of its own shape and type, in an array of its own.
     """
     cut = plan(_frame_shape(frames.shape), session.model, tile)
-    scale = _scale(frames, session.model) if scaling is None else scaling
+    order = order or Order(len(frames))
+    measured = _scale(frames, session.model, order=order) if scaling is None else scaling
     mended = windows.Mended(frames) if session.model.normalisation.scanned else None
     whole = frames if mended is None else mended
-    seen = windows.Windows(lag.Undone(whole, scale.lag) if scale.lag else whole, session.model.frames)
+    seen = windows.Windows(lag.Undone(whole, measured.lag) if measured.lag else whole, session.model.frames, order)
     for index in range(len(frames)) if which is None else which:
+        scale = measured.of(order.channel(index))
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
         frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
         lines, striped = (0, 0.0) if mended is None else mended.seen_to.pop(index)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
-            out[end:] = (frames[index] if scale.lag else window[len(window) // 2])[end:]
+            out[end:] = (frames[index] if measured.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
             seen_to = {"strayed": strayed, "hits": hits, "lines": lines, "stripes": striped}
             measure = partial(_measure, frame, out, seen_to, session.model, noise, findings)
@@ -294,18 +303,17 @@ def examine(frame: NDArray[Any], restored: NDArray[Any], model: Model) -> Findin
     return compare(frame, restored, background_removed=model.family in FLATTENING)
 
 
-def scaling(frames: Frames, model: Model, *, joined: bool = False) -> Scaling:
-    """Measure the scale of a whole image or stack as the model wants it, and its lag if it is to be undone."""
-    return _scale(frames, model, joined=joined)
-
-
-def _scale(frames: Frames, model: Model, *, joined: bool = False) -> Scaling:
+def scaling(frames: Frames, model: Model, *, joined: bool = False, order: Order | None = None) -> Scaling:
+    """Measure the scale of a whole image or stack, of each channel by itself, and its lag if it is to be undone."""
     normalisation = model.normalisation
     weights = lag.measure(frames) if normalisation.scanned else ()
     seen = lag.Undone(frames, weights) if weights else frames
     ends = normalisation.low, normalisation.high, normalisation.room
-    measured = intensities.measure(seen, *ends, joined=joined)
-    return replace(measured, lag=weights)
+    each = [intensities.measure(part, *ends, joined=joined) for part in together.channels(seen, order)]
+    return intensities.together([replace(scale, lag=weights) for scale in each])
+
+
+_scale = scaling  # where an argument has that name
 
 
 def plan(shape: tuple[int, int], model: Model, tile: int | None = None) -> tiling.Plan:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,30 @@ class Scaling:
     """The intensities, in the image's own units, that become 0 and 1; equal where all pixels are.
 
     Of their distance, ``room`` is left below and above the percentiles that were measured. ``lag`` is the filter that
-    undoes the lag of the image first (`temclean.evidence.lag`), empty where there is none.
+    undoes the lag of the image first (`temclean.evidence.lag`), empty where there is none. Of a stack of several
+    ``channels`` each has its own, and the whole is the narrowest of them.
     """
 
     low: float
     high: float
     room: float = field(default=0.0, compare=False)
     lag: tuple[float, ...] = ()
+    channels: "tuple[Scaling, ...]" = ()
+
+    def of(self, channel: int) -> "Scaling":
+        """Return that of a channel."""
+        return self.channels[channel] if self.channels else self
 
     @property
     def flat(self) -> bool:
         """Whether there is nothing to scale."""
         return not self.high > self.low
+
+
+def together(channels: list[Scaling]) -> Scaling:
+    """Return the scale of a stack from those of its channels."""
+    narrowest = min(channels, key=lambda each: (each.flat, each.high - each.low))
+    return replace(narrowest, channels=tuple(channels)) if len(channels) > 1 else narrowest
 
 
 def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joined: bool = False) -> Scaling:

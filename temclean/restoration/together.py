@@ -6,6 +6,7 @@ each pixel only as far as the difference is what noise would make it.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,75 @@ AROUND = 8.0
 
 ALIKE, FALL = 1.5, 0.7
 """Standard deviations of the averaged noise up to which a neighbour counts in full, and over which it fades out."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the frames of a stack lie: which follow each other, in time or else in depth, and which channel each shows.
+
+    Attributes
+    ----------
+    length, stride : frames that follow each other, and from one of them to the next.
+    channels, apart : detectors or signals, each with a scale of its own, and from one of them to the next.
+    """
+
+    length: int
+    stride: int = 1
+    channels: int = 1
+    apart: int = 1
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], axes: str | None = None) -> "Order":
+        """Return that of a stack (..., rows, columns) by its axes, such as ``"TCYX"``; else the last of them is time.
+
+        Examples
+        --------
+        >>> Order.of((3, 2, 64, 64), "TCYX")
+        Order(length=3, stride=2, channels=2, apart=1)
+        """
+        sizes = shape[:-2]
+        letters = axes[:-2] if axes else ""
+        strides = [math.prod(sizes[place + 1 :]) for place in range(len(sizes))]
+        axis = {letter: (sizes[place], strides[place]) for place, letter in enumerate(letters)}
+        last = (sizes[-1], 1) if sizes and not letters.endswith("C") else (1, 1)
+        return cls(*axis.get("T", axis.get("Z", last)), *axis.get("C", (1, 1)))
+
+    def channel(self, frame: int) -> int:
+        """Return the number of the channel that a frame shows."""
+        return frame // self.apart % self.channels
+
+    def place(self, frame: int) -> int:
+        """Return which of those that follow each other a frame is."""
+        return frame // self.stride % self.length
+
+    def beside(self, frame: int, reach: int) -> range:
+        """Return the frame and as many before and after it, fewer at the ends."""
+        place = self.place(frame)
+        before, after = min(reach, place), min(reach, self.length - 1 - place)
+        return range(frame - before * self.stride, frame + after * self.stride + 1, self.stride)
+
+
+class Channel:
+    """The frames of one channel of a stack."""
+
+    def __init__(self, frames: Frames, order: Order, channel: int) -> None:
+        self._frames = frames
+        self._numbers = [each for each in range(len(frames)) if order.channel(each) == channel]
+        self.shape = (len(self._numbers), *frames.shape[-2:])
+        self.dtype: np.dtype[Any] = frames.dtype
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        return self._frames[self._numbers[index]]
+
+
+def channels(frames: Frames, order: Order | None) -> list[Frames]:
+    """Return the frames of each channel."""
+    if order is None or order.channels == 1:
+        return [frames]
+    return [Channel(frames, order, each) for each in range(order.channels)]
 
 
 def count_of(model: Model, frames: int, wished: int | None = None, blend: float = 0.0) -> int:
@@ -55,9 +125,9 @@ def check_lazy(wished: int | None) -> None:
         raise ParameterError(f"{wished} frames together may lie in several blocks: call compute() first")
 
 
-def joined(frames: Frames, count: int) -> Frames:
+def joined(frames: Frames, count: int, order: Order | None = None) -> Frames:
     """Return a movie of which so many frames are taken together; the frames as they are where that is one."""
-    return Together(frames, count) if count > 1 else frames
+    return Together(frames, count, order) if count > 1 else frames
 
 
 class Together:
@@ -75,14 +145,17 @@ class Together:
         Read on demand, once each where they are asked for in turn.
     count : int
         Frames taken together, the frame itself in the middle; odd. Fewer at the ends.
+    order : Order, optional
+        Which frames follow each other.
 
     Attributes
     ----------
     dtype : float32, or what holds the frames' own numbers.
     """
 
-    def __init__(self, frames: Frames, count: int) -> None:
+    def __init__(self, frames: Frames, count: int, order: Order | None = None) -> None:
         self._frames, self._reach = frames, count // 2
+        self._order = order or Order.of(frames.shape)
         self.shape = tuple(frames.shape)
         self.dtype: np.dtype[Any] = np.result_type(frames.dtype, np.float32)
         self._held: dict[int, NDArray[Any]] = {}
@@ -92,7 +165,7 @@ class Together:
         return len(self._frames)
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        chosen = range(max(0, index - self._reach), min(len(self), index + self._reach + 1))
+        chosen = self._order.beside(index, self._reach)
         self._held = {each: self._held[each] if each in self._held else self._frames[each] for each in chosen}
         self._shifts = {pair: off for pair, off in self._shifts.items() if min(pair) >= chosen.start}
         # Numbers of electrons may be large, and are told apart by their last digits.

@@ -11,6 +11,7 @@ from temclean.evidence import drift
 from temclean.evidence.lines import lost, stripes
 from temclean.evidence.samples import Frames
 from temclean.restoration.modelfile import Model
+from temclean.restoration.together import Order
 
 Frame = NDArray[Any]
 
@@ -35,9 +36,8 @@ class Mended:
         return frame
 
 
-def check(shape: tuple[int, ...], model: Model) -> None:
-    """Refuse a stack, (..., rows, columns), of fewer frames than a model looks at; ImageError says what to take."""
-    count = math.prod(shape[:-2])
+def check(count: int, model: Model) -> None:
+    """Refuse a stack in which fewer frames follow each other than a model looks at; ImageError says what to take."""
     if count < model.frames:
         raise ImageError(
             f"holds {count} frame{'s' * (count != 1)}, and {model.name} looks at {model.frames} of a movie at once: "
@@ -101,10 +101,12 @@ class Windows:
         Read on demand; no more than a window of them are held.
     window : int
         How many frames a model looks at.
+    order : Order, optional
+        Which frames follow each other; all by default.
     """
 
-    def __init__(self, frames: Frames, window: int) -> None:
-        self._frames, self._window = frames, window
+    def __init__(self, frames: Frames, window: int, order: Order | None = None) -> None:
+        self._frames, self._window, self._order = frames, window, order or Order(len(frames))
         self._held: dict[int, Frame] = {}
 
     def __len__(self) -> int:
@@ -113,7 +115,9 @@ class Windows:
     def __getitem__(self, index: int) -> list[Frame]:
         if self._window == 1:
             return [self._frames[index]]
-        chosen = neighbours(index, len(self), self._window)
+        place, stride = self._order.place(index), self._order.stride
+        near = neighbours(place, self._order.length, self._window)
+        chosen = [index + (other - place) * stride for other in near]
         held = {other: self._held[other] for other in chosen if other in self._held}
         self._held = held | {other: self._frames[other] for other in sorted(chosen) if other not in held}
         middle = self._held[index]

@@ -158,7 +158,9 @@ def labyrinth(rng: np.random.Generator, size: int) -> Image:
     image *= np.float32(rng.uniform(0.1, 1.0))
     slow, _ = waves(rng, size, 1.5 * size, 0.2 * size, 1.0)
     image += np.float32(log_uniform(rng, 0.002, 0.1)) * slow
-    return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)) + np.float32(rng.uniform(0.1, 0.8)), 0.0)
+    image = filters.gaussian(image, log_uniform(rng, 0.4, 1.5))
+    drawn: Image = np.maximum(image + np.float32(rng.uniform(0.1, 0.8)), np.float32(0.0))
+    return drawn
 
 
 def wound(field: Image, period: float, spread: float, times: int) -> Image:
@@ -186,7 +188,8 @@ def circuits(rng: np.random.Generator, size: int) -> Image:
         image += bars * (np.float32(rng.uniform(0.0, 1.0)) - image)
     rough, _ = waves(rng, size, log_uniform(rng, 6.0, size + 6.0), 3.0, 0.8)
     image += np.float32(log_uniform(rng, 0.002, 0.05)) * rough
-    return np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), 0.0)
+    drawn: Image = np.maximum(filters.gaussian(image, log_uniform(rng, 0.4, 1.5)), np.float32(0.0))
+    return drawn
 
 
 def covered(rng: np.random.Generator, along: Image, period: float, duty: float, softness: float) -> Image:
@@ -196,4 +199,5 @@ def covered(rng: np.random.Generator, along: Image, period: float, duty: float, 
     number -= number.min()
     there = (rng.random(int(number.max()) + 1) < rng.choice([1.0, rng.uniform(0.4, 1.0)])).astype(np.float32)
     away = np.abs(place - np.floor(place) - np.float32(0.5))
-    return there.take(number) * coverage((np.float32(0.5 * duty) - away) * np.float32(period), softness)
+    bars: Image = there.take(number) * coverage((np.float32(0.5 * duty) - away) * np.float32(period), softness)
+    return bars

@@ -61,13 +61,25 @@ def test_the_residual_is_raw_minus_restored_with_its_calibration(pair: Result, t
     assert "structure was removed here" in found.notes[0]
 
 
+def test_a_residual_tells_what_it_does_not_know() -> None:
+    """Of a result from which nearly all was taken, and of one whose contrast halved without anything wide missing."""
+    draw = np.random.default_rng(3)
+    fine = 50 * np.cos(2 * np.pi * np.arange(SIDE) / 4.3) * np.cos(2 * np.pi * np.arange(SIDE)[:, None] / 4.3)
+    raw = 500 + fine + draw.normal(0, 30, (SIDE, SIDE))
+    for left, said in ((0.5 * fine, "fine contrast is"), (draw.normal(0, 2, fine.shape), "cannot be told")):
+        residual = Residual(raw[None], (500 + left)[None])
+        assert len(list(residual)) == 1
+        assert said in residual.line
+        assert "has the contrast of the raw image" not in residual.line
+
+
 def test_support_is_a_table_and_a_map(pair: Result, tmp_path: Path) -> None:
     found = Evidence(support=True).look(pair)
     assert found.warnings == ()
     with (tmp_path / "a_g_support.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:5] == ["frame", "x_px", "y_px", "x_nm", "y_nm"]
-    for frame in ("1", "2"):
+    for frame in ("0", "1"):
         verdicts = {
             (round(float(row["y_px"])), round(float(row["x_px"]))): row["verdict"]
             for row in rows

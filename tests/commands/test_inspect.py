@@ -68,6 +68,8 @@ def test_a_bad_file_gets_a_line_and_the_others_go_on(run: Run, counted: Path, tm
     assert found["counted.tif"]["noise"]["gain"] > 0
     assert found["even.npy"]["no_noise"].endswith("all pixels are alike")
     assert found["holes.npy"]["no_noise"].endswith("some pixels are NaN or infinite")
+    assert found["holes.npy"]["model"] is None
+    assert "denoise refuses it" in found["holes.npy"]["warnings"][-1]
     assert found["none.tif"]["error"] == "no such file"
 
 

@@ -332,9 +332,9 @@ def test_histograms_hold_nearly_all_pixels() -> None:
 
 def test_doubtful_spots_are_counted_and_ringed(tmp_path: Path) -> None:
     table = tmp_path / "a_g_support.csv"
-    rows = ["1,5,5,3,lost", "2,30,70,-4,unsupported", "2,60,20,9,supported", "2,80,80,8,lost", "2,10,10,1,weak"]
+    rows = ["0,5,5,3,lost", "1,30,70,-4,unsupported", "1,60,20,9,supported", "1,80,80,8,lost", "1,10,10,1,weak"]
     table.write_text("\n".join(["frame,x_px,y_px,support,verdict", *rows]), encoding="utf-8")
-    found = verdicts.of(["a_g_support.tif", str(table)], 2)
+    found = verdicts.of(["a_g_support.tif", str(table)], 1)
     assert found is not None
     assert found.counts == {"unsupported": 1, "supported": 1, "lost": 1, "weak": 1}
     frame = np.zeros((100, 120))

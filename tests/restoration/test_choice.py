@@ -10,7 +10,7 @@ import pytest
 
 import temclean
 from temclean import io, noise, specimen
-from temclean.errors import ModelError
+from temclean.errors import ImageError, ModelError
 from temclean.restoration import models
 from temclean.restoration.choice import About, choose
 
@@ -175,3 +175,9 @@ def test_real_files_get_the_model_of_their_microscope(name: str, model: str) -> 
     with io.read(DATA / name) as image:
         assert choose(image, available=ALL).name == model
         assert choose(image, available=SHIPPED).name == "g"
+
+
+def test_what_is_no_image_is_refused_as_by_denoise() -> None:
+    for shape in ((64,), (64, 64, 3)):
+        with pytest.raises(ImageError, match="shape"):
+            choose(np.zeros(shape))

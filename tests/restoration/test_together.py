@@ -13,7 +13,7 @@ import temclean
 from temclean import io
 from temclean.errors import ModelError, ParameterError, TemcleanWarning
 from temclean.restoration import models
-from temclean.restoration.together import Together
+from temclean.restoration.together import Order, Together
 
 Array = NDArray[Any]
 IDENTITY = Path(__file__).parents[1] / "data" / "identity.onnx"
@@ -230,3 +230,48 @@ def test_a_frame_is_the_same_wherever_one_begins(count: int) -> None:
     wanted = [every[index] for index in range(6)]
     for index in (5, 3, 1):
         np.testing.assert_array_equal(Together(movie, count)[index], wanted[index])
+
+
+def two_channels(frames: int = 3, size: int = 96) -> Array:
+    """Return frames of two detectors, (T, C, Y, X): the second is bright where the first is dark, and far stronger."""
+    clean = ground(size)
+    return np.stack([np.stack([100 + clean + draw, 9000 - 200 * (clean - draw)]) for draw in noise(frames, size)])
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("TCYX", (3, 2)), ("CTYX", (2, 3)), ("CZYX", (2, 3))])
+@pytest.mark.parametrize("together", [None, 3])
+def test_each_channel_is_restored_as_if_it_were_alone(axes: str, shape: tuple[int, int], together: int | None) -> None:
+    """An image of two detectors had one scale, on which the weaker was nearly flat, and neighbours of the other."""
+    stack = two_channels().astype(np.float32)
+    channel = axes.index("C")
+    stack = stack if channel else stack.swapaxes(0, 1)
+    whole = temclean.denoise(io.Image.from_array(stack, axes=axes), IDENTITY, device="cpu", frames=together)
+    for each in range(2):
+        alone = np.take(stack, each, channel)
+        wanted = temclean.denoise(alone, IDENTITY, device="cpu", frames=together)
+        np.testing.assert_array_equal(np.take(np.stack(list(whole.pixels)).reshape(stack.shape), each, channel), wanted)
+
+
+def test_neighbours_are_of_the_same_time_series() -> None:
+    for axes, shape in (("TCYX", (4, 3)), ("CTYX", (3, 4)), ("TZYX", (4, 3)), ("ZCTYX", (2, 3, 4)), ("CYX", (3,))):
+        numbers = np.arange(np.prod(shape)).reshape(shape)
+        order = Order.of((*shape, 8, 8), axes)
+        along = axes.index("T") if "T" in axes else None
+        for place, number in np.ndenumerate(numbers):
+            if "C" in axes:
+                assert order.channel(int(number)) == place[axes.index("C")]
+            near = [int(number)]
+            if along is not None:
+                line = numbers[tuple(slice(None) if axis == along else each for axis, each in enumerate(place))]
+                near = line[max(0, place[along] - 1) : place[along] + 2].tolist()
+            assert list(order.beside(int(number), 1)) == near
+
+
+def test_the_scale_of_each_channel_is_noted(run: Callable[..., Any], tmp_path: Path) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    with io.Image.from_array(two_channels(2).astype(np.float32), axes="TCYX") as image:
+        io.write(source, image, image.pixels)
+    assert run("denoise", source, "-m", IDENTITY, "-o", result, "-q").code == 0
+    low, high = (str(io.provenance(result)[f"scaling_{end}"]).split() for end in ("low", "high"))
+    assert float(low[0]) < float(high[0]) < 200
+    assert 5000 < float(low[1]) < float(high[1])

@@ -120,11 +120,13 @@ def denoise_range(movie: Movie, network: Network, setting: Setting, first: int, 
             raise ImageError(f"is another file for {here()}, or has changed; run it again when it is finished")
         conversion = Conversion(pixels.dtype, movie.wanted, movie.blend, movie.joined > 1, movie.scaling.lag)
         conversion.done = first
+        order = together.Order.of(pixels.shape, image.axes)
         frames = pipeline.denoise_frames(
-            conversion.before(together.joined(pixels, movie.joined)),
+            conversion.before(together.joined(pixels, movie.joined, order)),
             session,
             tile=setting.tile,
             scaling=movie.scaling,
+            order=order,
             noise=levels.append,
             findings=found.append,
             which=range(first, stop),

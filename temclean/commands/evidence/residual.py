@@ -10,6 +10,12 @@ from temclean.evidence import data_bar
 from temclean.evidence.agreement import contrast_left
 from temclean.evidence.residual import CLEAR, Missing, missing
 
+WEAKER = 0.25
+"""Contrast that is missing, over what is left, from which on it is said beside what of the residual is wide."""
+
+UNTOLD = 0.5
+"""Three standard errors of that from which on it is not known."""
+
 
 class Residual:
     """The frames of a residual, float32, one by one; and when all are taken, where most structure is in them.
@@ -52,16 +58,24 @@ class Residual:
         if not found.significance:
             return f"the residual is too small to tell structure in it from noise; {self._contrast()}"
         number = f"{found.significance:.1f}" if math.isfinite(found.significance) else "far more than 100"
-        where = f" of frame {self.frame + 1}" if len(self._raw) > 1 else ""
+        where = f" of frame {self.frame}" if len(self._raw) > 1 else ""
         said = "structure was removed here" if found.clear else "no more than noise leaves"
+        if not found.clear and self._is_weaker():
+            said = "nothing wide is missing, but fine contrast is"
         return (
             f"the residual's means are at most {number} times as large as noise leaves them ({CLEAR:g} and more is "
             f"structure), at row {found.row}, column {found.column}{where}: {said}; {self._contrast()}"
         )
 
+    def _is_weaker(self) -> bool:
+        share, error = np.mean(self._shares, axis=0)
+        return bool(share > max(3 * error, WEAKER))
+
     def _contrast(self) -> str:
         """Say how the contrast of the result compares with that of the raw image."""
         share, error = np.mean(self._shares, axis=0)
+        if 3 * error > UNTOLD:
+            return f"how the contrast of the result compares with that of the raw image cannot be told (± {error:.1%})"
         if abs(share) <= 3 * error or share <= -1:
             return f"the result has the contrast of the raw image (± {error:.1%})"
         less = "less" if share > 0 else "more"

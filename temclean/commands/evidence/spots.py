@@ -103,7 +103,7 @@ class Spots:
             values = found.intensity, found.error, found.restored, found.logarithm, found.chance
             self._rows.append(
                 [
-                    *([str(frame + 1)] if len(self._restored) > 1 else []),
+                    *([str(frame)] if len(self._restored) > 1 else []),
                     *places,
                     *(f"{each[number]:.5g}" for each in values),
                     verdict,

@@ -62,8 +62,9 @@ class Growing:
                 raise ImageError(f"{job.source}: is no stack yet")
             self._shape = image.pixels.shape[-2:]
             self._job, model, self._reason = sessions.settle(job, image)
-            self._joined = together.count_of(model, len(image.pixels), self._job.joined)
-            self._scale = pipeline.scaling(image.pixels, model, joined=self._joined > 1)
+            order = together.Order.of(image.pixels.shape, image.axes)
+            self._joined = together.count_of(model, order.length, self._job.joined)
+            self._scale = pipeline.scaling(image.pixels, model, joined=self._joined > 1, order=order)
         if self._scale.flat or self._job.target is None or self._job.problem:
             raise ImageError(f"{job.source}: there is nothing in its first frames")
         self._job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,11 +77,12 @@ class Growing:
                 raise ReplacedError(f"{self._job.source}: has become another stack")
             # Frames may be looked at that come after the one that is restored.
             looked_at = max(self._session.model.frames, self._joined)
-            seen = together.joined(image.pixels, self._joined)
+            order = together.Order.of(image.pixels.shape, image.axes)
+            seen = together.joined(image.pixels, self._joined, order)
             there = len(image.pixels) - looked_at // 2 if len(image.pixels) >= looked_at else 0
             while self.count < there:
                 (after,) = pipeline.denoise_frames(
-                    seen, self._session, tile=self._tile, scaling=self._scale, which=[self.count]
+                    seen, self._session, tile=self._tile, scaling=self._scale, order=order, which=[self.count]
                 )
                 self.count += 1
                 yield Pair(image.pixels[self.count - 1], after)

@@ -110,7 +110,7 @@ class Stream:
     def end(self) -> Iterator[NDArray[Any]]:
         """Yield what is left when no frame comes any more; ImageError if there were fewer than the model looks at."""
         if self._held and self._session:
-            windows.check((len(self._held), *self._held[0].shape), self._session.model)
+            windows.check(len(self._held), self._session.model)
             looked_at = self._looked_at(self._session.model)
             given = looked_at // 2 + 1 if len(self._held) == looked_at else 0
             yield from self._denoised(self._session, range(given, len(self._held)))

@@ -86,7 +86,7 @@ class Report:
             self._count["failed"] += 1
             self._files["failures"].write(page.failure(result))
             return
-        found = verdicts.of(result.evidence, pair.frame) if pair else None
+        found = verdicts.of(result.evidence, pair.frame - 1) if pair else None
         drawn = plates.draw(pair) if pair else []
         if pair and found and found.doubts:
             drawn = [*drawn, plates.marked(pair, found.doubts)]

@@ -22,6 +22,7 @@ from temclean.evidence.findings import Findings
 from temclean.restoration import cautions, choice, inference, models, pipeline
 from temclean.restoration.models import Device, Model, Normalisation, Session
 from temclean.restoration.scaling import Scaling
+from temclean.restoration.together import Order
 
 SIDE, MARGIN = 256, 64
 """Pixels of the part that is shown, and around it of what models see."""
@@ -102,9 +103,11 @@ def draw(found: Inspection, device: Device = "auto") -> Picture:
             why_not = None if model.name == found.model else _why_not(model, found, atomic, skewness)
             if not why_not:
                 if model.normalisation not in scales:
-                    scales[model.normalisation] = pipeline.scaling(image.pixels, model)
+                    scales[model.normalisation] = pipeline.scaling(
+                        image.pixels, model, order=Order.of(image.pixels.shape, image.axes)
+                    )
                 restored, level, lacks = _restored(
-                    part, models.open_session(model, device), scales[model.normalisation]
+                    part, models.open_session(model, device), scales[model.normalisation].of(0)
                 )
                 why_not = NO_ATOMS if lacks.agreement.clear else None
             if why_not:

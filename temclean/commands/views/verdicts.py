@@ -39,7 +39,7 @@ class Verdicts:
 
 
 def of(files: Iterable[str], frame: int) -> Verdicts | None:
-    """Return what the table among the files says of a frame, counted from 1; None where none can be read."""
+    """Return what the table among the files says of a frame, counted from 0; None where none can be read."""
     table = next((Path(each) for each in files if each.endswith(ENDING)), None)
     if table is None:
         return None
