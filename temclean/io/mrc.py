@@ -197,6 +197,10 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
         header["cella"] = 0
     if source is None and image.unit not in METRES:
         image.warn_of_lost_size(f"MRC in {image.unit}")
+    lost = [] if source else _lost(image)
+    if lost:
+        are, them = ("is", "it") if len(lost) == 1 else ("are", "them")
+        image.warn(f"MRC cannot hold {' and '.join(lost)}, which {are} lost; write .tif to keep {them}")
     statistics = _Statistics()
     with path.open("wb") as file:
         file.write(bytes(HEADER_DTYPE.itemsize) + extended)
@@ -204,9 +208,9 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
             statistics.add(frame)
             file.write(np.ascontiguousarray(frame, dtype.newbyteorder(order)).data)
         header["dmin"], header["dmax"], header["dmean"], header["rms"] = statistics.result()
-        lost = _set_labels(header, _labels(header), note.text() if note else None)
-        if lost:
-            image.warn(f"its last {lost} label(s) gave way to the provenance; write .tif to keep them")
+        left_out = _set_labels(header, _labels(header), note.text() if note else None)
+        if left_out:
+            image.warn(f"its last {left_out} label(s) gave way to the provenance; write .tif to keep them")
         file.seek(0)
         file.write(header.astype(HEADER_DTYPE.newbyteorder(order)).tobytes())
 
@@ -221,13 +225,44 @@ def _new_header(image: Image) -> Array:
     header["mx"], header["my"], header["mz"] = shape[-1], shape[-2], shape[-3] if volume else 1
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
     header["cellb"]["alpha"] = header["cellb"]["beta"] = header["cellb"]["gamma"] = 90
-    if image.pixel_size is not None and image.unit in METRES:
-        rows, columns = (size * METRES[image.unit] / METRES["Å"] for size in image.pixel_size)
-        step = image.stack[-1] if volume and image.stack else None
-        known = step is not None and step.unit in METRES
-        depth = step.step * METRES[step.unit or "Å"] / METRES["Å"] if step and known else rows
-        header["cella"] = (columns * shape[-1], rows * shape[-2], depth * int(header["mz"]))
+    if image.pixel_size is not None and image.angstroms is not None:
+        depth = _depth(image)
+        rows, columns = (size * _angstroms(image.unit) for size in image.pixel_size)
+        sections = depth.step * _angstroms(depth.unit) if depth else rows
+        header["cella"] = (columns * shape[-1], rows * shape[-2], sections * int(header["mz"]))
+        down, across = (start * _angstroms(image.unit) for start in image.origin or (0.0, 0.0))
+        header["origin"] = (across, down, depth.origin * _angstroms(depth.unit) if depth else 0.0)
     return header
+
+
+def _angstroms(unit: str | None) -> float:
+    return METRES[str(unit)] / METRES["Å"]
+
+
+def _depth(image: Image) -> StackAxis | None:
+    """Return how the sections of a volume follow each other, where that is a length; a header holds no other step."""
+    depth = image.stack[-1] if image.axes[-3:] == "ZYX" and image.stack else None
+    return depth if depth and depth.unit in METRES and image.angstroms is not None else None
+
+
+def _lost(image: Image) -> list[str]:
+    """Return what of the image's axes a new header does not hold, in words; its pixel size is left to others."""
+    lost = []
+    sizes, letters = image.pixels.shape[:-2], image.axes[:-2]
+    if image.origin and any(image.origin) and image.angstroms is None:
+        lost.append(f"the origin of rows and columns ({_numbers(*image.origin)} {image.unit or 'pixels'})")
+    if sum(size > 1 for size in (sizes[:-1] if letters.endswith("Z") else sizes)) > 1:
+        lost.append(f"the axes {letters} of its {'x'.join(map(str, sizes))} frames")
+    for letter, known in zip(letters, image.stack[:-1] if _depth(image) else image.stack, strict=False):
+        if known is not None:
+            unit = f" {known.unit}" if known.unit else ""
+            start = f", from {_numbers(known.origin)}{unit}" if known.origin else ""
+            lost.append(f"the step of axis {letter} ({_numbers(known.step)}{unit}{start})")
+    return lost
+
+
+def _numbers(*values: float) -> str:
+    return ", ".join(f"{value:.6g}" for value in values)
 
 
 def _set_labels(header: Array, labels: list[str], provenance: str | None) -> int:

@@ -95,6 +95,56 @@ def test_version_0_6_is_read_the_same(tmp_path: Path, movie: Path) -> None:
             assert getattr(new, name) == getattr(known, name), name
 
 
+OMERO = {
+    "channels": [
+        {"label": name, "color": colour, "active": True, "window": {"min": 0, "max": 4000, "start": 10, "end": 900.5}}
+        for name, colour in (("HAADF", "FF0000"), ("BF", "00FF00"), ("EDX Au", "0000FF"))
+    ],
+    "rdefs": {"model": "color"},
+}
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_else_a_group_says_is_kept(run: Run, tmp_path: Path, version: str) -> None:
+    source, target = tmp_path / "a.zarr", tmp_path / "b.zarr"
+    group = zarr.open_group(source, mode="w", zarr_format=2 if version == "0.4" else 3)
+    group.create_array("s0", data=PIXELS, chunks=(1, 48, 70))
+    axes = [{"name": "c", "type": "channel"}, *AXES[1:]]
+    entry = multiscales("gold", "0.4" if version == "0.4" else None)[0] | {"axes": axes}
+    said = {"multiscales": [entry], "omero": OMERO}
+    own: dict[str, Any] = {"session": {"room": "B 12", "kV": 200}, "tags": ["a", 1.5, None]}
+    foreign: dict[str, Any] = {"labels": ["nuclei"]}
+    if version == "0.4":
+        group.attrs.update(said | own | foreign)
+    else:
+        group.attrs.update(
+            {"ome": said | {"version": "0.5", "_creator": {"name": "x"}, "series": ["0"]}} | own | foreign
+        )
+    done = run("denoise", source, "-m", IDENTITY, "--device", "cpu", "--threads", 1, "-o", target)
+    assert done.code == 0, done.err
+    written = zarr.open_group(target, mode="r")
+    described = models.v05.Image.from_zarr(written).ome_attributes
+    assert described.multiscales[0].name == "gold"
+    attributes = written.attrs.asdict()
+    assert attributes.pop("temclean")["model"] == "identity"
+    ome = attributes.pop("ome")
+    assert (attributes, ome["omero"], ome["version"]) == (own, OMERO, "0.5")
+    assert set(ome) == {"version", "multiscales", "omero"} | ({"_creator"} if version == "0.5" else set())
+    with io.read(source) as image:
+        assert image.metadata["attributes"] == own
+        assert image.metadata["ome"]["omero"] == OMERO
+
+
+def test_how_channels_are_shown_is_not_kept_of_axes_that_are_not_known(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    group.create_array("s0", data=PIXELS)
+    entry = multiscales()[0] | {"axes": [{"name": "detector"}, *AXES[1:]]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [entry], "omero": OMERO}
+    with io.read(tmp_path / "a.zarr") as image:
+        io.write(tmp_path / "b.zarr", image, iter(image.pixels))
+    assert set(zarr.open_group(tmp_path / "b.zarr", mode="r").attrs["ome"]) == {"version", "multiscales"}
+
+
 def test_a_plain_array_and_several_images(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "plain.zarr", data=PIXELS[0])
     with io.read(tmp_path / "plain.zarr") as image:

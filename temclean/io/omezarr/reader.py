@@ -8,7 +8,7 @@ resolutions lead on from there in 0.6, to where a sample lies in a world or an a
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from temclean.errors import ImageError, MissingExtraError
 from temclean.io.axes import calibrate_plane, stack_axis, stack_letters
 from temclean.io.image import Array, Frames, Image, StackAxis, check_claim, check_frames, frame_bytes
+from temclean.io.omezarr.container import ZarrContainer, container, described
 from temclean.io.selection import left_out, select, unique
 
 try:
@@ -40,6 +41,7 @@ class _Found:
     array: Any
     axes: tuple[StackAxis, ...]
     letters: str
+    container: ZarrContainer | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,8 +79,19 @@ def read(path: Path, image: str | int | None = None) -> Image:
     plane = calibrate_plane(one.axes[-2], one.axes[-1], warnings)
     stack = tuple(stack_axis(axis.step, axis.unit, axis.origin) for axis in one.axes[:-2])
     letters = one.letters or stack_letters(stack, plane.unit)
+    kept = one.container
+    metadata: dict[str, Any] = {"ome": dict(kept.ome), "attributes": dict(kept.attributes)} if kept else {}
     return Image(
-        frames, plane.pixel_size, plane.unit, letters, {}, ".zarr", tuple(warnings), origin=plane.origin, stack=stack
+        frames,
+        plane.pixel_size,
+        plane.unit,
+        letters,
+        {name: value for name, value in metadata.items() if value},
+        ".zarr",
+        tuple(warnings),
+        kept,
+        plane.origin,
+        stack,
     )
 
 
@@ -97,26 +110,21 @@ def _images(path: Path) -> list[_Found]:
     if not found:
         raise ImageError(f"{path}: holds no image that OME-Zarr describes; name the folder of an array in it")
     names = unique(each.name for each in found)
-    return [_Found(name, each.array, each.axes, each.letters) for name, each in zip(names, found, strict=True)]
+    return [replace(each, name=name) for name, each in zip(names, found, strict=True)]
 
 
 def _multiscales(path: Path, group: Any) -> Iterator[_Found]:
     """Yield the images that a group describes, or, where it describes none, those of the groups in it."""
-    described = _ome(group).get("multiscales")
-    groups = [("", group)] if described else sorted(islice(group.groups(), _MOST_IMAGES), key=itemgetter(0))
+    found = described(group.attrs.asdict()).get("multiscales")
+    groups = [("", group)] if found else sorted(islice(group.groups(), _MOST_IMAGES), key=itemgetter(0))
     for name, one in groups:
-        for entry in _ome(one).get("multiscales") or []:
+        attributes = one.attrs.asdict()
+        for entry in described(attributes).get("multiscales") or []:
             place = str(entry["datasets"][0]["path"])
             if ".." in place.split("/") or place.startswith("/"):
                 raise ImageError(f"{path}: says that its pixels lie outside of it, at {place!r}; copy them into it")
-            yield _found(str(entry.get("name") or name or path.stem), one[place], entry)
-
-
-def _ome(group: Any) -> Mapping[str, Any]:
-    """Return what OME-Zarr says of a group: 0.5 has it in a room of its own."""
-    attributes = group.attrs.asdict()
-    inner = attributes.get("ome")
-    return inner if isinstance(inner, dict) else attributes
+            image = _found(str(entry.get("name") or name or path.stem), one[place], entry)
+            yield replace(image, container=container(attributes, entry, image.shape, image.letters))
 
 
 def _found(name: str, array: Any, entry: Mapping[str, Any]) -> _Found:

@@ -10,6 +10,7 @@ import numpy as np
 from temclean.errors import ImageError, MissingExtraError
 from temclean.io.image import Array, Image
 from temclean.io.note import Note
+from temclean.io.omezarr.container import ZarrContainer
 
 try:
     import zarr
@@ -65,7 +66,10 @@ def get(array: Any, index: int) -> Array:
 def describe(path: Path, image: Image, note: Note | None) -> None:
     """Say what the axes are, and what made it, once all frames are there."""
     group = zarr.open_group(path, mode="r+")
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(image, image.axes)]}
+    source = image.container if isinstance(image.container, ZarrContainer) else ZarrContainer("", {}, {}, ())
+    kept = source.ome if source.shape == image.pixels.shape else {}
+    own: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(image, image.axes, source.name)]}
+    group.attrs.update({**source.attributes, "ome": {**kept, **own}})
     if note is not None:
         group.attrs["temclean"] = json.loads(note.text())
 
@@ -75,7 +79,7 @@ def _place(array: Any, index: int) -> tuple[int | slice, ...]:
     return (*map(int, places), slice(None), slice(None))
 
 
-def _multiscale(image: Image, letters: str) -> dict[str, Any]:
+def _multiscale(image: Image, letters: str, name: str) -> dict[str, Any]:
     axes = [{"name": letter.lower(), "type": _TYPES[letter]} for letter in letters]
     scale, start = [1.0] * len(letters), [0.0] * len(letters)
     for place, known in enumerate(image.stack):
@@ -92,7 +96,7 @@ def _multiscale(image: Image, letters: str) -> dict[str, Any]:
     if any(start):
         transforms.append({"type": "translation", "translation": start})
     datasets = [{"path": _NAME, "coordinateTransformations": transforms}]
-    return {"name": image.pixels.path.stem, "axes": axes, "datasets": datasets}
+    return {"name": name or image.pixels.path.stem, "axes": axes, "datasets": datasets}
 
 
 def provenance(path: Path) -> str | None:

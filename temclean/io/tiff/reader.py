@@ -25,7 +25,7 @@ from temclean.io.messages import damaged, silence
 from temclean.io.pictures import beside
 from temclean.io.tiff import calibration, codecs, pages, rare, tags
 from temclean.io.tiff.chain import check_chain
-from temclean.io.tiff.structure import PALETTE, bits, choose_series, grey_palette, lost_tags, stack_shape
+from temclean.io.tiff.structure import PALETTE, bits, choose_series, frame_planes, grey_palette, lost_tags, stack_shape
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -89,8 +89,8 @@ class PageFrames(Frames):
 class PlaneFrames(Frames):
     """The planes of pages that hold a frame in each."""
 
-    def __init__(self, path: Path, frames: Frames, planes: int) -> None:
-        super().__init__(path, (*frames.shape[:-2], planes, *frames.shape[-2:]), frames.dtype)
+    def __init__(self, path: Path, frames: Frames, shape: tuple[int, ...], planes: int) -> None:
+        super().__init__(path, shape, frames.dtype)
         self.pages, self.planes = frames, planes
         self.holds_file = frames.holds_file
 
@@ -131,14 +131,14 @@ def _read(path: Path, file: BinaryIO) -> Image:
         raise ImageError(f"{path}: is black and white (1 bit a pixel); export it in grey levels")
     if page.samplesperpixel < 1:
         raise damaged(path, "its pixels have no samples")
-    frames = open_frames(path, file, tiff, series, shape)
+    planes = frame_planes(series)
+    if planes > 1 and "S" in series.axes:
+        warnings.append(told_planes(page))
+        shape, axes = (*shape[:-2], planes, *shape[-2:]), stack_axes(len(shape) + 1)
+    frames = open_frames(path, file, tiff, series, shape, planes)
     table = page.photometric == PALETTE and page.is_imagej and page.samplesperpixel == 1
     colour = page.samplesperpixel > 1 or (page.photometric == PALETTE and not table)
-    if planes_are_frames(page):
-        warnings.append(f"the {page.samplesperpixel} colour planes are taken for frames, as tifffile stores a stack")
-        frames, axes = PlaneFrames(path, frames, page.samplesperpixel), stack_axes(len(shape) + 1)
-        shape = frames.shape
-    elif page.samplesperpixel > 1:
+    if page.samplesperpixel > planes:
         frames = grey_frames(path, page, frames, shape, warnings)
     elif table and not grey_palette(page):
         warnings.append("its numbers are taken as they are: ImageJ's look-up table is for display, and stays with them")
@@ -166,20 +166,23 @@ def _read(path: Path, file: BinaryIO) -> Image:
 
 
 def open_frames(
-    path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...]
+    path: Path, file: BinaryIO, tiff: "TiffFile", series: "TiffPageSeries", shape: tuple[int, ...], planes: int
 ) -> Frames:
-    """Return the frames, straight from the file where they lie in it as they are."""
+    """Return the frames, `planes` to a page, straight from the file where they lie in it as they are."""
     page = series.keyframe
     dtype = np.dtype(page.dtype).newbyteorder(tiff.byteorder)
-    plain = page.compression == 1 and page.samplesperpixel == 1 and page.bitspersample == dtype.itemsize * 8
+    plain = page.compression == 1 and page.samplesperpixel == planes and page.bitspersample == dtype.itemsize * 8
     if plain and page.fillorder == 1 and series.dataoffset is not None:
         return RawFrames(path, shape, dtype, int(series.dataoffset))
     pages = len(series.pages)
-    if pages != math.prod(shape[:-2]):
+    if pages * planes != math.prod(shape[:-2]):
         raise ImageError(
             f"{path}: holds {math.prod(shape[:-2])} frames in {pages} pages, a layout that is not supported; "
             "save it from Fiji as a plain TIFF stack"
         )
+    if planes > 1:
+        whole = PageFrames(path, file, tiff, series, (pages, *shape[-2:]))
+        return PlaneFrames(path, whole, shape, planes)
     return PageFrames(path, file, tiff, series, shape)
 
 
@@ -235,9 +238,14 @@ def page_bytes(path: Path, page: Any, size: int) -> int:
     return min(int(sum(page.databytecounts)), size)
 
 
-def planes_are_frames(page: "TiffPage") -> bool:
-    """Return whether tifffile put a stack of three or four frames down as the planes of a colour image."""
-    return page.samplesperpixel > 1 and page.planarconfig == 2 and page.is_shaped
+def told_planes(page: "TiffPage") -> str:
+    """Return the warning that planes, of which the file does not say it, are taken for frames."""
+    if page.is_shaped:
+        return f"the {page.samplesperpixel} colour planes are taken for frames, as tifffile stores a stack"
+    return (
+        f"the {page.samplesperpixel} planes of {page.dtype} are taken for frames, as tifffile stores a stack; "
+        "if they are colours, save them together, pixel by pixel"
+    )
 
 
 def grey_frames(path: Path, page: "TiffPage", frames: Frames, shape: tuple[int, ...], warnings: list[str]) -> Frames:

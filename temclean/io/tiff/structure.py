@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Bytes of each of TIFF's types of value.
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 PALETTE = 3
+_GREYS_AND_RGB = {0, 1, 2}
 IMAGEJ_AXES = {"T": "frames", "Z": "slices", "C": "channels"}
 
 
@@ -118,6 +119,19 @@ def stack_shape(path: Path, series: "TiffPageSeries") -> tuple[tuple[int, ...], 
         # Frames of unknown meaning are taken for a movie.
         axes = ("Q" * (len(axes) - 3) + "TZC"[: min(len(axes), 3)]) if axes else ""
     return (*shape, int(height), int(width)), axes + "YX"
+
+
+def frame_planes(series: "TiffPageSeries") -> int:
+    """Return how many frames a page holds as planes of its own; 1 where what it holds is samples of a pixel.
+
+    tifffile puts a stack of three or four frames down as the planes of a colour image, unless told otherwise. Its
+    own description says so, or its axes do. Without either, colours have 8 bits, and more than that is frames.
+    """
+    page = series.keyframe
+    if page.samplesperpixel < 2 or page.planarconfig != 2:
+        return 1
+    deep = page.photometric in _GREYS_AND_RGB and page.dtype != np.uint8 and not page.is_ome
+    return int(page.samplesperpixel) if page.is_shaped or deep or "S" not in series.axes else 1
 
 
 def announced_sizes(page: "TiffPage") -> dict[str, int]:

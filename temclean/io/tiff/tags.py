@@ -88,6 +88,9 @@ def container(
         description, note = _fitted_shape(description, shape)
     else:
         kind = "plain" if plain_description(tiff, page) else "none"
+        if kind == "plain" and len(shape) > 3:
+            # The words do not say along which axes the frames lie, and ImageJ's, which do, stand in their place.
+            kind, note = "none", description.decode(errors="replace")
     across, down = page.tags.valueof(282), page.tags.valueof(283)
     resolution = None
     if page.tags.valueof(296, 2) in {1, 2, 3} and is_ratio(across) and is_ratio(down):
