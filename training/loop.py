@@ -69,6 +69,9 @@ def load(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
+WRITING = "writing the model, which takes a minute or two"
+"""What commands say before torch turns a network into a graph."""
+
 Weights = dict[str, Tensor]
 Records = list[dict[str, Any]]
 

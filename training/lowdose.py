@@ -250,4 +250,5 @@ def main(
     if resume and checkpoint.exists():
         check_same(checkpoint, json.dumps(recipe))
     state = train([scaled(pairs[number]) for number in inside], recipe, options, checkpoint, source, resume, every)
+    click.echo(loop.WRITING, err=True)
     click.echo(lowdose_model.write(state, [pairs[number] for number in outside], out))

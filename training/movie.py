@@ -269,5 +269,6 @@ def main(
             click.echo("training has gained nothing: the model is as it was at the start", err=True)
         if state["best"]["error"] > 2.0 * measured.level**2:
             click.echo("the model is further off than the noise is strong: the movie is better as it is", err=True)
+        click.echo(loop.WRITING, err=True)
         export_movie.export(network, state, out, opened, measured)
     click.echo(f"{movie} -> {out}")

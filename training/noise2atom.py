@@ -127,6 +127,7 @@ def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, An
         "levels": [noisy, noisy],
     }
     state = loop.load(checkpoint)
+    click.echo(loop.WRITING, err=True)
     export_atoms.export(network, state, out, words, (pixels or 0.0, pixels or 0.0))
     click.echo(f"{movie} -> {out}")
 
@@ -144,6 +145,7 @@ def of_simulated(out: Path, recipe: pairing.Paired, run: dict[str, Any]) -> None
         "scores": {},
         "levels": [round(dose**-0.5, 2) for dose in reversed(domains.DOSES)],  # of counts, at intensity 1
     }
+    click.echo(loop.WRITING, err=True)
     export_atoms.export(network, state, out, words, domains.PIXEL_SIZES)
     click.echo(f"simulated movies -> {out}")
 
