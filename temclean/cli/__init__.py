@@ -47,6 +47,9 @@ class Commands(click.Group):
         if cmd_name not in SUMMARIES:
             return None
         command: click.Command = import_module(f"temclean.cli.{cmd_name}").command
+        for option in command.params:
+            if isinstance(option, click.Option):
+                option.envvar = _variables(cmd_name, option)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -54,7 +57,14 @@ class Commands(click.Group):
             formatter.write_dl(list(SUMMARIES.items()))
 
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": "TEMCLEAN"}
+PREFIX = "TEMCLEAN"
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": PREFIX}
+
+
+def _variables(command: str, option: click.Option) -> list[str]:
+    """Return the variables that give an option a default; Click would name one after what Python calls the option."""
+    names = [name.lstrip("-").replace("-", "_") for name in option.opts if name.startswith("--")]
+    return [f"{PREFIX}_{command}_{name}".upper() for name in names]
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from temclean.cli.options import AS_JSON, OVERWRITE, Name
+from temclean.cli.options import AS_JSON, OVERWRITE, Name, refuse
 
 
 @click.command("measure")
@@ -39,6 +39,8 @@ def command(
     """
     from temclean.commands.measuring import measure, table, told
 
+    if particles:
+        refuse(["width"], "with --particles")
     if out is not None:
         table.check(out, replace=overwrite)
     kind: measure.Kind | None = None if particles is None else "particles" if particles else "columns"

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from temclean.cli.completion import FAMILIES, SPECIMENS, OneOf
-from temclean.cli.options import AS_JSON, OVERWRITE, Name
+from temclean.cli.options import AS_JSON, OVERWRITE, Name, refuse
 
 OF_SPECIMEN = ["specimen", "zone", "thickness", "size", "pixel_size"]
 
@@ -35,16 +34,6 @@ def zone_of(context: click.Context, option: click.Parameter, value: str | None) 
     except ValueError:
         raise click.BadParameter(f"{value!r} is not three whole numbers such as 1,1,0") from None
     return u, v, w
-
-
-def refuse_with(source: str, names: list[str]) -> None:
-    """Refuse options that were given and mean nothing beside where the images come from."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if option.name in names and given and context.params[option.name] != ():
-            what = "CLEAN" if option.name == "clean" else option.opts[0]
-            raise click.UsageError(f"{what} means nothing with {source}; leave it out")
 
 
 @click.command("simulate")
@@ -111,12 +100,12 @@ def command(
     from temclean.commands import tables
 
     if manifest is not None:
-        refuse_with("--from", ["clean", "family", "level", "settings", "count", "seed", *OF_SPECIMEN])
+        refuse(["clean", "family", "level", "settings", "count", "seed", *OF_SPECIMEN], "with --from")
         planned = book.load(manifest)
     elif family is None:
         raise click.UsageError("give --noise FAMILY, or --from MANIFEST")
     elif clean:
-        refuse_with("CLEAN", ["count", *OF_SPECIMEN])
+        refuse(["count", *OF_SPECIMEN], "with CLEAN")
         planned = pairs.own(clean, family, book.noise_of(family, level, settings), seed)
     else:
         noise = book.noise_of(family, level, settings)

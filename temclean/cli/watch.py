@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from temclean.cli.interrupts import AskedToStop
-from temclean.cli.options import AS_JSON, OVERWRITE, Name
+from temclean.cli.options import AS_JSON, OVERWRITE, Name, refuse
 from temclean.cli.raw_frames import DTYPES
 from temclean.cli.running import DEVICE, FRAMES, THREADS, TILE, check_frames, model_option
 from temclean.restoration.shipped import AUTO
@@ -57,7 +57,8 @@ def command(
 ) -> int:
     """Denoise what the microscope writes into FOLDER, as it lands, until Ctrl-C.
 
-    Files that are there already are done too, after those that come; what an earlier watch has done is not done again.
+    Files that are there already are done too, after those that come; what an earlier watch has done is not done again,
+    unless what tells its scale has come since: the .emi of a .ser, or the text beside a scanning microscope's picture.
     A stack that is still being written (MRC, TIFF, NumPy) is followed frame by frame, on the scale of intensities of
     its first frames, and its result is there when it is finished. Ctrl-C finishes the file in hand and ends with exit
     code 130; a second one gives the file up.
@@ -71,6 +72,8 @@ def command(
     from temclean.commands.sessions import OneSession, Sessions
     from temclean.restoration import models, pipeline
 
+    if not view:
+        refuse(["port"], "without --view")
     watch.check(folder, out)
     chosen = None if model == AUTO else models.load(model)
     check_frames(frames, 0.0, chosen)

@@ -66,7 +66,7 @@ def score_all(truth: str, test: str, data_range: float | None = None) -> Iterato
     ParameterError
         If one side is a file and the other is not, or the names of one side do not tell its files apart.
     """
-    many = [Path(side).is_dir() or (glob.has_magic(side) and not Path(side).exists()) for side in (truth, test)]
+    many = [_is_many(side) for side in (truth, test)]
     if not any(many):
         return iter([_score(Path(truth), Path(test), data_range)])
     if not all(many):
@@ -76,6 +76,14 @@ def score_all(truth: str, test: str, data_range: float | None = None) -> Iterato
         if not files:
             raise ParameterError(f"{side} holds or matches no image")
     return _score_pairs(left, right, (truth, test), data_range)
+
+
+def _is_many(side: str) -> bool:
+    """Return whether a name is of a folder with images in it, or a glob."""
+    path = Path(side)
+    if path.exists():
+        return path.is_dir() and not io.is_folder_format(path)
+    return glob.has_magic(side)
 
 
 def css(movie: Path, data_range: float | None = None) -> list[float]:

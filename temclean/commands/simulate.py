@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import io, noise, specimen
-from temclean.commands import inputs, manifest
+from temclean.commands import inputs, manifest, sources
 from temclean.commands.manifest import Manifest, Outcome, Pair
 from temclean.errors import FileError, ImageError, MissingExtraError, ParameterError, TemcleanError
 from temclean.noise import mtf
@@ -262,9 +261,10 @@ def _recorded(pair: Pair, steps: tuple[dict[str, Any], ...] | None) -> Pair:
 
 
 def _digest(path: Path) -> str:
+    if path.is_dir() and not io.is_folder_format(path):
+        raise FileError(f"{path}: is a folder, not a file")
     try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        return sources.digest(path)
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
 

@@ -56,6 +56,23 @@ def test_folders_are_paired_by_name(run: Run, pairs: Path) -> None:
     assert "inf" in lines[1]
 
 
+def test_a_zarr_folder_is_one_file(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("zarr", reason="the zarr extra is not installed")
+    pixels = np.arange(48, dtype=np.float32).reshape(6, 8)
+    truth, test = (
+        io.write(tmp_path / name, io.Image.from_array(pixels + add), [pixels + add])
+        for name, add in (("raw.zarr", np.float32(0)), ("result.ome.zarr", np.float32(2)))
+    )
+    done = run("score", truth, test, "--json")
+    assert (done.code, done.err) == (0, "")
+    record = json.loads(done.out)
+    assert (record["truth"], record["test"]) == (str(truth), str(test))
+    assert record["mae"] == pytest.approx(2)
+    mixed = run("score", truth, tmp_path)
+    assert mixed.code == 2
+    assert "must both be files" in mixed.err
+
+
 def test_two_stars_stand_for_no_folder_too(run: Run, pairs: Path) -> None:
     (pairs / "deeper").mkdir()
     for name in ("0001_clean.tif", "0001_noisy.tif"):

@@ -87,6 +87,30 @@ def test_a_small_signal_on_a_large_offset_is_kept(run: Run, tmp_path: Path) -> N
         assert np.corrcoef(clean.ravel(), np.ravel(noisy.pixels[0]))[0, 1] > 0.9
 
 
+def test_own_zarr_folders_and_others(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("zarr", reason="the zarr extra is not installed")
+    pixels = np.random.default_rng(3).random((20, 30), np.float32)
+    own = io.write(tmp_path / "a.zarr", io.Image.from_array(pixels, 0.1, "nm"), [pixels])
+    done = run("simulate", own, "--noise", "g", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    with io.read(tmp_path / "out" / "a_noisy.tif") as noisy:
+        assert noisy.pixels.shape[-2:] == pixels.shape
+        assert 0.1 < np.std(noisy.pixels[0] - pixels) < 0.3
+    again = run("simulate", "--from", tmp_path / "out" / "manifest.json", "-o", tmp_path / "again")
+    assert again.code == 0, again.err
+    noisy_files = [tmp_path / name / "a_noisy.tif" for name in ("out", "again")]
+    assert noisy_files[0].read_bytes() == noisy_files[1].read_bytes()
+    changed = next(each for each in sorted(own.rglob("*")) if each.is_file())
+    changed.write_bytes(changed.read_bytes() + b" ")
+    other = run("simulate", "--from", tmp_path / "out" / "manifest.json", "-o", tmp_path / "other")
+    assert other.code == 1
+    assert "has changed since" in other.err
+    (tmp_path / "b.cif").mkdir()
+    folder = run("simulate", "--specimen", tmp_path / "b.cif", "--noise", "g", "-o", tmp_path / "cif")
+    assert folder.code == 1
+    assert "is a folder" in folder.err
+
+
 def test_bad_own_files_are_named_and_the_others_done(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
     sevens = np.full((8, 8), 7, np.uint8)
     flat = io.write(tmp_path / "flat.tif", io.Image.from_array(sevens), [sevens])

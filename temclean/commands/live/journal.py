@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from temclean.commands.live.landing import Stamp
+from temclean.commands.live.companions import Stamp, holds
 
 NAME = ".temclean-watch.jsonl"
 
@@ -35,7 +35,7 @@ class Journal:
             try:
                 entry = json.loads(line)
                 if entry["asked"] == asked:
-                    stamp = int(entry["size"]), int(entry["mtime_ns"])
+                    stamp = int(entry["size"]), int(entry["mtime_ns"]), *map(int, entry.get("beside", []))
                     self._done[entry["input"]] = stamp, [str(each) for each in entry["outputs"]]
             except (ValueError, TypeError, KeyError):  # cut short by a power cut
                 continue
@@ -43,17 +43,23 @@ class Journal:
     def done(self, path: Path, stamp: Stamp) -> bool:
         """Return whether an input was done as it is now, and its results are still there."""
         known = self._done.get(_key(path))
-        return known is not None and known[0] == stamp and all(Path(each).exists() for each in known[1])
+        return known is not None and holds(known[0], stamp) and all(Path(each).exists() for each in known[1])
 
     def made(self, path: Path) -> bool:
         """Return whether an input was done, as it is now or as it was before."""
         return _key(path) in self._done
+
+    def done_without(self, path: Path, stamp: Stamp) -> bool:
+        """Return whether an input was done as it is now, but without what has come beside it."""
+        known = self._done.get(_key(path))
+        return known is not None and holds(known[0], stamp[:2]) and not holds(known[0], stamp)
 
     def add(self, path: Path, stamp: Stamp, outputs: list[str]) -> None:
         """Note that an input is done; OSError if it cannot be written."""
         outputs = [_key(Path(each)) for each in outputs]
         self._done[_key(path)] = stamp, outputs
         entry = {"input": _key(path), "size": stamp[0], "mtime_ns": stamp[1], "outputs": outputs, "asked": self._asked}
+        entry |= {"beside": stamp[2:]} if stamp[2:] else {}
         with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" * self._torn + json.dumps(entry) + "\n")
         self._torn = False

@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temclean.commands.inputs import images_in
+from temclean.commands.live.companions import Companions, Stamp
 from temclean.io import is_folder_format
 
 LONGEST = 10.0
 """Seconds that a file has to stand still at most, however slowly it was written."""
-
-Stamp = tuple[int, int]
-"""Size in bytes, and time of the last change in ns."""
 
 
 class AwayError(Exception):
@@ -44,7 +42,8 @@ class Landing:
     """A folder that files land in.
 
     A file is finished when its size and its time have stood still for `settle` seconds, and three times as long as it
-    has stood still before it grew: a movie that grows by a frame a second is given three.
+    has stood still before it grew: a movie that grows by a frame a second is given three. The same holds of a file
+    beside it that tells its scale; what comes only later counts as a change.
 
     Parameters
     ----------
@@ -79,16 +78,15 @@ class Landing:
             found = images_in(self.folder, recursive=self._recursive)
         except OSError as error:
             raise AwayError(error.strerror or str(error)) from error
-        now = self._clock()
+        now, companions = self._clock(), Companions()
         seen: dict[Path, Seen] = {}
         for each in found:
             if each.problem or is_folder_format(each.path):  # a folder that cannot be looked into, or told to be whole
                 continue
             try:
-                status = each.path.stat()
+                stamp = companions.stamp(each.path)
             except OSError:  # it has just been renamed
                 continue
-            stamp = status.st_size, status.st_mtime_ns
             seen[each.path] = _seen_again(self._seen.get(each.path), each.path, each.under, stamp, now)
         self._seen = seen
         return sorted(seen.values(), key=lambda one: one.stamp[1])

@@ -13,9 +13,10 @@ from temclean import io
 from temclean.commands import batch, jobs
 from temclean.commands.jobs import Job
 from temclean.commands.lines import say
+from temclean.commands.live.companions import Companions, Stamp, holds
 from temclean.commands.live.growing import Growing, Pair, ReplacedError
 from temclean.commands.live.journal import Journal
-from temclean.commands.live.landing import AwayError, Landing, Seen, Stamp
+from temclean.commands.live.landing import AwayError, Landing, Seen
 from temclean.commands.progress import Reporter
 from temclean.commands.records import Result
 from temclean.commands.sessions import OneSession, Sessions
@@ -139,7 +140,7 @@ class Watch:
             self._backlog = {one.path for one in seen}
         waiting = []
         for one in seen:
-            if self._handled.get(one.path) == one.stamp:
+            if holds(self._handled.get(one.path), one.stamp):
                 continue
             if one.path not in self._handled and self._journal.done(one.path, one.stamp):
                 self._handled[one.path] = one.stamp
@@ -154,7 +155,8 @@ class Watch:
         ready.sort(key=lambda one: one.path in backlog)
         for one in ready[:1]:
             self._do(one)
-        followed = [self._follow(one) for one in waiting if one.grew and not self._landing.finished(one)]
+        growing = [one for one in waiting if one.grew and not self._landing.finished(one)]
+        followed = [self._follow(one) for one in growing if not self._journal.done_without(one.path, one.stamp)]
         return bool(ready) or any(followed)
 
     def _is_due(self, one: Seen) -> bool:
@@ -170,12 +172,13 @@ class Watch:
             self._handled[one.path] = one.stamp
             return
         again = self._wish.overwrite or self._journal.made(one.path)
+        resume = not self._journal.done_without(one.path, one.stamp)  # whose result tells nothing of what came later
         growing = self._growing.pop(one.path, None)
         if growing:
             with closing(growing):
                 results = growing.finish(overwrite=again)
         else:
-            run = batch.run(plan.jobs, self._sessions, overwrite=again, resume=True, tile=self._wish.tile)
+            run = batch.run(plan.jobs, self._sessions, overwrite=again, resume=resume, tile=self._wish.tile)
             with closing(run):
                 results = list(run)
         if any(result.status == "failed" for result in results) and not self._is_failure(one):
@@ -190,10 +193,10 @@ class Watch:
     def _is_failure(self, one: Seen) -> bool:
         """Return whether a failure counts: not while a folder is away, nor before the file has long stood still."""
         try:
-            status = one.path.stat()
+            stamp = Companions().stamp(one.path)
         except OSError:  # it has gone, or its folder has, as the next look will tell
             return False
-        if (status.st_size, status.st_mtime_ns) != one.stamp or not self._home.is_dir():
+        if stamp != one.stamp or not self._home.is_dir():
             return False
         if self._patient(one):
             return True
@@ -276,7 +279,7 @@ def check(folder: Path, out: Path | None) -> None:
 
 
 def _lag(stamp: Stamp) -> float:
-    return max(0.0, time.time() - stamp[1] / 1e9)
+    return max(0.0, time.time() - max(stamp[1::2]) / 1e9)
 
 
 def _rest(seconds: float, stopped: Callable[[], bool]) -> None:

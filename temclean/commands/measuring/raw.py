@@ -18,7 +18,7 @@ def raw_of(path: Path, given: Path) -> Path:
     ------
     FileError : there is none.
     """
-    if not given.is_dir():
+    if not given.is_dir() or io.is_folder_format(given):
         return given
     name = (io.provenance(path) or {}).get("input")
     if not isinstance(name, str) or not name:

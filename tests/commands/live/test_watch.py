@@ -14,6 +14,7 @@ import mrcfile
 import numpy as np
 import pytest
 import tifffile
+from microscope_files import write_emi, write_ser
 from numpy.typing import NDArray
 
 from temclean import io
@@ -217,6 +218,87 @@ def test_a_file_that_pauses_or_is_written_again_gives_the_result_of_what_it_beco
     assert "cut short" not in capfd.readouterr().err
 
 
+def series(folder: Path) -> tuple[Path, Callable[[], object]]:
+    """Write a .ser; return it, and what writes the .emi that belongs to it."""
+    ser = write_ser(folder / "a_1.ser", image(18), metres=2e8)  # if they are metres, as only the .emi denies
+    return ser, lambda: write_emi(folder / "a.emi", "TEM Diffraction", True)
+
+
+def picture(folder: Path) -> tuple[Path, Callable[[], object]]:
+    """Write a scanning microscope's picture; return it, and what writes its text."""
+    text = "$CM_FULL_SIZE 24 16\n$CM_PIXEL_SIZE 4.96nm\n$$SM_MICRON_MARKER 1um\n"
+    return save(folder / "a.tif", 19), lambda: (folder / "a.txt").write_text(text)
+
+
+@pytest.mark.parametrize(("kind", "pixel", "unit"), [(series, (0.2, 0.2), "1/nm"), (picture, (4.96, 4.96), "nm")])
+@pytest.mark.parametrize("watching", [True, False])
+def test_what_comes_beside_an_image_later_does_it_again(
+    scene: Scene, kind: Any, pixel: tuple[float, float], unit: str, watching: bool
+) -> None:
+    folder, out = scene.folder, scene.folder.parent / "out"
+    out.mkdir()
+    path, write_companion = kind(folder)
+    result = out / f"{path.stem}_network.tif"
+
+    def script() -> Iterator[None]:
+        yield from until(result.exists)
+        yield from pause(0.2)  # its line in the journal
+        if not watching:
+            return
+        first = result.read_bytes()
+        write_companion()
+        yield from until(lambda: result.read_bytes() != first)
+        yield from pause(0.2)
+
+    scene.play(script(), out=out)
+    if not watching:
+        first = result.read_bytes()
+        write_companion()
+        scene.play(until(lambda: result.read_bytes() != first), out=out)
+    (done,) = batch.run([Job(path, out / "expected.tif")], scene.session)
+    assert done.status == "done", done
+    assert result.read_bytes() == (out / "expected.tif").read_bytes()
+    with io.read(result) as made:
+        assert (made.pixel_size, made.unit) == (pytest.approx(pixel), unit)
+
+    tiles = scene.session.tiles
+    scene.play(pause(0.3), out=out)
+    for beside in (*folder.glob("*.emi"), *folder.glob("*.txt")):
+        beside.unlink()  # what it told is in the result
+    scene.play(pause(0.3), out=out)
+    assert scene.session.tiles == tiles
+
+
+def test_a_log_beside_an_image_is_nothing_to_wait_for(scene: Scene) -> None:
+    folder = scene.folder
+    log, result = folder / "a.txt", folder / "a_network.tif"
+    save(folder / "a.tif", 20)
+
+    def script() -> Iterator[None]:
+        end = time.monotonic() + 20
+        while not result.exists():
+            with log.open("a") as file:
+                file.write("the stage has moved\n")
+            assert time.monotonic() < end
+            yield
+        tiles = scene.session.tiles
+        log.write_text("the end\n")
+        yield from pause(0.3)
+        assert scene.session.tiles == tiles
+
+    scene.play(script(), settle=0.2)
+
+
+def test_what_is_no_text_beside_an_image_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").mkdir()
+    names = {save(tmp_path / f"{name}.tif", 21).name for name in "abc"}
+    if sys.platform != "win32":
+        (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
+    found = Landing(tmp_path, 0.0).look()
+    assert {one.path.name for one in found} == names
+    assert {len(one.stamp) for one in found} == {2}
+
+
 def test_a_bad_file_is_one_line_and_the_others_go_on(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     folder = scene.folder
 
@@ -409,7 +491,12 @@ def test_ctrl_c_ends_it_with_130_and_whole_results(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("nowhere", "is no folder"), (". -o x.tif", "is the name of a file"), (". --settle -1", "settle")],
+    [
+        ("nowhere", "is no folder"),
+        (". -o x.tif", "is the name of a file"),
+        (". --settle -1", "settle"),
+        (". --port 8000", "--port means nothing without --view"),
+    ],
 )
 def test_bad_usage_is_one_line_and_2(
     run: Any, line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from temclean import io
+from temclean.commands.sources import digest
 
 Run = Callable[..., Any]
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -156,6 +157,31 @@ def test_particles_of_a_restored_image_are_fitted_to_the_raw_one(run: Run, tmp_p
     failed = run("measure", path, "--raw", other)
     assert failed.code == 1
     assert "is not that of" in failed.err
+
+
+def test_the_raw_image_may_be_a_zarr_folder(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("zarr", reason="the zarr extra is not installed")
+    y, x = np.mgrid[:120, :120]
+    true, small = ((np.hypot(y - 60, x - 60) < radius) * 1.0 for radius in (15, 13.5))
+    noisy = np.random.default_rng(4).poisson(20 - 8 * true).astype(np.uint16)
+    raw = save(tmp_path / "raw.zarr", noisy, pixel=0.5)
+    note = {"model": "lde", "input": "raw.zarr", "input_sha256": digest(raw)}
+    path = save(tmp_path / "result.zarr", (20 - 8 * small).astype(np.float32), note, pixel=0.5)
+    for given in (raw, tmp_path):
+        done = run("measure", path, "--particles", "--raw", given)
+        assert (done.code, done.err) == (0, "")
+        assert "1 of 1 to the raw image" in done.out
+
+
+def test_a_width_means_nothing_with_particles(
+    run: Run, strained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run("measure", strained, "--particles", "--width", 2)
+    assert (done.code, done.out) == (2, "")
+    assert "--width means nothing with --particles" in done.err
+    assert run("measure", strained, "--columns", "--width", 2).code == 0
+    monkeypatch.setenv("TEMCLEAN_MEASURE_WIDTH", "2")
+    assert run("measure", strained, "--particles").code == 0
 
 
 def test_restored_intensities_are_warned_of(run: Run, strained: Path, tmp_path: Path) -> None:
