@@ -5,7 +5,6 @@ from the seed and n, batch k from the seed and k, so training that was stopped g
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,10 +14,8 @@ from torch import Tensor
 from temclean.errors import ImageError
 from temclean.evidence import noise
 from temclean.evidence.samples import Frames
-from temclean.io import Image
 from temclean.restoration import scaling
 from temclean.restoration.scaling import Scaling
-from temclean.restoration.together import Order
 from temclean.restoration.windows import Windows, over
 from temclean.training.networks import blindspot
 from temclean.training.networks.blindspot import LEAST, WINDOW, Spot
@@ -142,12 +139,6 @@ def _line(level: Array, difference: Array, bins: int = 8) -> tuple[float, float]
 def unit(frame: NDArray[np.generic], scale: Scaling) -> Array:
     """Bring a frame to the scale on which percentiles are 0 and 1."""
     return ((frame.astype(np.float64) - scale.low) / (scale.high - scale.low)).astype(np.float32)
-
-
-def check(movie: Path, image: Image) -> None:
-    """Refuse a file of several channels, whose frames do not follow each other; ImageError says what to do."""
-    if (count := Order.of(image.pixels.shape, image.axes).channels) > 1:
-        raise ImageError(f"{movie}: holds {count} channels; save the one to learn from as a movie of its own")
 
 
 def window(frames: int) -> int:

@@ -25,6 +25,7 @@ from temclean.errors import FileError, ImageError, ParameterError
 from temclean.evidence.samples import Frames
 from temclean.restoration import models
 from temclean.restoration.scaling import Scaling
+from temclean.restoration.together import Order
 from temclean.training import export_movie, footage, loop, networks
 from temclean.training.footage import Footage, Measured
 from temclean.training.networks.blindspot import BlindSpot, Spot
@@ -254,7 +255,7 @@ def main(
     recipe = Recipe(str(movie), image, start, steps, rate, batch, crop, seed)
     with io.read(movie, image) as opened:
         frames = opened.pixels
-        footage.check(movie, opened)
+        Order.of(opened.pixels.shape, opened.axes).check_movie(movie)
         try:
             footage.window(len(frames))
         except ImageError as error:

@@ -22,6 +22,7 @@ from temclean import io
 from temclean.commands.simulate import ANGSTROMS
 from temclean.errors import FileError, ImageError, ParameterError
 from temclean.restoration import models
+from temclean.restoration.together import Order
 from temclean.training import cycle, domains, export_atoms, footage, loop, networks, pairing, unpaired
 from temclean.training.domains import Clean, Sample
 from temclean.training.export import SUMMARIES
@@ -97,7 +98,7 @@ def shape(start: str) -> dict[str, Any]:
 def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, Any], run: dict[str, Any]) -> None:
     """Train on a movie, and write the model."""
     with io.read(movie, recipe["image"]) as opened:
-        footage.check(movie, opened)
+        Order.of(opened.pixels.shape, opened.axes).check_movie(movie)
         pixels = about["pixel_size"]
         if pixels is None and opened.pixel_size and opened.unit in ANGSTROMS:
             pixels = opened.pixel_size[1] * ANGSTROMS[opened.unit]

@@ -17,6 +17,7 @@ from temclean.commands import inputs
 from temclean.errors import ImageError, MissingExtraError, ParameterError, TemcleanError
 from temclean.evidence import drift
 from temclean.metrics import pairs
+from temclean.restoration.together import Order
 
 METRICS = ("mae", "psnr", "ssim", "ms_ssim")
 
@@ -92,9 +93,10 @@ def css(movie: Path, data_range: float | None = None) -> list[float]:
     Raises
     ------
     ImageError
-        If the file cannot be read or holds one frame only.
+        If the file cannot be read, holds one frame only, or several channels.
     """
     with io.read(movie) as image:
+        Order.of(image.pixels.shape, image.axes).check_movie(movie)
         if len(image.pixels) < 2:
             raise ImageError(f"{movie}: holds one frame; the CSS compares consecutive frames of a movie")
         return [float(value) for value in metrics.movie_css(image.pixels, data_range)]
@@ -215,6 +217,7 @@ def score_movie(movie: Path, result: Path, apart: int | None = None, data_range:
         raise ParameterError(f"references {apart} frames apart would be what the result was made of; give 1 or more")
     with io.read(movie) as raw, io.read(result) as restored:
         noisy, clean = raw.pixels, restored.pixels
+        Order.of(noisy.shape, raw.axes).check_movie(movie)
         if tuple(noisy.shape) != tuple(clean.shape):
             raise ImageError(f"{result}: shape {tuple(clean.shape)} is not that of {movie}, {tuple(noisy.shape)}")
         if len(noisy) < 2 * apart + 1:

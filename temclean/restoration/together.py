@@ -7,13 +7,14 @@ each pixel only as far as the difference is what noise would make it.
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from temclean import filters
-from temclean.errors import ParameterError
+from temclean.errors import ImageError, ParameterError
 from temclean.evidence import drift
 from temclean.evidence.samples import Frames
 from temclean.restoration.modelfile import MOST_JOINED, Model
@@ -60,6 +61,13 @@ class Order:
         axis = {letter: (sizes[place], strides[place]) for place, letter in enumerate(letters)}
         last = (sizes[-1], 1) if sizes and not letters.endswith("C") else (1, 1)
         return cls(*axis.get("T", axis.get("Z", last)), *axis.get("C", (1, 1)))
+
+    def check_movie(self, path: Path) -> None:
+        """Refuse several channels, whose frames do not all follow each other; ImageError says what to do."""
+        if self.channels > 1:
+            raise ImageError(
+                f"{path}: holds {self.channels} channels; save the one meant as a movie of its own"
+            )
 
     def channel(self, frame: int) -> int:
         """Return the number of the channel that a frame shows."""

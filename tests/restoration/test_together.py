@@ -275,3 +275,6 @@ def test_the_scale_of_each_channel_is_noted(run: Callable[..., Any], tmp_path: P
     low, high = (str(io.provenance(result)[f"scaling_{end}"]).split() for end in ("low", "high"))
     assert float(low[0]) < float(high[0]) < 200
     assert 5000 < float(low[1]) < float(high[1])
+    done = run("score", "--css", source)
+    assert (done.code, done.out) == (1, "")
+    assert "holds 2 channels" in done.err
