@@ -47,7 +47,10 @@ def expand(names: Sequence[str], *, recursive: bool = False) -> list[Found]:
     """
     found: list[Found] = []
     seen: set[str] = set()
-    here = os.getcwd()  # noqa: PTH109  Path.absolute takes half as long as all the rest
+    try:
+        here = os.getcwd()  # noqa: PTH109  Path.absolute takes half as long as all the rest
+    except OSError:  # it has been deleted: only whole names lead anywhere
+        here = ""
     for name in names:
         for item in _expand_one(name, recursive):
             key = os.path.normcase(os.path.join(here, item.path))  # noqa: PTH118

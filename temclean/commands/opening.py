@@ -15,6 +15,7 @@ from temclean import __version__, io
 from temclean.commands.evidence.as_seen import SCANNED
 from temclean.commands.frame_queue import ReadAhead
 from temclean.commands.jobs import Job
+from temclean.commands.live.companions import Companions
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import Sessions
 from temclean.commands.sources import Source, digest
@@ -123,7 +124,7 @@ def foresee(job: Job, model: Model, *, overwrite: bool = False, resume: bool = F
         return refused(job)
     if os.path.lexists(job.target):
         ours = resume and _is_result_of(job, job.target, model)
-        if ours and _is_whole(job.target):
+        if ours and _is_whole(job.target) and not _is_older(job):
             return Result(source, str(job.target), "kept", image=job.image)
         if not overwrite and not ours:
             remedy = (
@@ -198,8 +199,8 @@ def _is_joined(job: Job, target: Path, model: Model, made: Mapping[str, Any]) ->
     """Return whether as many frames were taken together for a result as would be now."""
     noted, wanted = made.get("joined", 1), together.count_of(model, 2, job.joined, job.blend)
     if noted == 1 < wanted:
-        with io.read(target) as image:
-            return len(image.pixels) == 1
+        with io.read(job.source, job.image) as image:
+            return Order.of(image.pixels.shape, image.axes).length == 1
     return bool(noted == wanted)
 
 
@@ -217,6 +218,12 @@ def _is_whole(target: Path) -> bool:
     except (TemcleanError, OSError):
         return False
     return True
+
+
+def _is_older(job: Job) -> bool:
+    """Return whether a result is older than the file beside its input that tells its scale, as an .emi does."""
+    beside = Companions().stamp(job.source)[2:]
+    return bool(beside and job.target and beside[1] > job.target.stat().st_mtime_ns)
 
 
 def _is_begun(job: Job, target: Path) -> bool:

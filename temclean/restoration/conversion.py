@@ -123,6 +123,8 @@ class _Cast:
 
 def array(image: ArrayLike) -> NDArray[Any]:
     """Return what is passed for an image as an array; ImageError if it is none."""
+    if np.ma.isMaskedArray(image) and np.ma.is_masked(image):
+        raise ImageError("some pixels are masked: fill them first, for instance by their neighbours' median")
     pixels = np.asarray(image)
     check(pixels)
     return pixels
@@ -132,5 +134,5 @@ def check(pixels: Any) -> None:
     """Refuse with an ImageError what has no rows and columns, or is in colour."""
     if pixels.ndim < 2 or pixels.size == 0:
         raise ImageError(f"an image has rows and columns, this array has shape {pixels.shape}")
-    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and min(pixels.shape[:2]) > 4:
+    if pixels.ndim > 2 and pixels.shape[-1] in (3, 4) and min(pixels.shape[-3:-1]) > 4:
         raise ImageError(f"shape {pixels.shape} is that of a colour image: average the channels, or pass one of them")

@@ -56,9 +56,9 @@ class Order:
         Order(length=3, stride=2, channels=2, apart=1)
         """
         sizes = shape[:-2]
-        letters = axes[:-2] if axes else ""
+        letters = axes[:-2] if axes and len(axes) == len(shape) else ""
         strides = [math.prod(sizes[place + 1 :]) for place in range(len(sizes))]
-        axis = {letter: (sizes[place], strides[place]) for place, letter in enumerate(letters)}
+        axis = {letter: (sizes[place], strides[place]) for place, letter in enumerate(letters) if sizes[place] > 1}
         last = (sizes[-1], 1) if sizes and not letters.endswith("C") else (1, 1)
         return cls(*axis.get("T", axis.get("Z", last)), *axis.get("C", (1, 1)))
 

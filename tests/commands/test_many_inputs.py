@@ -149,3 +149,18 @@ def test_looking_at_a_file_is_faster_than_tifffile_opens_it(tmp_path: Path, imag
             return tiff.pages.first.tags.valueof(own_tag.PROVENANCE)
 
     assert seconds(lambda: own_tag.provenance(path)) < 0.5 * seconds(opened)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a current folder cannot be deleted there")
+def test_whole_names_lead_somewhere_from_a_folder_that_is_gone(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(7).random((40, 40), np.float32))
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    done = run("inspect", tmp_path / "a.npy", "b.npy")
+    assert done.code == 1
+    assert str(tmp_path / "a.npy") in done.out
+    assert done.err == "b.npy: no such file\n"

@@ -26,6 +26,7 @@ from temclean.commands.views import curves, plates, verdicts
 from temclean.commands.views.pair import Pair
 from temclean.commands.views.plates import Plate
 from temclean.commands.views.report import Report
+from temclean.errors import FileError
 
 Run = Callable[..., Any]
 DATA = Path(__file__).parents[1] / "data"
@@ -354,3 +355,34 @@ def test_doubtful_spots_are_counted_and_ringed(tmp_path: Path) -> None:
     assert verdicts.of([], 1) is verdicts.of([str(tmp_path / "none_support.csv")], 1) is None
     table.write_text("x_px,y_px,support,verdict\nmany,1,2,lost\n", encoding="utf-8")
     assert verdicts.of([str(table)], 1) is None
+
+
+def test_a_picture_that_finds_no_room_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(np.random.default_rng(1).random((64, 64)), np.zeros((64, 64)), 1, 1, None, None, {})
+    result = Result("a.tif", "a_g.tif", "done")
+    with Report(tmp_path / "page.html", {}, 2) as report:
+        with monkeypatch.context() as full:
+            full.setattr(Path, "write_bytes", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                report.add(result, pair)
+        report.add(result)
+        report.add(result, pair)
+    assert len(Page(tmp_path / "page.html").all("article")) == 2
+    assert report._count["done"] == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_told_of_by_the_page_and_nothing_stays(tmp_path: Path) -> None:
+    page = tmp_path / "out" / "page.html"
+    report = Report(page, {}, 1)
+
+    def fill() -> None:
+        with report:
+            report.add(Result("a.tif", "a_g.tif", "done"))
+            report._files["articles"].close()
+            report._files["articles"] = Path("/dev/full").open("w+")  # noqa: SIM115  the report closes it
+            report._files["articles"].write("no room")
+
+    with pytest.raises(FileError, match="cannot be written"):
+        fill()
+    assert not list(page.parent.iterdir())

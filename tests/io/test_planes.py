@@ -92,3 +92,22 @@ def test_colours_stay_colours(tmp_path: Path, dtype: str, about: dict[str, Any])
     tifffile.imwrite(tmp_path / "b.tif", together, photometric="rgb", metadata=None)
     with io.read(tmp_path / "b.tif") as image:
         assert image.pixels.shape == (20, 30)
+
+
+@pytest.mark.parametrize("way", ["loop", "append"])
+def test_pages_that_were_written_one_by_one_are_a_stack(tmp_path: Path, way: str) -> None:
+    """The writer gives each page its own description, and tifffile takes each for an image of its own."""
+    stack = np.random.default_rng(5).integers(0, 4000, (5, 40, 52)).astype(np.uint16)
+    path = tmp_path / "a.tif"
+    if way == "loop":
+        with tifffile.TiffWriter(path) as writer:
+            for frame in stack:
+                writer.write(frame)
+    else:
+        for frame in stack:
+            tifffile.imwrite(path, frame, append=True)
+    with io.read(path) as image:
+        assert (image.axes, image.warnings) == ("TYX", ())
+        np.testing.assert_array_equal(np.stack(list(image.pixels)), stack)
+        io.write(tmp_path / "b.tif", image, list(image.pixels))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), stack)

@@ -389,3 +389,14 @@ def test_noise_level_is_told_of_each_frame(network):
     flat = np.ones((2, 40, 50), np.float32)
     assert len(list(pipeline.denoise_frames(flat, network, noise=levels.append))) == 2
     assert len(levels) == 3
+
+
+def test_masks_and_stacks_of_colours_are_refused_as_what_they_hide_would_count() -> None:
+    frame = np.random.default_rng(6).normal(1.0, 0.1, (64, 64))
+    masked = np.ma.masked_array(frame, mask=frame > 1.25)
+    with pytest.raises(ImageError, match="some pixels are masked"):
+        pipeline.denoise(masked, IDENTITY, device="cpu")
+    nothing_masked = pipeline.denoise(np.ma.masked_array(frame), IDENTITY, device="cpu")
+    np.testing.assert_array_equal(nothing_masked, pipeline.denoise(frame, IDENTITY, device="cpu"))
+    with pytest.raises(ImageError, match="colour image"):
+        pipeline.denoise(np.zeros((4, 64, 64, 3)), IDENTITY, device="cpu")

@@ -278,3 +278,20 @@ def test_the_scale_of_each_channel_is_noted(run: Callable[..., Any], tmp_path: P
     done = run("score", "--css", source)
     assert (done.code, done.out) == (1, "")
     assert "holds 2 channels" in done.err
+
+
+def test_depth_follows_where_time_has_one_place() -> None:
+    assert Order.of((1, 2, 6, 8, 8), "TCZYX") == Order(6, 1, 2, 6)
+    assert Order.of((1, 1, 6, 8, 8), "TCZYX") == Order(6, 1)
+    assert Order.of((3, 8, 8), "TZYX") == Order(3)  # as much as there is of a file that is still being written
+
+
+def test_resume_keeps_channels_that_have_no_neighbours(run: Callable[..., Any], tmp_path: Path) -> None:
+    source, result = tmp_path / "a.tif", tmp_path / "b.tif"
+    with io.Image.from_array(two_channels(1)[0].astype(np.float32), axes="CYX") as image:
+        io.write(source, image, image.pixels)
+    words = ["denoise", source, "-m", WANTS_THREE, "-o", result, "--resume"]
+    assert run(*words).code == 0
+    assert "(kept)" in run(*words).out
+    done = run("score", "--frc", source)
+    assert (done.code, "holds 2 channels" in done.err) == (1, True)

@@ -60,11 +60,12 @@ class Growing:
         with _opened(job.source) as image:
             if len(image.pixels) < 2:
                 raise ImageError(f"{job.source}: is no stack yet")
+            if len(image.axes) > 3:
+                raise ImageError(f"{job.source}: its frames lie along {image.axes}: it is done when it is finished")
             self._shape = image.pixels.shape[-2:]
             self._job, model, self._reason = sessions.settle(job, image)
-            order = together.Order.of(image.pixels.shape, image.axes)
-            self._joined = together.count_of(model, order.length, self._job.joined)
-            self._scale = pipeline.scaling(image.pixels, model, joined=self._joined > 1, order=order)
+            self._joined = together.count_of(model, len(image.pixels), self._job.joined)
+            self._scale = pipeline.scaling(image.pixels, model, joined=self._joined > 1)
         if self._scale.flat or self._job.target is None or self._job.problem:
             raise ImageError(f"{job.source}: there is nothing in its first frames")
         self._job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,12 +78,11 @@ class Growing:
                 raise ReplacedError(f"{self._job.source}: has become another stack")
             # Frames may be looked at that come after the one that is restored.
             looked_at = max(self._session.model.frames, self._joined)
-            order = together.Order.of(image.pixels.shape, image.axes)
-            seen = together.joined(image.pixels, self._joined, order)
+            seen = together.joined(image.pixels, self._joined)
             there = len(image.pixels) - looked_at // 2 if len(image.pixels) >= looked_at else 0
             while self.count < there:
                 (after,) = pipeline.denoise_frames(
-                    seen, self._session, tile=self._tile, scaling=self._scale, order=order, which=[self.count]
+                    seen, self._session, tile=self._tile, scaling=self._scale, which=[self.count]
                 )
                 self.count += 1
                 yield Pair(image.pixels[self.count - 1], after)

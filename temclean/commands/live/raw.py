@@ -195,6 +195,8 @@ class _Reader:
         self.left = 0
 
     def frames(self) -> Iterator[NDArray[Any]]:
+        if sys.stdin is None:
+            raise ParameterError("stdin is closed: no raw frames can come through it")
         # A daemon, as nothing ends a read of a camera that is silent.
         threading.Thread(target=self._read, name="temclean-read", daemon=True).start()
         return iter(self._queue)
@@ -212,7 +214,10 @@ class _Reader:
 
     def _one(self, source: FileIO) -> bytearray | None:
         """Return a frame's bytes, however small the pieces they come in; None when no whole frame comes any more."""
-        buffer = bytearray(self._layout.size)
+        try:
+            buffer = bytearray(self._layout.size)
+        except MemoryError as error:
+            raise ParameterError(f"a frame of {self._layout.size} bytes is too large: check --shape") from error
         view, got = memoryview(buffer), 0
         while got < len(buffer):
             count = source.readinto(view[got:])

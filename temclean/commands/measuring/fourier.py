@@ -18,6 +18,7 @@ from temclean.commands.measuring.scale import Scale
 from temclean.errors import ImageError
 from temclean.evidence import drift
 from temclean.metrics.rings import SEVENTH, RingCorrelation, Spectra, ring_correlation, spectra
+from temclean.restoration.together import Order
 
 FARTHEST = 24.0
 """Pixels between two images that are looked for."""
@@ -53,6 +54,7 @@ def frc(first: Path, second: Path | None = None) -> Compared:
     with io.read(first) as image:
         scale = Scale.of(image)
         if second is None:
+            Order.of(image.pixels.shape, image.axes).check_movie(first)
             if len(image.pixels) < 2:
                 raise ImageError(f"{first}: holds one frame; give a movie, or a second file of the same place")
             a, b = (_mean(image.pixels, start, 2) for start in (0, 1))

@@ -91,10 +91,7 @@ class Report:
         if pair and found and found.doubts:
             drawn = [*drawn, plates.marked(pair, found.doubts)]
         drawings = facts.drawings(pair) if pair else []
-        self._count[result.status] += 1
-        self._count["warned"] += bool(result.warnings)
-        self._devices |= {result.device} if result.device else set()
-        number = self._count["done"] + self._count["kept"]
+        number = self._count["done"] + self._count["kept"] + 1
         pictures: dict[str, Plate] = {}
         for plate in drawn:
             name = f"{self._token}-{number:05}-{plate.kind}.jpg"
@@ -104,6 +101,9 @@ class Report:
         entry = page.Entry(number, result, pictures, drawings, facts.tables(result, pair, found))
         self._files["tiles"].write(page.tile(entry))
         self._files["articles"].write(page.article(entry))
+        self._count[result.status] += 1
+        self._count["warned"] += bool(result.warnings)
+        self._devices |= {result.device} if result.device else set()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -113,7 +113,8 @@ class Report:
                 self._finish()
         finally:
             for file in self._files.values():
-                file.close()
+                with suppress(OSError):  # of a full disk, which is told of what could not be written first
+                    file.close()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _finish(self) -> None:

@@ -107,3 +107,10 @@ def _by_kind(path: Path, tiff: "TiffFile") -> "list[TiffPageSeries]":
         shape = (len(pages), *page.shape, *((1,) if grey else ()))
         found.append(tifffile.TiffPageSeries(pages, shape, page.dtype, "I" + page.axes + "S" * grey, kind="generic"))
     return found
+
+
+def joined(every: "list[TiffPageSeries]") -> "TiffPageSeries":
+    """Return pages that are alike as one stack: tifffile's writer puts each down as an image of its own."""
+    pages = [page for series in every for page in series.pages]
+    shape = (len(pages), *every[0].shape)
+    return tifffile.TiffPageSeries(pages, shape, every[0].dtype, "I" + every[0].axes, kind="generic")

@@ -46,6 +46,8 @@ def choose_series(path: Path, tiff: "TiffFile", warnings: list[str]) -> "TiffPag
     every = [series for series in chain.series(path, tiff) if math.prod(series.shape)]
     if not every:
         raise ImageError(f"{path}: holds no image; export it anew")
+    if len(every) > 1 and len({(one.axes, one.keyframe.hash) for one in every}) == 1 and len(every[0].shape) == 2:
+        return chain.joined(every)
     largest = max(_pixels(series.keyframe) for series in every)
 
     def worth(one: "TiffPageSeries") -> tuple[bool, bool, int, int, int]:

@@ -26,6 +26,7 @@ from temclean.commands.live.journal import NAME
 from temclean.commands.live.landing import Landing, Seen
 from temclean.commands.progress import Reporter
 from temclean.commands.sessions import OneSession
+from temclean.errors import ImageError
 from temclean.restoration import models
 from temclean.restoration.models import Session
 
@@ -267,6 +268,27 @@ def test_what_comes_beside_an_image_later_does_it_again(
         beside.unlink()  # what it told is in the result
     scene.play(pause(0.3), out=out)
     assert scene.session.tiles == tiles
+
+
+def test_a_stack_of_several_axes_is_done_when_it_is_finished(scene: Scene, tmp_path: Path) -> None:
+    """Where its frames will lie is not known before: it ended the whole watch."""
+    whole = tmp_path / "whole.tif"
+    stack = np.stack([image(seed) for seed in range(6)]).reshape(3, 2, *image(0).shape[-2:])
+    tifffile.imwrite(whole, stack, imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(ImageError, match="done when it is finished"):
+        Growing(Job(whole, tmp_path / "b.tif"), OneSession(scene.session))
+    content, path, result = whole.read_bytes(), scene.folder / "a.tif", scene.folder / "a_network.tif"
+
+    def script() -> Iterator[None]:
+        for end in range(len(content) // 8, len(content) + len(content) // 8, len(content) // 8):
+            path.write_bytes(content[:end])
+            yield from pause(0.06)
+        path.write_bytes(content)
+        yield from until(result.exists)
+        yield from pause(0.1)
+
+    scene.play(script())
+    assert tifffile.imread(result).shape == stack.shape
 
 
 def test_a_log_beside_an_image_is_nothing_to_wait_for(scene: Scene) -> None:
