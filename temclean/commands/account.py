@@ -186,8 +186,9 @@ def _structure(found: Inspection) -> str:
     if found.period is None:
         return "no lattice or fringes that stand out"
     length = ""
-    if found.pixel_size is not None:
-        length = f" ({found.period * math.sqrt(math.prod(found.pixel_size)):.3g} {found.unit})"
+    # Of oblong pixels, the length depends on the direction of the lines.
+    if found.pixel_size is not None and math.isclose(*found.pixel_size, rel_tol=1e-3):
+        length = f" ({found.period * found.pixel_size[0]:.3g} {found.unit})"
     return f"a lattice or fringes, about {found.period:.3g} pixels from line to line{length}"
 
 

@@ -9,40 +9,38 @@ from numpy.typing import ArrayLike
 from temclean.errors import ImageError
 from temclean.evidence import correlation, impulses, samples, spectrum, variance
 from temclean.evidence.impulses import Suspects
-from temclean.evidence.samples import Sample
+from temclean.evidence.samples import Sample, grid, share_of
 from temclean.evidence.spectrum import Structure
 
-IMPULSES = 1e-4
-"""Share of wild pixels from which on they are named: a camera's few hot pixels are left to `dark` and `bright`."""
+IMPULSES, FINE = 1e-4, 0.4
+"""Share of wild pixels from which on they are named: a camera's few hot pixels are left to `dark` and `bright`; and
+correlation along both axes from which on what looks like grain is fine structure."""
 
-FINE = 0.4
-"""Correlation along both axes from which on what looks like grain is fine structure."""
-
-BY_STRUCTURE, BY_CUTS = 0.11, 0.25
+BY_STRUCTURE, BY_CUTS, ALONG_BY_STRUCTURE = 0.11, 0.25, 0.015
 """Share of the variance in doubt where hardly anything but structure varies, and where all noise is cut off: so much
-it is off on simulated images (``tests/bench/bench_inspect.py``)."""
-
-ALONG_BY_STRUCTURE = 0.015
-"""The same for the correlation with the next pixel."""
+it is off on simulated images (``tests/bench/bench_inspect.py``); and correlation in doubt where structure varies."""
 
 WIDER, WIDER_OF_IMPULSES, WIDER_ALONG = 1.41, 1.30, 1.28
 """By how much standard errors of the strength, impulses and correlations are widened so that 95% of the truths of
-simulated images lie within 1.96 of them: printed by `bench_inspect.py --seed 19 20 --count 16 --size 320`.
-"""
+simulated images lie within 1.96 of them: printed by `bench_inspect.py --seed 19 20 --count 16 --size 320`."""
 
-BY_FINE, AS_FINE = 0.3, 3.2
+BY_FINE, AS_FINE, BY_LAW = 0.3, 3.2, 0.015
 """Share of the noise's strength in doubt where structure reaches periods of half of AS_FINE pixels, and the period from
 which on it is in none: the noise is measured by what changes so quickly. Simulated lattices of 0.2 to 0.4 Å a pixel ask
-for it: the truth is then within 1.96 errors for 95% of them, which was 89%, and 76% of the finest."""
+for it: the truth is then within 1.96 errors for 95% of them, which was 89%, and 76% of the finest. The
+share BY_LAW is in doubt in any image: no detector's noise follows the report's laws more closely."""
 
-BY_LAW = 0.015
-"""The same of any image: no detector's noise follows the report's laws more closely."""
+ALL, NOTHING = 0.55, 1e-4
+"""Standard error, of the strength, with which 95% reach down to nothing; and noise, of the range of the image, below
+which nothing is said of what it depends on."""
 
-ALL = 0.55
-"""Standard error, of the strength, with which 95% reach down to nothing."""
+OFTEN, MANY, CALM, COARSE = 5e-3, 1.1, 0.9, 0.6
+"""Of values in few steps: share of the greatest and times as many as the next ones explain from which on they are cut
+off there, share of its pixels beside another from which on they are not noisy, and step that leaves too few values."""
 
-NOTHING = 1e-4
-"""Noise, of the range of the image, below which nothing is said of what it depends on."""
+FEW, BETTER, NEAR, CROWDED = 0.02, 0.015, 0.05, 10.0
+"""Zeros are counts where noise grows by a step a step, if steps are larger than FEW; where the misfit of a line is less
+by BETTER than that of Gaussian noise; or with CROWDED times as many a width as zeros NEAR, in widths: 3.3 is much."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ class NoiseReport:
     along_rows, along_columns : correlation of the noise with the next 1, 2, ... pixels of the row, and of the column.
     along_error : standard error of these correlations by chance; `along_doubt` knows of fine structure too.
     row_length, column_length : pixels after which these fall to 1/e; 0 of white noise.
-    clipped_low, clipped_high : share of the pixels at the least and the greatest value, where noise is cut off there.
+    clipped_low, clipped_high : share of the pixels at the least and the greatest value, where noise is cut off there;
+        of counted electrons zeros are not told from what was below 0.
     step : from one possible value to the next; 0 where there is no grid.
     low, high : least and greatest value of what was looked at.
     pixels : how many these are.
@@ -153,8 +152,8 @@ def measure(image: ArrayLike) -> NoiseReport:
     """Measure the noise of an image.
 
     Of more than a million pixels, pieces of 256x256 at full resolution are looked at. Blocks of 8x8 pixels in which
-    little varies slowly give variances (`temclean.evidence.variance`), to which a constant, a line, and where noise is
-    cut off a Gaussian so cut are fitted; the one that leaves least is taken. Noise that hangs together loses more in
+    little varies slowly give variances (`temclean.evidence.variance`), to which a constant and a line are fitted, each
+    cut off where noise is; a slope that is sure is taken. Noise that hangs together loses more in
     the filter than white noise; that is put right by its correlation with the next two pixels.
 
     Parameters
@@ -203,24 +202,27 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     """Return what is known of the noise of a sample, be it that electrons are known to be counted one by one."""
     pieces = sample.pieces
     found = impulses.suspects(sample, counted=counted) if min(pieces.shape[1:]) > 4 else None
+    specks, found = found, found and _saturated(sample, found)
     data = variance.blocks(pieces, found.mask) if found else None
-    if found is None or data is None:
+    if found is None or specks is None or data is None:
         return _little(sample, found)
     across = correlation.along_rows(pieces, found.mask, data)
-    turned = pieces.swapaxes(1, 2)
     mask = None if found.mask is None else found.mask.swapaxes(1, 2)
-    down = correlation.along_rows(turned, mask, _turned(data))
+    turned = replace(data, chosen=data.chosen.swapaxes(1, 2))
+    down = correlation.along_rows(pieces.swapaxes(1, 2), mask, turned)
     known = correlation.restored(pieces, found.mask, data, across, down)
     data, across, down = known.data, known.across, known.down
-    line, width, cut = _fit(data, found, sample.step)
-    if found.low and not cut:
+    if found.low and _counted(data, found, sample):
         return report(sample, counted=True)
+    line, width = _fit(data, found, sample.step)
     structured = data.structured
-    by_chance = min(_width_error(line), 0.1 * width)
-    line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * _lost(found)))
+    by_chance = min(line.start_error / (2 * math.sqrt(line.start)) if line.start > 0 else 0.0, 0.1 * width)
+    zeros = found.low or (counted and not _one_by_one(line, sample.step, 2.0))  # read-out noise may be cut off there
+    lost = found.at_low * zeros + found.at_high * found.high
+    line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * lost))
     if min(across.correlation[0], down.correlation[0]) > FINE:
         width *= math.sqrt(known.kept)  # what may be fine structure has no tails
-    sides = impulses.salt_and_pepper(pieces, found, width, by_chance)
+    sides = impulses.salt_and_pepper(pieces, replace(found, high=specks.high), width, by_chance)
     start_error, gain_error = line.start_error * sample.width**2, line.slope_error * sample.width
     gain = line.slope * sample.width
     start = line.start * sample.width**2 - gain * sample.low
@@ -254,8 +256,8 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
         along_error=WIDER_ALONG * math.hypot(max(across.error, down.error), ALONG_BY_STRUCTURE * structured),
         row_length=across.length,
         column_length=down.length,
-        clipped_low=found.at_low if found.low and cut else 0.0,
-        clipped_high=found.at_high if found.high and cut else 0.0,
+        clipped_low=found.at_low * found.low,
+        clipped_high=found.at_high * found.high,
         step=sample.step * sample.width,
         low=sample.low,
         high=sample.low + sample.width,
@@ -263,48 +265,75 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     )
 
 
-def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.Line, float, bool]:
-    """Return the variance as a line over the intensity in [0, 1], the width of tails, and if noise is cut off."""
+def _saturated(sample: Sample, found: Suspects) -> Suspects:
+    """Return suspects with the pixels at the greatest value, where values in few steps are cut off there.
+
+    Where these are noisy, more than a few have values beyond them. How many lie one and two steps before tells how
+    many might: most distributions' logarithm is concave, that of counted electrons, seen reversed, among them.
+    """
+    if found.high or found.at_high < OFTEN or not 0 < sample.step < COARSE:
+        return found
+    first, second = (share_of(np.abs(sample.pieces - (1 - k * sample.step)) < sample.step / 2) for k in (1, 2))
+    at_high = sample.pieces >= 1
+    calm = share_of(at_high[:, :, 1:] & at_high[:, :, :-1]) > CALM * found.at_high
+    if calm or found.at_high * second <= MANY * first**2:
+        return found
+    return replace(found, high=True, mask=at_high if found.mask is None else found.mask | at_high)
+
+
+def _counted(data: variance.Blocks, found: Suspects, sample: Sample) -> bool:
+    """Return whether none is just the least that can be counted, rather than noise cut off there."""
+    step = grid(sample.pieces[sample.pieces < 1])
+    sloped, _ = variance.line(data, sloped=True)
+    if step and _one_by_one(sloped, step, 2.0):
+        return True
+    whole = variance.blocks(sample.pieces, impulses.suspects(sample, counted=True).mask)
+    if whole is None:
+        return False
+    plain, _ = variance.line(whole, sloped=True)
+    if step > FEW and _one_by_one(plain, step, 1.25):
+        return True
+    if found.high or plain.slope < variance.SURE * plain.slope_error or plain.start > plain.start_error:
+        return False
+    sigma, _, _ = variance.cut_sigma(data, True, False, step)
+    beside = share_of((sample.pieces > 0) & (sample.pieces <= NEAR * sigma))
+    _, _, misfit = variance.cut_sigma(whole, True, False, step, held=True)
+    better = misfit - variance.misfit_of(whole, plain.at(whole.mean)) > BETTER
+    return better or beside > CROWDED * NEAR * found.at_low
+
+
+def _one_by_one(line: variance.Line, step: float, most: float) -> bool:
+    return max(variance.SURE * line.slope_error, step / most) < line.slope < step * most
+
+
+def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.Line, float]:
+    """Return the variance as a line over the intensity in [0, 1], and the width of tails."""
+    cut = found.low or found.high
     even, _ = variance.line(data, sloped=False)
-    sloped, misfit = variance.line(data, sloped=True)
+    sloped, raw = variance.line(data, sloped=True)
+    sloped, misfit = variance.cut_line(data, found.low, found.high, step) if cut else (sloped, raw)
     width = math.sqrt(max(even.start, 0.0))
     doubtful = max(sloped.slope_error, abs(sloped.slope) / 2)  # a slope that is not sure may be there all the same
-    cut = found.low or found.high
-    if found.low and not found.high and step and _one_by_one(sloped, step):
-        cut = False  # electrons counted one by one: none at all is the least there can be
-    elif cut:
-        sigma, error, cut_misfit = variance.cut_sigma(data, found.low, found.high)
-        if cut_misfit < 1.5 * misfit:
-            error *= 2 * sigma
-            return variance.Line(sigma**2, 0.0, error, doubtful, sloped.middle, error), sigma, cut
     reach = float(np.subtract(*np.quantile(data.mean, (0.95, 0.05))))
     grows = abs(sloped.slope) > variance.SURE * sloped.slope_error
-    if grows and width > NOTHING and abs(sloped.slope) * reach > 0.15 * max(even.start, 0.0):
-        return sloped, width, cut
-    even = replace(even, slope_error=doubtful, middle=sloped.middle, middle_error=even.start_error)
-    return even, width, cut
-
-
-def _one_by_one(line: variance.Line, step: float) -> bool:
-    return variance.SURE * line.slope_error < line.slope and 0.5 < line.slope / step < 2
-
-
-def _lost(found: Suspects) -> float:
-    """Return the share of the pixels that are at an extreme where noise is cut off."""
-    return found.at_low * found.low + found.at_high * found.high
+    grows &= width > NOTHING and abs(sloped.slope) * reach > 0.15 * max(even.start, 0.0)
+    sigma, error, cut_misfit = variance.cut_sigma(data, found.low, found.high, step) if cut else (0.0, 0.0, math.inf)
+    if cut_misfit < 1.5 * raw:
+        width, error = sigma, 2 * sigma * error
+        if not (found.low and found.high):
+            error = math.hypot(error, sloped.start + sloped.slope * sloped.middle - width**2)
+            doubtful = max(doubtful, abs(sloped.slope))
+        even = variance.Line(width**2, 0.0, error, 0.0)
+        # Cut off at both ends, or where structure is left, a slope may come of that.
+        grows &= not ((found.low and found.high) or misfit > 1.5)
+    if grows:
+        return sloped, math.sqrt(max(sloped.start + sloped.slope, 0.0)) if found.high and not found.low else width
+    return replace(even, slope_error=doubtful, middle=sloped.middle, middle_error=even.start_error), width
 
 
 def _root_error(deviation: float, error: float) -> float:
     """Return the standard error of a deviation from that of its square, also where that may be 0."""
     return error / (2 * deviation) if error < deviation**2 else math.sqrt(error) - deviation / 2
-
-
-def _width_error(line: variance.Line) -> float:
-    return line.start_error / (2 * math.sqrt(line.start)) if line.start > 0 else 0.0
-
-
-def _turned(data: variance.Blocks) -> variance.Blocks:
-    return replace(data, chosen=data.chosen.swapaxes(1, 2))
 
 
 def _little(sample: Sample, found: Suspects | None) -> NoiseReport:

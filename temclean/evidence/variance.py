@@ -13,50 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import _pieces
-from temclean.evidence.samples import (
-    RELATED,
-    Floats,
-    Mask,
-    bend,
-    block_products,
-    block_sums,
-    in_rows,
-    median,
-    spread,
-    steep,
-)
+from temclean.evidence import samples
+from temclean.evidence.samples import RELATED, Floats, Mask, bend, block_products, block_sums, in_rows, median, spread
 
 Doubles = NDArray[np.float64]
 
-QUIET = 0.5
-"""Share of the blocks of about one mean that is taken for flat."""
+QUIET, BINS, CELL_SIDE = 0.5, 10, 4
+"""Share of the blocks of about one mean that is taken for flat, groups of blocks by their mean, and pixels along the
+side of a cell whose mean tells what varies slowly."""
 
-BINS = 10
-"""Groups of blocks by their mean."""
+MASKED, TOGETHER = {0.02: 4, 0.1: 2, 1.0: 1}, 1 - 0.9**9
+"""Share of masked pixels up to which a filter of an order is taken: enough of its places must be whole; and share of
+places of that of order 2 that are not, up to which it is taken of more pixels, as these lie together then."""
 
-MASKED = {0.02: 4, 0.1: 2, 1.0: 1}
-"""Share of masked pixels up to which a filter of an order is taken: enough of its places must be whole."""
+LEAK, LEAST_LEFT = 7.0, 0.02
+"""What fine structure leaves in the filter of order 2 over what it leaves in that of order 4, about; and share of the
+variance that is left at least where structure is taken off: what was taken off is in doubt."""
 
-LEAK = 7.0
-"""What fine structure leaves in the filter of order 2 over what it leaves in that of order 4, about."""
+GLANCED, CALMEST, MOST_COARSE = 8, 0.1, 1.4
+"""Pixels along a side of the blocks by which noise is seen at a glance; share of them, those with the least; and by how
+much more the filter of order 2 may keep then: of structure of 3 pixels it keeps 1.7 times as much."""
 
-LEAST_LEFT = 0.02
-"""Share of the variance that is left at least where structure is taken off: what was taken off is in doubt."""
-
-SURE = 4.0
-"""Standard errors from which on a slope is one."""
-
-GLANCED, CALMEST = 8, 0.1
-"""Pixels along a side of the blocks by which noise is seen at a glance, and share of them, those with the least."""
-
-MOST_COARSE = 1.4
-"""By how much more the filter of order 2 may keep then: of structure of 3 pixels it keeps 1.7 times as much."""
-
-CELL_SIDE = 4
-"""Pixels along the side of a cell whose mean tells what varies slowly."""
-
-NODES = 96
-"""Means at which a cut Gaussian is worked out."""
+SURE, NODES, MOST_SKEWED = 4.0, 96, 0.5
+"""Standard errors from which on a slope is one; means at which cut noise is worked out; and the skewness of counts up
+to which that is: of 4 electrons."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +93,10 @@ class Line:
 
     def doubted(self, share: float) -> "Line":
         """Return it with larger errors, where that share of the variance may not be noise."""
-        start, slope = share * max(self.start, 0.0), share * abs(self.slope)
-        middle = share * max(self.start + self.slope * self.middle, 0.0)
-        return replace(
-            self,
-            start_error=math.hypot(self.start_error, start),
-            slope_error=math.hypot(self.slope_error, slope),
-            middle_error=math.hypot(self.middle_error, middle),
-        )
+        values = max(self.start, 0.0), abs(self.slope), max(self.start + self.slope * self.middle, 0.0)
+        errors = self.start_error, self.slope_error, self.middle_error
+        start, slope, middle = (math.hypot(error, share * of) for error, of in zip(errors, values, strict=True))
+        return replace(self, start_error=start, slope_error=slope, middle_error=middle)
 
     def at(self, mean: Doubles) -> Doubles:
         """Return the variance at these means; at least a little."""
@@ -129,7 +105,7 @@ class Line:
 
 def mixed(pieces: Floats, order: int) -> Floats:
     """Return the mixed difference of some order along both axes, 1 or an even one; white noise keeps its variance."""
-    return steep(steep(pieces, 1, order), 2, order)
+    return samples.steep(samples.steep(pieces, 1, order), 2, order)
 
 
 def at_a_glance(pieces: Floats) -> float:
@@ -171,6 +147,8 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
     """
     share = 0.0 if masked is None else float(masked.mean())
     order = next(each for most, each in MASKED.items() if share <= most)
+    if masked is not None and order == 1 and float(spread(masked, 3, 3).mean()) < TOGETHER:
+        order = 2
     side = 16 if order == 1 and pieces.size >= 96 * 96 else 8
     if min(pieces.shape[1:]) <= side + order:
         return None
@@ -182,7 +160,6 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
     if order == 4:
         coarse = block_products(_only(mixed(pieces[:, 1:-1, 1:-1], 2), whole), side)
     lit = None if masked is None else ~masked
-    held, inner = _counts(pieces, lit, 4), block_sums(_only(pieces, lit), 4)
     down, across = square.shape[1:]
     many = side // 4
 
@@ -190,7 +167,7 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
         cut = cell[:, : down * many, : across * many]
         return cut.reshape(len(cut), down, many, across, many).swapaxes(2, 3).reshape(len(cut), down, across, -1)
 
-    held, inner = grouped(held), grouped(inner)
+    held, inner = grouped(_counts(pieces, lit, 4)), grouped(block_sums(_only(pieces, lit), 4))
     total = held.sum(3)
     mean = inner.sum(3) / np.maximum(total, 1.0)
     away = np.where(held > 0, inner / np.maximum(held, 1.0) - mean[..., None], 0.0)
@@ -200,17 +177,10 @@ def blocks(pieces: Floats, masked: Mask | None) -> Blocks | None:
         return None
     chosen = quiet(mean, slow, usable)
     places = count[chosen]
-    return Blocks(
-        level[chosen] / places if order > 1 else mean[chosen],
-        square[chosen] / places,
-        places,
-        None if coarse is None else coarse[chosen] / places,
-        2 * RELATED[order] ** 2,
-        order,
-        float(slow[chosen].mean()),
-        chosen,
-        side,
-    )
+    mean = level[chosen] / places if order > 1 else mean[chosen]
+    left = None if coarse is None else coarse[chosen] / places
+    scatter, varies = 2 * RELATED[order] ** 2, float(slow[chosen].mean())
+    return Blocks(mean, square[chosen] / places, places, left, scatter, order, varies, chosen, side)
 
 
 def _only(pieces: Floats, whole: Mask | None) -> Floats:
@@ -303,21 +273,27 @@ def _told(
     return Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest), misfit
 
 
-def cut_gaussian(sigma: float, low: bool, high: bool) -> tuple[Doubles, Doubles, Doubles]:
-    """Return means of Gaussians of one width, and mean and variance of what of them lies in [0, 1].
+def cut_gaussian(line: Line, low: bool, high: bool, step: float) -> tuple[Doubles, Doubles, Doubles]:
+    """Return means of noise whose variance is on a line, and mean and variance of what of it lies in [0, 1].
 
-    ``low`` and ``high`` say at which ends they are cut off. With limits a, b in standard deviations and Z the area
-    between them, the mean is shifted by (phi(a) - phi(b)) / Z widths, and the variance in squared widths is
-    1 + (a phi(a) - b phi(b)) / Z - shift^2 (Johnson, Kotz and Balakrishnan 1994, Continuous Univariate Distributions).
+    ``low`` and ``high`` say at which ends it is cut off, half a step before, as values in steps are rounded. It is
+    Gaussian but for the skewness of counts (Edgeworth's first term). Integrals between limits a, b in standard
+    deviations are of powers of z times phi(z) at a and b, as those of truncated Gaussians (Johnson, Kotz and
+    Balakrishnan 1994, Continuous Univariate Distributions).
     """
-    middle = np.linspace(-2.5 * sigma if low else 0.0, 1 + 2.5 * sigma if high else 1.0, NODES)
-    a = -middle / sigma if low else np.full(NODES, -40.0)
-    b = (1 - middle) / sigma if high else np.full(NODES, 40.0)
-    area = np.maximum(below(b) - below(a), 1e-300)
-    phi_a, phi_b = (np.exp(-0.5 * limit**2) / math.sqrt(2 * math.pi) for limit in (a, b))
-    shift = (phi_a - phi_b) / area
-    variance = 1 + (a * phi_a - b * phi_b) / area - shift**2
-    return middle, middle + sigma * shift, sigma**2 * np.maximum(variance, 1e-9)
+    reach = 2.5 * np.sqrt(line.at(np.array([0.0, 1.0])))
+    middle = np.linspace(-reach[0] if low else 0.0, 1 + reach[1] if high else 1.0, NODES)
+    sigma = np.sqrt(line.at(middle.clip(0, 1)))
+    a = (step / 2 - middle) / sigma if low else np.full(NODES, -40.0)
+    b = (1 - step / 2 - middle) / sigma if high else np.full(NODES, 40.0)
+    skewed = (line.slope / sigma).clip(-MOST_SKEWED, MOST_SKEWED) / 6
+    at_a, at_b = (np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi) * np.stack([z**k for k in range(5)]) for z in (a, b))
+    phi = at_a - at_b
+    whole = np.maximum(below(b) - below(a), 1e-300)
+    area = np.maximum(whole + skewed * (phi[2] - phi[0]), whole / 2)
+    shift = (phi[0] + skewed * phi[3]) / area
+    variance = (whole + phi[1] + skewed * (phi[4] + phi[2] + 2 * phi[0])) / area - shift**2
+    return middle, np.maximum.accumulate(middle + sigma * shift), sigma**2 * np.maximum(variance, 1e-9)
 
 
 def below(deviations: Doubles) -> Doubles:
@@ -325,13 +301,16 @@ def below(deviations: Doubles) -> Doubles:
     return np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in deviations.ravel()]).reshape(deviations.shape)
 
 
-def cut_sigma(data: Blocks, low: bool, high: bool) -> tuple[float, float, float]:
-    """Return width, standard error and misfit, as `line`, of Gaussians cut off at 0 or 1 of the blocks' variance."""
+def cut_sigma(data: Blocks, low: bool, high: bool, step: float, held: bool = False) -> tuple[float, float, float]:
+    """Return width, its error and misfit of Gaussians cut off at 0 or 1, or at 0 ``held`` there, of these variances."""
     least, most = 1e-4, 2.0
     total = float(data.count.sum())
 
     def expected(sigma: float) -> Doubles:
-        _, mean, variance = cut_gaussian(sigma, low, high)
+        middle, mean, variance = cut_gaussian(Line(sigma**2, 0.0, 0.0, 0.0), low, high, step)
+        if held:
+            share = below((middle - step / 2) / sigma)
+            mean, variance = share * mean, share * (variance + (1 - share) * mean**2)
         return np.interp(data.mean, mean, variance)
 
     predicted = data.variance
@@ -343,8 +322,28 @@ def cut_sigma(data: Blocks, low: bool, high: bool) -> tuple[float, float, float]
             least = sigma
         else:
             most = sigma
-    off = (data.variance - predicted) / (predicted * np.sqrt(data.scatter / data.count))
-    misfit = float(np.mean(np.minimum(off, 8.0) ** 2))
+    misfit = misfit_of(data, predicted)
     # The wider, the less the variance of what is left tells the width.
     growth = float((np.log(expected(1.02 * sigma) / predicted) * data.count).sum()) / total / math.log(1.02)
     return sigma, sigma * math.sqrt(data.scatter * max(misfit, 1.0) / total) / min(max(growth, 0.1), 2.0), misfit
+
+
+def misfit_of(data: Blocks, predicted: Doubles) -> float:
+    """Return the mean square of what is left over its error, as for Gaussian noise; what is far off counts little."""
+    off = (data.variance - predicted) / (predicted * np.sqrt(data.scatter / data.count))
+    return float(np.mean(np.minimum(off, 8.0) ** 2))
+
+
+def cut_line(data: Blocks, low: bool, high: bool, step: float) -> tuple[Line, float]:
+    """Fit a line as `line` to blocks of noise cut off at 0 or 1 as they were before; hardly to those that lost most."""
+    found, misfit = line(data, sloped=True)
+    for _ in range(12):
+        before = found
+        middle, mean, variance = cut_gaussian(before, low, high, step)
+        place = np.interp(data.mean, mean, middle)
+        left = np.interp(data.mean, mean, variance) / before.at(place.clip(0, 1))
+        whole = replace(data, mean=place, variance=data.variance / left, count=data.count * left.clip(0.05, 1) ** 2)
+        found, misfit = line(whole, sloped=True)
+        if math.dist((found.start, found.slope), (before.start, before.slope)) < 1e-3 * abs(found.slope):
+            break
+    return found, misfit

@@ -30,6 +30,12 @@ LEAST_REACH = 2.0
 NARROWEST, WIDEST = 0.7, 12.0
 """Standard deviations in pixels that are tried where no width is given."""
 
+MEDIAN, UNSURE = 0.4549, 2.33
+"""Of squares of Gaussian numbers, over their mean: the median, and its standard error times the root of their count."""
+
+SURE = 4.0
+"""How far the variance at a scale is above that of white noise, in standard deviations by chance, to be a spot's."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -168,7 +174,8 @@ def column_width(image: ArrayLike) -> float:
     """Estimate the standard deviation of bright spots in pixels: the scale at which they stand out most.
 
     Of the Laplacian of Gaussian blurs of 0.7 to 12 pixels, times the square of the blur, the one with the greatest
-    variance, less that of white noise; a Gaussian of standard deviation w answers most to a blur of 1.41 w.
+    variance, less that of white noise; a Gaussian of standard deviation w answers most to a blur of 1.41 w. Where none
+    has more than noise may have by chance, it is the narrowest, 0.5.
 
     Raises
     ------
@@ -180,16 +187,21 @@ def column_width(image: ArrayLike) -> float:
     """
     pixels = _image(image)
     height, width = pixels.shape
-    ky, kx = np.fft.fftfreq(2 * height)[:, None], np.fft.rfftfreq(2 * width)
+    ky, kx = np.arange(height)[:, None] / (2 * height), np.arange(width) / (2 * width)
     mirrored = np.pad(pixels - pixels.mean(), ((0, height), (0, width)), mode="symmetric")
-    power = np.abs(np.fft.rfft2(mirrored)) ** 2
+    # Of a mirrored image each wave is real but for a known phase: of noise, its power is the square of one number.
+    power = np.abs(np.fft.rfft2(mirrored)[:height, :width]) ** 2
+    power[0] /= 2
+    power[:, 0] /= 2
     squared = (2 * np.pi) ** 2 * (ky**2 + kx**2)
-    floor = float(np.median(power[squared > np.pi**2])) / np.log(2.0)
+    fine = power[squared > np.pi**2]
+    floor = float(np.median(fine)) / MEDIAN if fine.size else 0.0
     best, width_found = 0.0, NARROWEST
     for scale in np.geomspace(NARROWEST, min(WIDEST, min(height, width) / 4), 24):
         answer = (scale**2 * squared * np.exp(-0.5 * scale**2 * squared)) ** 2
         total = float((answer * (power - floor)).sum())
-        if total > best:
+        chance = 2 * float((answer**2).sum()) + UNSURE**2 / max(fine.size, 1) * float(answer.sum()) ** 2
+        if total > max(best, SURE * floor * np.sqrt(chance)):
             best, width_found = total, float(scale)
     return float(width_found / np.sqrt(2))
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from temclean import filters
 from temclean.errors import ImageError, ParameterError
-from temclean.metrics import ellipses
+from temclean.metrics import edges, ellipses
 from temclean.metrics.regions import regions
 
 Floats = NDArray[np.float64]
@@ -23,11 +23,18 @@ CLEAR = 5.0
 CALM = 8.0
 """Contrast over the noise that the blur leaves, so that no pixel far from an edge is on the wrong side."""
 
-SMALLEST = 2.0
+SMALLEST = 1.6
 """Blurs and a pixel that a particle's radius is at least, of what is found."""
 
-DIRECTIONS = 90
-"""In which a particle's width is taken."""
+DEEP, CORE = 0.95, 0.4
+"""What a blur leaves at least of what lies deep in a particle or the background, else the share that lies deepest."""
+
+FREE = 0.05
+"""Share of the image in which noise is measured, two blurs and more from any particle; else wherever there is none."""
+
+GRID = 0.38
+"""Standard deviation of a disc's area over the root of its radius, in pixels, as it lies here or there among them: of
+radii of 3 to 60 pixels, without noise (by hand)."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,8 @@ class Particles:
     positions : (N, 2) row and column of their middles, pixels.
     area : (N,) square units.
     diameter : (N,) of a circle of the same area.
-    diameter_error : (N,) its standard error, from the noise at the edge; NaN where a raw image was given and the fit to
-        it does not hold.
+    diameter_error : (N,) its standard error, of the noise at the edge and the grid of pixels; NaN where a raw image was
+        given and the fit to it does not hold.
     feret_max, feret_min : (N,) the greatest and the least distance between parallel lines that hold the particle.
     contrast : (N,) mean above the background, negative where particles are dark; the image's unit.
     on_border : (N,) whether a particle reaches the border of the image, where it is cut.
@@ -73,12 +80,14 @@ def find_particles(
 ) -> Particles:
     r"""Find particles that differ from an even background, and measure them.
 
-    The image is blurred against its noise (standard deviation s) and cut half-way between the median of particles and
-    that of the background. Edges lie between pixels, where the blurred image crosses that level; as a blur moves an
-    edge inwards by :math:`s^2 \kappa / 2` with its curvature :math:`\kappa`, areas get :math:`\pi s^2` back, and the
-    distances across as much as those of a circle. With the slope g at the edge and a perimeter P, white noise of
-    :math:`\sigma` after the blur moves the area by :math:`\sigma \sqrt{2 \sqrt\pi\, s P} / g`. Particles that touch
-    count as one.
+    The image is blurred against its noise (standard deviation s) and cut half-way between particles and background, as
+    high as they are deep inside. Edges lie between pixels, where the blurred image crosses that level; as a blur moves
+    an edge inwards by :math:`s^2 \kappa / 2` with its curvature :math:`\kappa`, areas get :math:`\pi s^2` back, and the
+    distances across as much as those of a circle. With the slope g at the edge and a perimeter P, noise whose mean
+    along the edge is :math:`\sigma` after the blur moves the area by :math:`\sigma P / g`. It is told by all that
+    varies in the background, however it hangs together. Distances across are those of an outline without what noise
+    alone could have made of it (:func:`temclean.metrics.edges.calmed`): a small bump under the noise is left out.
+    Particles that touch count as one.
 
     Networks draw faint particles smaller than they are. With the raw image that a restored one was made of, each
     particle that looks like one ellipse is fitted to the raw pixels about it (:mod:`temclean.metrics.ellipses`), from
@@ -115,14 +124,14 @@ def find_particles(
         raise ImageError(f"the raw image, {noisy.dtype} {noisy.shape}, is not of the restored one, {pixels.shape}")
     if noisy is not None and not np.isfinite(noisy).all():
         raise ImageError("some pixels of the raw image are NaN or infinite; replace them first")
-    if min(pixels.shape) < 8 or not np.ptp(pixels) > 0:
+    if min(pixels.shape) < 8 or not pixels.max() > pixels.min():
         return _none(bool(dark))
-    offset, scale = float(pixels.min()), float(np.ptp(pixels))
+    offset, scale = float(pixels.min()), float(pixels.max()) - float(pixels.min())
     level = ((pixels - offset) / scale).astype(np.float32)
     cut = _cut(level)
     if cut is None:
         return _none(bool(dark))
-    smooth, threshold, blur, noise = cut
+    smooth, threshold, blur = cut
     if dark is None:
         edge = np.concatenate([smooth[0], smooth[-1], smooth[:, 0], smooth[:, -1]])
         dark = bool((edge > threshold).mean() > 0.5)
@@ -130,26 +139,24 @@ def find_particles(
     labels, count = regions(above > 0)
     if not count:
         return _none(dark)
-    found = _measured(above, labels, count, blur, noise, pixel)
+    found = _measured(above, labels, count, blur, pixel)
     background = float(np.median(level[labels == 0])) if (labels == 0).any() else 0.0
     size = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     mean = np.bincount(labels.ravel(), level.ravel(), count + 1)[1:] / size
     rim = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    on_border = np.isin(np.arange(1, count + 1), rim)
-    large = size >= math.pi * (SMALLEST * blur + 1) ** 2
-    order = np.flatnonzero(large)[np.argsort(-found["area"][large], kind="stable")]
+    numbers = found["numbers"].astype(np.intp)
     made = Particles(
-        positions=found["positions"][order],
-        area=found["area"][order],
-        diameter=found["diameter"][order],
-        diameter_error=found["error"][order],
-        feret_max=found["longest"][order],
-        feret_min=found["shortest"][order],
-        contrast=(mean[order] - background) * scale,
-        on_border=on_border[order],
+        positions=found["positions"],
+        area=found["area"],
+        diameter=found["diameter"],
+        diameter_error=found["error"],
+        feret_max=found["longest"],
+        feret_min=found["shortest"],
+        contrast=(mean[numbers - 1] - background) * scale,
+        on_border=np.isin(numbers, rim),
         dark=dark,
     )
-    return made if noisy is None else _refined(made, noisy, labels, order + 1, pixel)
+    return made if noisy is None else _refined(made, noisy, labels, numbers, pixel)
 
 
 def _refined(
@@ -188,8 +195,8 @@ def _none(dark: bool) -> Particles:
     return Particles(np.empty((0, 2)), empty, empty, empty, empty, empty, empty, np.empty(0, bool), dark)
 
 
-def _cut(level: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float, float] | None:
-    """Return the image blurred, the level that parts particles and background, the blur and the noise after it."""
+def _cut(level: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float] | None:
+    """Return the image blurred, the level that parts particles and background, and the blur."""
     mixed = level[1:, 1:] - level[1:, :-1] - level[:-1, 1:] + level[:-1, :-1]
     noise = 1.4826 * float(np.median(np.abs(mixed))) / 2
     for blur in BLURS:
@@ -201,7 +208,7 @@ def _cut(level: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float,
         sides = (smooth[~upper] - low, smooth[upper] - high)
         varies = min(1.4826 * float(np.median(np.abs(side))) for side in sides)
         if high - low > CALM * left and high - low > CLEAR * varies:
-            return smooth, threshold, blur, left
+            return smooth, _half(smooth, threshold, blur), blur
     return None
 
 
@@ -225,13 +232,33 @@ def _between(smooth: NDArray[np.float32]) -> float:
     return threshold
 
 
+def _half(smooth: NDArray[np.float32], threshold: float, blur: float) -> float:
+    """Return the level half-way between particles and background, told by what lies deepest in both.
+
+    What a blur leaves there of their heights is told by blurring which pixels lie above the level.
+    """
+    for _ in range(3):
+        upper = smooth > threshold
+        share = filters.gaussian(upper.astype(np.float32), blur)
+        levels, shares = [], []
+        for side, depth in ((upper, share), (~upper, 1 - share)):
+            deep = side & (depth >= DEEP)
+            if not side.any():
+                return threshold
+            if deep.sum() < CORE * side.sum():
+                deep = side & (depth >= np.quantile(depth[side], 1 - CORE))
+            levels.append(float(np.median(smooth[deep])))
+            shares.append(float(share[deep].mean()))
+        height = (levels[0] - levels[1]) / max(shares[0] - shares[1], 0.5)
+        new = levels[1] + (0.5 - shares[1]) * height
+        settled, threshold = abs(new - threshold) < 1e-3 * height, new
+        if settled:
+            break
+    return threshold
+
+
 def _measured(
-    above: NDArray[np.float32],
-    labels: NDArray[np.intp],
-    count: int,
-    blur: float,
-    noise: float,
-    pixel: tuple[float, float],
+    above: NDArray[np.float32], labels: NDArray[np.intp], count: int, blur: float, pixel: tuple[float, float]
 ) -> dict[str, Floats]:
     """Measure regions where the image is above 0, by where it crosses 0 between two pixels."""
     side = math.sqrt(pixel[0] * pixel[1])
@@ -239,53 +266,33 @@ def _measured(
     rows, columns = np.nonzero(labels)
     inside = labels[rows, columns]
     middle = np.stack([np.bincount(inside, each, count + 1)[1:] / size for each in (rows, columns)], axis=1)
-    whose, points, shares = _crossings(above, labels)
+    whose, points, shares = edges.crossings(above, labels)
     area = size + np.bincount(whose, shares - 0.5, count + 1)[1:] / 2 + math.pi * blur**2
+    order = np.flatnonzero(area >= math.pi * (SMALLEST * blur + 1) ** 2)
+    order = order[np.argsort(-area[order], kind="stable")]
+    area, middle = area[order], middle[order]
     diameter = 2 * np.sqrt(area / math.pi)
     down, right = np.gradient(above)
     nearest = np.rint(points).astype(np.intp)
     slope = np.hypot(down, right)[nearest[:, 0], nearest[:, 1]]
     crossings = np.bincount(whose, minlength=count + 1)[1:]
-    mean = np.bincount(whose, slope, count + 1)[1:] / np.maximum(crossings, 1)
-    perimeter = math.pi / 4 * crossings  # Crofton
-    moved = noise * np.sqrt(2 * math.sqrt(math.pi) * blur * perimeter) / np.maximum(mean, 1e-12)
-    longest, shortest = _across(whose, points * pixel, count)
+    mean = (np.bincount(whose, slope, count + 1)[1:] / np.maximum(crossings, 1))[order]
+    sorted_ = np.argsort(whose, kind="stable")
+    ends = np.cumsum(crossings)
+    lines = [points[sorted_[ends[each] - crossings[each] : ends[each]]] for each in order]
+    ground = filters.gaussian((labels > 0).astype(np.float32), 2 * blur) < 1 - DEEP
+    ground = ground if ground.mean() > FREE else labels == 0
+    moved = edges.shaken(above, ground, lines) / np.maximum(mean, 1e-12)
+    perimeter = math.pi / 4 * crossings[order]  # Crofton
+    extents = [edges.across(edges.calmed(line, each**2) * pixel) for line, each in zip(lines, moved, strict=True)]
+    longest, shortest = np.array(extents).reshape(-1, 2).T
     back = 2 * blur**2 / diameter * side
     return {
+        "numbers": (order + 1).astype(np.float64),
         "positions": middle,
         "area": area * side**2,
         "diameter": diameter * side,
-        "error": 2 * moved / (math.pi * diameter) * side,
+        "error": 2 * np.hypot(moved * perimeter, GRID * np.sqrt(diameter / 2)) / (math.pi * diameter) * side,
         "longest": longest + back,
         "shortest": shortest + back,
     }
-
-
-def _crossings(above: NDArray[np.float32], labels: NDArray[np.intp]) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Return where edges lie between a pixel inside and one outside: of which region, the place, and how far along."""
-    whose, points, shares = [], [], []
-    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        outer = np.pad(above, 1, constant_values=0)[1 + down :, 1 + right :][: above.shape[0], : above.shape[1]]
-        rows, columns = np.nonzero((labels > 0) & (outer <= 0))
-        here, there = (each[rows, columns].astype(np.float64) for each in (above, outer))
-        share = here / (here - there)
-        border = (rows + down < 0) | (rows + down >= above.shape[0])
-        border |= (columns + right < 0) | (columns + right >= above.shape[1])
-        share[border] = 0.5
-        whose.append(labels[rows, columns])
-        points.append(np.stack([rows + down * share, columns + right * share], axis=1))
-        shares.append(share)
-    return np.concatenate(whose), np.concatenate(points).clip(0, np.array(above.shape) - 1), np.concatenate(shares)
-
-
-def _across(whose: NDArray[np.intp], points: Floats, count: int) -> tuple[Floats, Floats]:
-    """Return the greatest and the least extent of each region over all directions."""
-    order = np.argsort(whose, kind="stable")
-    points = points[order]
-    starts = np.searchsorted(whose[order], np.arange(1, count + 1))
-    longest, shortest = np.zeros(count), np.full(count, np.inf)
-    for angle in np.arange(DIRECTIONS) * math.pi / DIRECTIONS:
-        along = points @ np.array([math.sin(angle), math.cos(angle)])
-        extent = np.maximum.reduceat(along, starts) - np.minimum.reduceat(along, starts)
-        longest, shortest = np.maximum(longest, extent), np.minimum(shortest, extent)
-    return longest, shortest

@@ -1,6 +1,7 @@
 """``temclean inspect``: what it says of files whose content and noise are known."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,21 @@ def test_wild_pixels_and_clipping_are_counted(run: Run, tmp_path: Path) -> None:
     assert 1 < found["impulses_error"] / np.sqrt(hot.mean() / hot.size) < 1.5
     assert found["clipped_low"] == pytest.approx((pixels == 250).mean())
     assert "clipped at the least" in " ".join(run("inspect", tmp_path / "hot.npy").out.split())
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("resolution", "length"), [((50.0, 50.0), 0.2), ((100 / 3, 100.0), None)])
+def test_a_period_is_a_length_where_that_is_the_same_in_all_directions(
+    run: Run, tmp_path: Path, axis: int, resolution: tuple[float, float], length: float | None
+) -> None:
+    wave = 0.2 * np.cos(2 * np.pi * np.indices((256, 256))[axis] / 10)
+    pixels = (wave + np.random.default_rng(4).normal(0, 0.1, wave.shape)).astype(np.float32)
+    path = tmp_path / "fringes.tif"
+    tifffile.imwrite(path, pixels, imagej=True, resolution=resolution, metadata={"unit": "nm"})
+    said = re.search(r"about (\S+) pixels from line to line(?: \((\S+) nm\))?\n", run("inspect", path).out)
+    assert said
+    assert float(said[1]) == pytest.approx(10, rel=0.01)
+    assert (said[2] and float(said[2])) == (length and pytest.approx(length, rel=0.01))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="real files are not here")

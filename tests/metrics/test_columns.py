@@ -198,6 +198,32 @@ def test_the_width_is_estimated(width: float, spacing: float) -> None:
     assert column_width(image) == pytest.approx(width, rel=0.25)
 
 
+@pytest.mark.parametrize(("count", "noise"), [(1, 0.0), (1, 0.2), (6, 0.05), (6, 0.3), (20, 0.1), (20, 0.4)])
+def test_columns_without_a_lattice_are_found_and_their_width_is_estimated(count: int, noise: float) -> None:
+    rng = np.random.default_rng(count)
+    places = rng.permutation(lattice(28.0))[:count] + rng.uniform(-6, 6, (count, 2))
+    image = drawn(places, 2.5) + rng.normal(0, noise, (SIZE, SIZE))
+    assert column_width(image) == pytest.approx(2.5, rel=0.3)
+    same = metrics.match(metrics.columns(image), places, 2.0)
+    assert same.precision == same.recall == 1
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (100, 700), (256, 256)])
+def test_noise_alone_has_no_width(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(12)
+    assert {column_width(rng.normal(0, 1, shape)) for _ in range(20)} == {0.7 / np.sqrt(2)}
+
+
+def test_the_width_of_stripes_is_that_of_stripes_turned_round() -> None:
+    image = drawn(lattice(20.0), 2.0).sum(axis=0) + np.zeros((SIZE, 1))
+    assert column_width(image) == column_width(image.T)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 2), (3, 40)])
+def test_the_width_of_next_to_nothing_is_a_number(shape: tuple[int, int]) -> None:
+    assert column_width(np.arange(np.prod(shape), dtype=float).reshape(shape)) > 0
+
+
 def test_matches_are_each_others_nearest() -> None:
     found, true = [[0, 0], [0, 1], [10, 10], [50, 50]], [[0, 0.9], [10, 13], [30, 30]]
     same = metrics.match(found, true, 4.0)

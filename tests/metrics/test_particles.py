@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from temclean.errors import ImageError
 from temclean.metrics.particles import find_particles
@@ -77,3 +77,75 @@ def test_regions_are_those_of_scipy() -> None:
     theirs, number = ndimage.label(mask)
     assert count == number
     assert len(set(zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True))) == count + 1
+
+
+def soft(shape: tuple[int, int], places: np.ndarray, radius: float, blur: float = 0.7) -> np.ndarray:
+    """Return discs behind a blur, by 4 x 4 samples a pixel."""
+    y, x = ((np.arange(4 * each) - 1.5) / 4 for each in shape)
+    inside = np.zeros((len(y), len(x)))
+    for down, right in places:
+        inside += (y[:, None] - down) ** 2 + (x - right) ** 2 < radius**2
+    return ndimage.gaussian_filter(inside.reshape(shape[0], 4, shape[1], 4).mean(axis=(1, 3)), blur)
+
+
+def hanging(kind: str, draw: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Return noise of standard deviation 1 that hangs together."""
+    made = draw.normal(0, 1, (shape[0] + 20, shape[1] + 20))
+    if kind == "lag":
+        made = signal.lfilter([1], [1, -0.5], made, axis=1)
+    if kind == "lines":
+        made = 0.8 * made + 0.6 * draw.normal(0, 1, (len(made), 1))
+    if kind == "blurred":
+        made = ndimage.gaussian_filter(made, 0.8)
+    return made[10:-10, 10:-10] / made.std()
+
+
+@pytest.mark.parametrize("kind", ["white", "lag", "lines", "blurred"])
+def test_errors_of_diameters_know_of_noise_that_hangs_together(kind: str) -> None:
+    places = np.array([(48.3 + 96 * row, 36.2 + 72 * column) for row in range(2) for column in range(4)])
+    image, draw, diameters, errors = soft((192, 288), places, 20.0), np.random.default_rng(3), [], []
+    for _ in range(16):
+        found = find_particles(image + 0.3 * hanging(kind, draw, image.shape))
+        nearest = np.argmin(np.hypot(*(found.positions[:, None] - places).T), axis=1)
+        diameters.append(found.diameter[nearest])
+        errors.append(found.diameter_error[nearest])
+    assert np.std(diameters, axis=0, ddof=1).mean() == pytest.approx(np.mean(errors), rel=0.3)
+
+
+def scattered(draw: np.random.Generator, rows: int, columns: int, pitch: int) -> np.ndarray:
+    """Return places that lie anyhow among the pixels."""
+    grid = np.stack(np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"), axis=-1).reshape(-1, 2)
+    return (grid + 0.5) * pitch + draw.uniform(-1, 1, (rows * columns, 2))
+
+
+@pytest.mark.parametrize(("radius", "error"), [(3.2, 0.025), (4.0, 0.02), (5.0, 0.015), (8.0, 0.006), (20.0, 0.003)])
+def test_small_discs_have_their_diameters(radius: float, error: float) -> None:
+    draw, pitch = np.random.default_rng(4), int(3 * radius + 30)
+    image = soft((3 * pitch, 4 * pitch), scattered(draw, 3, 4, pitch), radius)
+    found = find_particles(image + draw.normal(0, 0.03, image.shape))
+    assert len(found) == 12
+    assert found.diameter.mean() == pytest.approx(2 * radius, rel=error)
+    assert found.diameter.std() < 1.5 * found.diameter_error.mean()
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.3, 0.5])
+def test_noise_does_not_lengthen_discs(noise: float) -> None:
+    draw, longest, shortest = np.random.default_rng(5), [], []
+    for _ in range(4):
+        image = soft((192, 256), scattered(draw, 3, 4, 64), 15.0)
+        found = find_particles(image + draw.normal(0, noise, image.shape))
+        longest.append(found.feret_max)
+        shortest.append(found.feret_min)
+    assert np.mean(longest) == pytest.approx(30, rel=0.01)
+    assert np.mean(shortest) == pytest.approx(30, rel=0.01)
+
+
+def test_noise_keeps_oblong_and_notched_outlines() -> None:
+    draw, (y, x) = np.random.default_rng(6), np.mgrid[:160, :200]
+    noise = draw.normal(0, 0.3, y.shape)
+    oblong = find_particles(noise + (((x - 100.2) / 50) ** 2 + ((y - 79.6) / 25) ** 2 < 1))
+    assert oblong.feret_max[0] == pytest.approx(100, rel=0.02)
+    assert oblong.feret_min[0] == pytest.approx(50, rel=0.02)
+    horseshoe = (abs(np.hypot(y - 80, x - 100) - 45) < 8) & (y < 90)
+    bent = find_particles(noise + horseshoe)
+    assert bent.feret_max[0] == pytest.approx(find_particles(1.0 * horseshoe).feret_max[0], rel=0.02)
