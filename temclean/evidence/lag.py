@@ -57,6 +57,9 @@ ALTERNATING = 0.08
 """Share of the first weight from which on the fourth tells resampling by weights that alternate in sign: interpolation
 leaves little at the finest waves, which is much to undo; a detector's decay leaves more."""
 
+FADED = 0.25
+"""Most of the last weight over the first: a detector that lags forgets within a few pixels."""
+
 STRONGEST = 6.0
 """Most by which the filter may amplify noise."""
 
@@ -103,7 +106,7 @@ def measure(frames: Frames) -> Weights:
     if not found or any(each is None for each in found):
         return ()
     weights = _whitening(np.median(np.array(found, dtype=np.float64), axis=0))
-    return () if _is_resampled(weights) else weights
+    return () if _is_resampled(weights) or _is_of_a_lattice(weights) else weights
 
 
 def _correlation(image: NDArray[Any]) -> Doubles | None:
@@ -242,6 +245,11 @@ def _is_resampled(weights: Weights) -> bool:
         return False
     _, _, second, third, fourth = weights
     return second > 0 and fourth > 0 and -third > ALTERNATING * weights[0]
+
+
+def _is_of_a_lattice(weights: Weights) -> bool:
+    """Return whether a filter does not fade, as a detector's memory does: it would undo a lattice of few pixels."""
+    return bool(weights) and abs(weights[-1]) > FADED * weights[0]
 
 
 def noted(weights: Weights) -> str:

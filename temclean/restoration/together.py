@@ -65,9 +65,7 @@ class Order:
     def check_movie(self, path: Path) -> None:
         """Refuse several channels, whose frames do not all follow each other; ImageError says what to do."""
         if self.channels > 1:
-            raise ImageError(
-                f"{path}: holds {self.channels} channels; save the one meant as a movie of its own"
-            )
+            raise ImageError(f"{path}: holds {self.channels} channels; save the one meant as a movie of its own")
 
     def channel(self, frame: int) -> int:
         """Return the number of the channel that a frame shows."""
