@@ -85,7 +85,7 @@ def train(
     before = run.resume() if resume else {}
     if adversary is not None and "adversary" in before:
         adversary.load(before["adversary"])
-    options = json.dumps(asdict(recipe))
+    options, commit = json.dumps(asdict(recipe)), loop.commit()  # others may be made while this runs
     batch = recipe.data.batch * distributed.count()
     images = before["record"]["images"] - run.step * batch if before else 0
     stream = dict(enumerate(before.get("streams", []))).get(distributed.rank())
@@ -112,7 +112,7 @@ def train(
                 continue
             record = {
                 "command": "temclean " + " ".join(sys.argv[1:]),
-                "commit": loop.commit(),
+                "commit": commit,
                 "hours": round(run.hours, 3),
                 "images": images + run.step * batch,
                 "crop": recipe.data.crop,
