@@ -253,6 +253,8 @@ def _lost(image: Image) -> list[str]:
         lost.append(f"the origin of rows and columns ({_numbers(*image.origin)} {image.unit or 'pixels'})")
     if sum(size > 1 for size in (sizes[:-1] if letters.endswith("Z") else sizes)) > 1:
         lost.append(f"the axes {letters} of its {'x'.join(map(str, sizes))} frames")
+    elif "C" in letters and math.prod(sizes) > 1:
+        lost.append("that frames are channels")
     for letter, known in zip(letters, image.stack[:-1] if _depth(image) else image.stack, strict=False):
         if known is not None:
             unit = f" {known.unit}" if known.unit else ""

@@ -77,6 +77,7 @@ def test_the_origin_of_hyperspys_file_goes_over(tmp_path: Path) -> None:
             "TZYX", (2, 3, 8, 9), "nm", {"stack": (StackAxis(5.0, "ms"), StackAxis(2.0, "nm"))},
             "the step of axis T (5 ms), which is lost; write .tif to keep it",
         ),
+        ("CYX", (3, 8, 9), "nm", {}, "that frames are channels, which is lost; write .tif to keep it"),
         (
             "TCYX", (2, 3, 8, 9), "nm", {"stack": (StackAxis(5.0, "ms"), None)},
             "the axes TC of its 2x3 frames and the step of axis T (5 ms), which are lost; write .tif to keep them",
