@@ -15,7 +15,6 @@ from temclean import __version__, io
 from temclean.commands.evidence.as_seen import SCANNED
 from temclean.commands.frame_queue import ReadAhead
 from temclean.commands.jobs import Job
-from temclean.commands.live.companions import Companions
 from temclean.commands.records import Result, failed, refused
 from temclean.commands.sessions import Sessions
 from temclean.commands.sources import Source, digest
@@ -23,6 +22,7 @@ from temclean.errors import FileError, TemcleanError
 from temclean.evidence import lag
 from temclean.evidence.samples import Frames
 from temclean.io import npy
+from temclean.io.companions import Companions
 from temclean.restoration import cautions, pipeline, tiling, together, windows
 from temclean.restoration.choice import About
 from temclean.restoration.conversion import Conversion

@@ -95,21 +95,7 @@ def test_nanoparticles_are_as_bright_as_they_are_thick(monkeypatch: pytest.Monke
     assert 8 <= spheres <= 20
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "faint",
-        "nanoparticles",
-        "polycrystal",
-        "powder",
-        "wires",
-        "arrays",
-        "labyrinth",
-        "circuits",
-        "soot",
-        "any-fringes",
-    ],
-)
+@pytest.mark.parametrize("name", [*catalogue.SURVEYS, "soot", "any-fringes"])
 def test_low_magnification_has_no_atoms_and_some_contrast(name: str) -> None:
     for seed in range(10):
         truth = specimen.draw(name, 96, 1.0, seed)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from temclean.commands.live.companions import Stamp, holds
+from temclean.io.companions import Stamp, holds
 
 NAME = ".temclean-watch.jsonl"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temclean.commands.inputs import images_in
-from temclean.commands.live.companions import Companions, Stamp
 from temclean.io import is_folder_format
+from temclean.io.companions import Companions, Stamp
 
 LONGEST = 10.0
 """Seconds that a file has to stand still at most, however slowly it was written."""

@@ -13,7 +13,6 @@ from temclean import io
 from temclean.commands import batch, jobs
 from temclean.commands.jobs import Job
 from temclean.commands.lines import say
-from temclean.commands.live.companions import Companions, Stamp, holds
 from temclean.commands.live.growing import Growing, Pair, ReplacedError
 from temclean.commands.live.journal import Journal
 from temclean.commands.live.landing import AwayError, Landing, Seen
@@ -21,6 +20,7 @@ from temclean.commands.progress import Reporter
 from temclean.commands.records import Result
 from temclean.commands.sessions import OneSession, Sessions
 from temclean.errors import FileError, ParameterError, TemcleanError
+from temclean.io.companions import Companions, Stamp, holds
 from temclean.restoration import models
 from temclean.restoration.models import Model
 
