@@ -49,10 +49,10 @@ def shared(network: nn.Module) -> nn.Module:
     return nn.parallel.DistributedDataParallel(network) if joined() else network
 
 
-def gathered(mine: dict[str, object]) -> list[dict[str, object]]:
-    """Return what each process has, in the order of their numbers, to all of them."""
+def gathered(mine: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return what all processes have, in the order of their numbers, to each of them."""
     if not joined():
-        return [mine]
-    found: list[dict[str, object]] = [{} for _ in range(count())]
+        return mine
+    found: list[list[dict[str, object]]] = [[] for _ in range(count())]
     distributed.all_gather_object(found, mine)
-    return found
+    return [each for some in found for each in some]

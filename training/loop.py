@@ -193,14 +193,19 @@ class Run:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.clip, foreach=True)
         self.optimizer.step()
         decay = min(self.average, (1.0 + self.step) / (10.0 + self.step)) if self.average else 0.0
-        for averaged, own in zip(self.weights.values(), self.network.state_dict().values(), strict=True):
-            if own.is_floating_point():
-                averaged.lerp_(own, 1.0 - decay)
-            else:
-                averaged.copy_(own)
+        averaged, own = list(self.weights.values()), list(self.network.state_dict().values())
+        floats = [number for number, value in enumerate(own) if value.is_floating_point()]
+        torch._foreach_lerp_([averaged[each] for each in floats], [own[each] for each in floats], 1.0 - decay)
+        for number in {*range(len(own))}.difference(floats):
+            averaged[number].copy_(own[number])
         self._total += loss.detach()
         self._summed += 1
         self.step += 1
+
+    def planned(self, hours: float) -> int:
+        """Return how many updates there will be in so many hours at the pace so far: one more when they are over."""
+        share = self.hours / hours
+        return self.step + 1 if share >= 1.0 else max(self.step + 2, round((self.step + 1) / max(share, 1e-9)))
 
     def due(self, every: int, steps: int) -> bool:
         """Return whether it is time for a checkpoint: every so many updates, and after the last."""

@@ -16,7 +16,7 @@ from temclean.training import distributed, loop, losses, networks, teachers
 from temclean.training.adversarial import Adversary
 from temclean.training.data import DataOptions
 from temclean.training.recipes import RECIPES, Recipe
-from temclean.training.stream import Pairs
+from temclean.training.stream import Feed
 
 CHECKPOINTS = Path("training/checkpoints")
 
@@ -26,6 +26,9 @@ ADVERSARIAL = 0.005
 CGRDN_RATE = 3e-4
 """Peak learning rate of ``cgrdn``, whose 128 convolutions in a row bear no more."""
 
+
+MOST_WORKERS = {"cpu": 4, "cuda": 16}
+"""Processes that make pairs, unless told."""
 
 QUICK = 6.0
 """Learning rate of what decides about windows, over that of all else."""
@@ -69,11 +72,16 @@ def train(
     every: int,
     workers: int = 0,
     taught_by: tuple[Path, ...] = (),
+    hours: float = 0.0,
 ) -> None:
-    """Run a recipe and write a checkpoint to ``out`` every ``every`` steps and at the end."""
+    """Run a recipe and write a checkpoint to ``out`` every ``every`` steps and at the end.
+
+    Its end is after the recipe's updates, or after some ``hours``, those before a stop counted in.
+    """
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     device = loop.device()
+    torch.backends.cudnn.benchmark = True  # all batches are of one shape
     network = networks.build(asdict(recipe)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(groups(network), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     shared = distributed.shared(network)
@@ -88,41 +96,48 @@ def train(
     options, commit = json.dumps(asdict(recipe)), loop.commit()  # others may be made while this runs
     batch = recipe.data.batch * distributed.count()
     images = before["record"]["images"] - run.step * batch if before else 0
-    stream = dict(enumerate(before.get("streams", []))).get(distributed.rank())
-    with Pairs(recipe.data, seed + run.step, distributed.rank(), workers, stream) as pairs:
-        for step, drawn in zip(range(run.step, recipe.steps), pairs, strict=False):
-            noisy, clean, rare = (tensor.to(device, memory_format=torch.channels_last) for tensor in drawn)
-            run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
-            with torch.autocast(device, dtype=torch.bfloat16):
-                restored = shared(noisy)
-                shown = teachers.taught(teaching, noisy) if teaching else None
-            restored = restored.float()
-            loss = objective(recipe, restored, clean, rare)
-            if shown is not None:
-                loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
-            if adversary is not None:
-                loss = loss + recipe.adversarial * adversary.loss(restored, clean)
-            run.update(loss)
-            if adversary is not None:
-                adversary.update(restored, clean)
-            if not run.due(every, recipe.steps):
-                continue
-            streams = distributed.gathered(pairs.state)
-            if distributed.rank() > 0:
-                continue
-            record = {
-                "command": "temclean " + " ".join(sys.argv[1:]),
-                "commit": commit,
-                "hours": round(run.hours, 3),
-                "images": images + run.step * batch,
-                "crop": recipe.data.crop,
-                "device": device,
-                "recipe": options,
-            }
-            more = {} if adversary is None else {"adversary": adversary.state()}
-            run.save({"recipe": options, "record": record, "origin": run.origin, "streams": streams, **more})
-            loop.preview(out, noisy, restored, clean)
-            run.report(recipe.steps, batch, f"{pairs.pace() * distributed.count():.1f} crops/s drawn")
+    feed = Feed(
+        recipe.data, seed + run.step, workers, distributed.rank(), distributed.count(), before.get("streams", ())
+    )
+    if run.step and (run.hours >= hours if hours else run.step >= recipe.steps):
+        return
+    steps = run.planned(hours) if hours else recipe.steps
+    for drawn in feed:
+        noisy, clean, rare = (
+            tensor.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last) for tensor in drawn
+        )
+        run.set_rate(loop.warm_cosine(run.step, steps, recipe.rate, recipe.warm_up))
+        with torch.autocast(device, dtype=torch.bfloat16):
+            restored = shared(noisy)
+            shown = teachers.taught(teaching, noisy) if teaching else None
+        restored = restored.float()
+        loss = objective(recipe, restored, clean, rare)
+        if shown is not None:
+            loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
+        if adversary is not None:
+            loss = loss + recipe.adversarial * adversary.loss(restored, clean)
+        run.update(loss)
+        if adversary is not None:
+            adversary.update(restored, clean)
+        if run.due(every, steps):
+            streams = distributed.gathered(feed.states)
+            if distributed.rank() == 0:
+                record = {
+                    "command": "temclean " + " ".join(sys.argv[1:]),
+                    "commit": commit,
+                    "hours": round(run.hours, 3),
+                    "images": images + run.step * batch,
+                    "crop": recipe.data.crop,
+                    "device": device,
+                    "recipe": options,
+                }
+                more = {} if adversary is None else {"adversary": adversary.state()}
+                run.save({"recipe": options, "record": record, "origin": run.origin, "streams": streams, **more})
+                loop.preview(out, noisy, restored, clean)
+                run.report(steps, batch, f"{feed.pace() * distributed.count():.1f} crops/s drawn")
+        if run.step >= steps:
+            break
+        steps = run.planned(hours) if hours else steps
 
 
 def check_same(checkpoint: Path, recipe: Recipe) -> None:
@@ -151,6 +166,9 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
 @click.command(name="single-shot")
 @click.argument("recipe", type=click.Choice(list(RECIPES)))
 @click.option("--steps", type=click.IntRange(min=1), help="Updates [default: the recipe's].")
+@click.option(
+    "--hours", type=click.FloatRange(min=0.0, min_open=True), help="Time in place of updates, those before a stop too."
+)
 @click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch.")
 @click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 or 64 pixels.")
@@ -179,12 +197,13 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes that draw scenes [default: cores left by --threads, up to 4].",
+    help="Processes that make pairs [default: cores left by --threads, up to 4; beside a GPU to 16].",
 )
 @click.option("--every", default=250, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints.")
 def main(
     recipe: str,
     steps: int | None,
+    hours: float | None,
     rate: float | None,
     batch: int | None,
     crop: int | None,
@@ -216,6 +235,8 @@ def main(
     if resume and target.exists():
         check_same(target, chosen)
     with distributed.together():
+        if hours and distributed.joined():
+            raise ParameterError("--hours is for a run in one process, as each has a clock of its own; give --steps")
         left = usable_cores() // distributed.count() - threads
-        workers = max(0, min(4, left)) if workers is None else workers
-        train(chosen, seed, target, start, resume, threads, every, workers, taught_by)
+        workers = max(0, min(left, MOST_WORKERS[loop.device()])) if workers is None else workers
+        train(chosen, seed, target, start, resume, threads, every, workers, taught_by, hours or 0.0)

@@ -1,27 +1,29 @@
-"""An endless stream of pairs from a seed, drawn by one process or several, which goes on exactly where it stopped.
+"""An endless stream of pairs from a seed, made by one process or several, which goes on exactly where it stopped.
 
-Scene n follows from the seed and n alone, batch k from the seed, k, and which scenes are in the bank. So it does not
-matter who draws a scene, or when, and a checkpoint holds numbers of scenes instead of scenes.
+Scene n follows from the seed and n alone, batch k from the seed, k, and which scenes are in the bank. So a checkpoint
+holds numbers of scenes instead of scenes.
 """
 
+import math
 import os
 import signal
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from temclean.specimen import Specimen
 from temclean.training import data
 from temclean.training.data import DataOptions
 
-AHEAD = 2
-"""Scenes that each worker may draw before it is their turn."""
+AHEAD = 3
+"""Batches that each worker may make before it is their turn."""
 
 SCENE, BATCH = 0, 1
 """Parts of the keys, so that no scene has the numbers of a batch."""
@@ -33,63 +35,43 @@ class Pairs:
     Parameters
     ----------
     options : what the pairs are made of.
-    seed, rank : which stream; each process of a training run has a rank of its own.
-    workers : processes that draw scenes beside this one. Use the stream as a context, which ends them.
+    seed, rank : which stream; each process of a training run has a rank of its own, and each of its workers.
     state : where to go on, see below.
 
     Attributes
     ----------
-    state : where the stream stands after the batch that iteration gave last: plain numbers, for a checkpoint.
+    state : where the stream stands after the last batch: plain numbers, for a checkpoint.
     """
 
-    def __init__(
-        self, options: DataOptions, seed: int, rank: int = 0, workers: int = 0, state: dict[str, Any] | None = None
-    ) -> None:
-        self.options, self.workers = options, workers
+    def __init__(self, options: DataOptions, seed: int, rank: int = 0, state: dict[str, Any] | None = None) -> None:
+        self.options = options
         first = min(options.first, options.bank)
         begun: dict[str, Any] = {"seed": seed, "rank": rank, "batch": 0}
         begun |= {"bank": list(range(first)), "next": first, "due": 0.0}
-        self.state = state or begun
-        self.seed, self.rank, self.number = self.state["seed"], self.state["rank"], self.state["batch"]
-        self.bank, self.next, self.due = list(self.state["bank"]), self.state["next"], self.state["due"]
+        state = state or begun
+        self.seed, self.rank, self.number = state["seed"], state["rank"], state["batch"]
+        self.bank, self.next, self.due = list(state["bank"]), state["next"], state["due"]
         self.drawn: dict[int, Specimen] = {}
-        self.coming: dict[int, Future[Specimen]] = {}
-        self.pool = None
-        if workers:
-            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # a second thread would take another's core
-                os.environ.setdefault(name, "1")
-            # Ctrl-C is for the process that asked for the work. What workers run needs no torch, so they load none.
-            self.pool = ProcessPoolExecutor(
-                workers,
-                mp_context=get_context("spawn"),
-                initializer=signal.signal,
-                initargs=(signal.SIGINT, signal.SIG_IGN),
-            )
         self._made, self._busy = 0, 0.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the stream stands."""
+        now = {"batch": self.number, "bank": list(self.bank), "next": self.next, "due": self.due}
+        return {"seed": self.seed, "rank": self.rank, **now}
 
     def key(self, number: int, part: int = SCENE) -> tuple[int, ...]:
         """Return the key of a scene or a batch of this stream."""
         return self.seed, self.rank, part, number
 
     def scene(self, number: int) -> Specimen:
-        """Return a scene of the bank; one that no worker has begun is drawn here."""
+        """Return a scene of the bank, which is drawn when it is needed first."""
         if number not in self.drawn:
-            coming = self.coming.pop(number, None)
-            if coming is None or coming.cancel():
-                self.drawn[number] = data.scene_of(self.options, self.key(number))
-            else:
-                self.drawn[number] = coming.result()
+            self.drawn[number] = data.scene_of(self.options, self.key(number))
         return self.drawn[number]
 
     def renew(self, rng: np.random.Generator) -> None:
-        """Put new scenes into the bank, as many as are due, and let the workers draw what will be needed."""
+        """Put new scenes into the bank, as many as are due."""
         self.due += self.options.renewal
         while self.due >= 1.0:
             if len(self.bank) < self.options.bank:
@@ -97,15 +79,9 @@ class Pairs:
             else:
                 place = rng.integers(len(self.bank))
                 self.drawn.pop(self.bank[place], None)
-                if (coming := self.coming.pop(self.bank[place], None)) is not None:
-                    coming.cancel()
                 self.bank[place] = self.next
             self.next += 1
             self.due -= 1.0
-        if self.pool is not None:
-            for number in (*self.bank, *range(self.next, self.next + AHEAD * self.workers)):
-                if number not in self.drawn and number not in self.coming:
-                    self.coming[number] = self.pool.submit(data.scene_of, self.options, self.key(number))
 
     def batch(self) -> tuple[Tensor, ...]:
         """Make one batch, and renew the bank a little."""
@@ -121,21 +97,98 @@ class Pairs:
         return batch
 
     def pace(self) -> float:
-        """Return how many crops a second could be had from this stream, since this was asked last."""
-        pace = self._made / max(self._busy, 1e-9)
-        self._made, self._busy = 0, 0.0
-        return pace
+        """Return how many crops a second this stream has made, while it made any."""
+        return self._made / max(self._busy, 1e-9)
 
-    def _step(self) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
-        made = self.batch()
-        now = {"batch": self.number, "bank": list(self.bank), "next": self.next, "due": self.due}
-        return made, {"seed": self.seed, "rank": self.rank, **now}
+
+class Streams(IterableDataset[Any]):
+    """Streams, each for the worker of its number: batches, where it stands after each, and its pace."""
+
+    def __init__(self, streams: Sequence[Pairs]) -> None:
+        self.streams = streams
+
+    def __iter__(self) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Any], float]]:
+        worker = get_worker_info()
+        assert worker is not None
+        stream = self.streams[worker.id]
+        while True:
+            yield stream.batch(), stream.state, stream.pace()
+
+
+def deaf(_: int) -> None:
+    """Ignore Ctrl-C, which is for the process that asked for the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Feed:
+    """Batches for training, made while others are trained on: of one stream, or of one in each of several processes.
+
+    Parameters
+    ----------
+    options : what the pairs are made of; the bank of scenes is shared out to the workers.
+    seed : of the streams.
+    workers : processes that make batches, which are taken in turn; with none, a thread of this process makes them.
+    rank, ranks : number of this process among those that train together, and how many they are.
+    states : where streams go on, of all processes; those that have none there begin anew.
+
+    Attributes
+    ----------
+    states : where the streams of this process stand after the batch that iteration gave last.
+    """
+
+    def __init__(
+        self,
+        options: DataOptions,
+        seed: int,
+        workers: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        states: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        share = max(workers, 1)
+        part = replace(options, bank=math.ceil(options.bank / share), first=math.ceil(options.first / share))
+        known = {state["rank"]: state for state in states}
+        numbers = [rank + ranks * worker for worker in range(share)]
+        streams = [Pairs(part, seed, number, known.get(number)) for number in numbers]
+        turn = sum(stream.number for stream in streams) % share
+        self.workers, self.streams = workers, [*streams[turn:], *streams[:turn]]
+        self.states = [stream.state for stream in self.streams]
+        self.paces = [0.0] * share
+
+    def pace(self) -> float:
+        """Return how many crops a second could be had."""
+        return sum(self.paces)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        """Yield batches for ever, the next one being made while the last one is used."""
+        """Yield batches for ever."""
+        for number, (batch, state, pace) in enumerate(self._by_workers() if self.workers else self._by_a_thread()):
+            place = number % len(self.streams)
+            self.states[place], self.paces[place] = state, pace
+            yield batch
+
+    def _by_a_thread(self) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Any], float]]:
+        (stream,) = self.streams
+
+        def step() -> tuple[tuple[Tensor, ...], dict[str, Any], float]:
+            return stream.batch(), stream.state, stream.pace()
+
         with ThreadPoolExecutor(1) as maker:
-            coming = maker.submit(self._step)
+            coming = maker.submit(step)
             while True:
-                made, self.state = coming.result()
-                coming = maker.submit(self._step)
+                made = coming.result()
+                coming = maker.submit(step)
                 yield made
+
+    def _by_workers(self) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Any], float]]:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # a second thread would take another's core
+            os.environ.setdefault(name, "1")
+        yield from DataLoader(
+            Streams(self.streams),
+            batch_size=None,
+            num_workers=self.workers,
+            prefetch_factor=AHEAD,
+            multiprocessing_context="spawn",  # a copy of a process that holds a GPU, or threads, would hang
+            worker_init_fn=deaf,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # that of the run is for the network
+        )

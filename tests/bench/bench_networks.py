@@ -38,7 +38,7 @@ from temclean import noise
 from temclean.specimen import Specimen
 from temclean.training import evaluate, loop, networks, onnx_graph, single_shot
 from temclean.training.recipes import RECIPES, Recipe
-from temclean.training.stream import Pairs
+from temclean.training.stream import Feed
 
 SIDE = 512
 WIDTHS = networks.WIDTHS
@@ -79,11 +79,12 @@ def train(recipe: Recipe, minutes: float, threads: int, out: Path) -> loop.Run:
     network = networks.build(asdict(recipe)).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
-    pairs = Pairs(recipe.data, 1)
+    feed = Feed(recipe.data, 1)
+    (pairs,) = feed.streams
     pairs.drawn.update(FIRST)
     FIRST.update({number: pairs.scene(number) for number in pairs.bank})
     began = time.thread_time()
-    for noisy, clean, rare in pairs:
+    for noisy, clean, rare in feed:
         gone = (time.thread_time() - began) / (60.0 * minutes)
         if gone >= 1.0:
             break

@@ -70,6 +70,22 @@ def test_a_stopped_run_ends_with_the_same_bits(recipe: Recipe, tmp_path: Path, m
     assert not same(whole["network"], loop.load(tmp_path / "a.pt")["average"])
 
 
+def test_a_run_ends_when_its_hours_are_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    now = iter(range(0, 10_000, 60))  # each look at the clock is a minute later
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.time, "monotonic", lambda: float(next(now)))
+        patch.setattr(loop.Run, "set_rate", lambda _, rate: rates.append(rate))
+        single_shot.train(TINY, 1, tmp_path / "a.pt", None, False, 1, 1000, hours=1.0)
+    state = loop.load(tmp_path / "a.pt")
+    assert state["step"] == len(rates) > 6
+    assert 1.0 <= state["hours"] < 1.2
+    assert rates[1] > 0.9 * TINY.rate
+    assert rates[-1] < 0.01 * TINY.rate
+    single_shot.train(TINY, 1, tmp_path / "a.pt", None, True, 1, 1000, hours=1.0)
+    assert same(loop.load(tmp_path / "a.pt")["network"], state["network"])
+
+
 def test_checkpoints_without_a_stream_go_on_too(tmp_path: Path) -> None:
     train(replace(TINY, steps=2), tmp_path / "a.pt")
     old = loop.load(tmp_path / "a.pt")

@@ -1,4 +1,4 @@
-"""The stream of pairs: the same with any number of workers, and after a stop; needs the ``train`` extra."""
+"""The stream of pairs: the same after a stop, by a thread or by workers; needs the ``train`` extra."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -13,41 +14,46 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from temclean.training import data  # noqa: E402
 from temclean.training.data import DataOptions  # noqa: E402
-from temclean.training.stream import Pairs  # noqa: E402
+from temclean.training.stream import Feed, Pairs  # noqa: E402
 
 OPTIONS = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=5, first=2, renewal=0.8)
 
-SAME = """
+BY_WORKERS = """
 import json
+import sys
+from itertools import islice
+from pathlib import Path
 import torch
 from temclean.training.data import DataOptions
-from temclean.training.stream import Pairs
-options = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=5, first=2, renewal=0.8)
-alone = Pairs(options, 5)
-expected = [alone.batch() for _ in range(8)]
-same, drawn = [], 0
-with Pairs(options, 5, workers=1) as pairs:
-    for noisy, clean, rare in expected:
-        made = pairs.batch()
-        same.append(all(map(torch.equal, made, (noisy, clean, rare))))
-        drawn += len([coming.result(timeout=60) for coming in pairs.coming.values()])
-    loaded = pairs.pool.submit(eval, "set(__import__('sys').modules)").result(timeout=60)
-    print(json.dumps({"same": same, "drawn": drawn, "pace": pairs.pace(), "torch": "torch" in loaded}))
+from temclean.training.stream import Feed, Pairs
+if __name__ == "__main__":
+    options = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=6, first=4, renewal=0.8)
+    feed = Feed(options, 5, workers=2, rank=1, ranks=2)
+    made, states = [], []
+    for batch in islice(feed, 7):
+        made.append(batch)
+        states.append(json.dumps(feed.states))
+    half = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=3, first=2, renewal=0.8)
+    alone = [Pairs(half, 5, 1), Pairs(half, 5, 3)]
+    same = [all(map(torch.equal, batch, alone[number % 2].batch())) for number, batch in enumerate(made)]
+    again = islice(Feed(options, 99, workers=2, rank=1, ranks=2, states=json.loads(states[2])), 4)
+    gone_on = [all(map(torch.equal, batch, other)) for batch, other in zip(made[3:], again)]
+    print(json.dumps({"same": same, "gone_on": gone_on, "pace": feed.pace()}))
 """
-"""What a process of its own does, as a program's first NumPy decides how many threads that has."""
+"""What a program does that workers are spawned from."""
 
 
 def test_a_stream_goes_on_from_its_state() -> None:
     whole = Pairs(OPTIONS, 3)
     batches, states = [], []
-    for batch in islice(whole, 16):
-        batches.append(batch)
+    for _ in range(16):
+        batches.append(whole.batch())
         states.append(json.dumps(whole.state))  # numbers alone
     assert len({json.loads(state)["next"] for state in states}) > 8, "scenes are replaced"
     for stop in (0, 2, 9):
-        again = islice(Pairs(OPTIONS, seed=99, state=json.loads(states[stop])), 15 - stop)
-        for batch, same in zip(batches[stop + 1 :], again, strict=True):
-            assert all(map(torch.equal, batch, same))
+        again = Pairs(OPTIONS, seed=99, state=json.loads(states[stop]))
+        for batch in batches[stop + 1 :]:
+            assert all(map(torch.equal, batch, again.batch()))
 
 
 def test_scenes_are_drawn_once_and_only_those_that_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,13 +71,21 @@ def test_each_rank_has_a_stream_of_its_own() -> None:
     assert not any(torch.equal(streams[a], streams[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
-def test_workers_draw_the_same_scenes() -> None:
-    """Where NumPy's linear algebra has one thread, as `temclean train` and its workers have; more round otherwise."""
-    threads = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", SAME], env=threads, capture_output=True, text=True, check=False)
+def test_workers_take_turns_each_with_a_stream_of_its_own_and_go_on_where_they_stopped(tmp_path: Path) -> None:
+    """Where NumPy's linear algebra has one thread, as workers have; more round otherwise."""
+    threads = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    program = tmp_path / "by_workers.py"
+    program.write_text(BY_WORKERS)
+    done = subprocess.run([sys.executable, str(program)], env=threads, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["same"] == [True] * 8
-    assert told["drawn"] > 0
+    assert told["same"] == [True] * 7
+    assert told["gone_on"] == [True] * 4
     assert told["pace"] > 0.0
-    assert not told["torch"], "a worker is small and begins at once"
+
+
+def test_a_thread_makes_the_same_batches() -> None:
+    feed, alone = Feed(OPTIONS, 3), Pairs(OPTIONS, 3)
+    for batch in islice(feed, 5):
+        assert all(map(torch.equal, batch, alone.batch()))
+        assert feed.states == [alone.state]
