@@ -131,7 +131,7 @@ GENERAL = Recipe(
     average=0.999,
     relative=0.04,
     rare=0.03,
-    similarity=0.3,
+    similarity=0.6,
     shape={"spectral": (64, 128)},
 )
 
@@ -153,7 +153,7 @@ RECIPES = {
     "g": replace(
         GENERAL,
         data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, specimens=EVEN | STRAIGHT, smooth=0.85),
-        similarity=1.2,
+        similarity=2.0,
     ),
     "sp": replace(
         GENERAL,

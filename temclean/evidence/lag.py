@@ -117,11 +117,12 @@ def _correlation(image: NDArray[Any]) -> Doubles | None:
     along = _Along(sample.pieces)
     if along.plain < 0.8 * LEAST:  # a beam that strays only adds to it
         return None
-    (values, error), (coarse, _) = along.correlation(1), along.correlation(BLOCK)
+    values, error = along.correlation(1)
     first = float(values[0])
-    if first < max(LEAST, SURE * error) or abs(first - float(coarse[0])) > APART * first:
+    if first < max(LEAST, SURE * error) or float(values[1]) - first**2 > BEYOND * (1 - first**2):
         return None
-    if float(values[1]) - first**2 > BEYOND * (1 - first**2):
+    coarse, _ = along.correlation(BLOCK)
+    if abs(first - float(coarse[0])) > APART * first:
         return None
     down = float(_Along(np.ascontiguousarray(sample.pieces.swapaxes(1, 2))).correlation(1)[0][0])
     return None if down > ACROSS * first else 0.5 * (values + coarse)

@@ -15,6 +15,7 @@ from temclean.evidence.samples import Frames
 CHUNK = 2**20  # pixels looked at in one go
 SAMPLE = 2**22  # pixels that are enough for percentiles, where a histogram cannot hold all values
 WIDEST_HISTOGRAM = 16  # bits
+COARSE, SPARE = 2**12, 16  # pixels that tell roughly where a percentile lies, and how many of these more to look at
 PILE = 4  # times as many pixels at an extreme as at the next value: noise is cut off there, which counts are not
 
 
@@ -112,12 +113,12 @@ def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> tuple[Sca
     def value(rank: int) -> int:
         return int(places[np.searchsorted(below, rank, side="right")]) + least
 
-    def percentile(percent: float) -> float:
+    def interpolated(percent: float) -> float:
         rank = percent / 100 * (int(below[-1]) - 1)
         first, share = int(rank), rank - int(rank)
         return value(first) + share * (value(first + 1) - value(first)) if share else float(value(first))
 
-    low, high = map(percentile, percentiles)
+    low, high = map(interpolated, percentiles)
     extremes = Scaling(float(value(0)), float(value(int(below[-1]) - 1)))
     scaling = Scaling(low, high) if high > low else extremes
     if scaling.flat:
@@ -148,12 +149,38 @@ def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> tuple[Scalin
         )
     pixels = np.concatenate(sample)
     with np.errstate(over="ignore"):  # of what is refused afterwards
-        low, high = (float(value) for value in np.percentile(pixels, percentiles))
+        low, high = (percentile(pixels, percent) for percent in percentiles)
     scaling = Scaling(low, high) if high > low else Scaling(least, greatest)
     return scaling, (
         scaling.low == least and _piled(pixels, least, np.min),
         scaling.high == greatest and _piled(pixels, greatest, np.max),
     )
+
+
+def percentile(pixels: NDArray[Any], percent: float) -> float:
+    """Return a percentile as `numpy.percentile` does, in a fifth of its time where it lies near either end.
+
+    Parameters
+    ----------
+    pixels : ndarray, (pixels,)
+    percent : float
+        0 to 100.
+    """
+    rank = percent / 100 * (pixels.size - 1)
+    first, share = int(rank), rank - int(rank)
+    coarse = np.sort(pixels[:: max(1, pixels.size // COARSE)])
+    place, tail = int(percent / 100 * coarse.size), pixels
+    if percent < 50:
+        tail = pixels[pixels <= coarse[min(2 * place + SPARE, coarse.size - 1)]]
+        below = first
+    else:
+        tail = pixels[pixels >= coarse[max(2 * place - coarse.size - SPARE, 0)]]
+        below = first - (pixels.size - tail.size)
+    if not 0 <= below < tail.size - 1:  # chance, or one pixel
+        tail, below = pixels, first
+    above = min(below + 1, tail.size - 1)
+    found = np.partition(tail, (below, above))
+    return float(found[below]) + share * (float(found[above]) - float(found[below]))
 
 
 def _piled(pixels: NDArray[Any], extreme: float, end: Callable[[NDArray[Any]], Any]) -> bool:

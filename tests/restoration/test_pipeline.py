@@ -281,10 +281,19 @@ def test_scale_of_large_floats_is_sampled_evenly(monkeypatch):
     assert abs(measured.high - high) < 3
     assert measured == scaling.measure(frames, 5, 95)
     seen = []
-    monkeypatch.setattr(np, "percentile", lambda sample, _: seen.append(sample) or (0.0, 1.0))
+    monkeypatch.setattr(scaling, "percentile", lambda sample, percent: seen.append(sample) or percent)
     numbered = np.arange(4 * 64 * 128, dtype="i8").reshape(4, 64, 128)
     scaling.measure(numbered, 5, 95)
     assert len(set(np.diff(seen[0]))) == 1  # across chunks and frames
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 5000, 70_000])
+def test_percentiles_are_those_of_numpy(count):
+    rng = np.random.default_rng(count)
+    for pixels in (rng.normal(size=count), rng.poisson(0.3, count), np.sort(rng.normal(size=count)), np.ones(count)):
+        for percent in (0, 0.5, 5, 50, 95, 99.5, 100):
+            found = scaling.percentile(pixels.astype("f4"), percent)
+            assert found == pytest.approx(np.percentile(pixels.astype("f4").astype("f8"), percent), rel=1e-12, abs=0)
 
 
 def test_huge_frames_need_no_second_copy(network):
