@@ -226,6 +226,7 @@ def main(
     """
     chosen = shaped(RECIPES[recipe], network, width)
     data = replace(chosen.data, batch=batch or chosen.data.batch, crop=crop or chosen.data.crop)
+    data = replace(data, renewal=chosen.data.renewal * data.batch / chosen.data.batch)  # as many crops of each scene
     chosen = replace(chosen, data=data, steps=steps or chosen.steps, rate=rate or chosen.rate, loss=loss or chosen.loss)
     if adversarial:
         chosen = replace(chosen, adversarial=chosen.adversarial or ADVERSARIAL)

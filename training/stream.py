@@ -4,6 +4,7 @@ Scene n follows from the seed and n alone, batch k from the seed, k, and which s
 holds numbers of scenes instead of scenes.
 """
 
+import atexit
 import math
 import os
 import signal
@@ -115,9 +116,13 @@ class Streams(IterableDataset[Any]):
             yield stream.batch(), stream.state, stream.pace()
 
 
-def deaf(_: int) -> None:
-    """Ignore Ctrl-C, which is for the process that asked for the work."""
+def begin(_: int) -> None:
+    """Make a worker ignore Ctrl-C, which is for the process that asked for its work, and end without further ado.
+
+    Torch's libraries may abort a process that they are unloaded from while it works.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit.register(os._exit, 0)
 
 
 class Feed:
@@ -188,7 +193,7 @@ class Feed:
             num_workers=self.workers,
             prefetch_factor=AHEAD,
             multiprocessing_context="spawn",  # a copy of a process that holds a GPU, or threads, would hang
-            worker_init_fn=deaf,
+            worker_init_fn=begin,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # that of the run is for the network
         )
