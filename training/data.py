@@ -11,7 +11,7 @@ from temclean.evidence import lag
 from temclean.noise import mtf, postprocess
 from temclean.restoration import scaling
 from temclean.restoration.inference import REACH
-from temclean.specimen import Specimen, densities
+from temclean.specimen import Specimen, densities, phase
 from temclean.specimen.truth import stretched
 
 Array = NDArray[np.float32]
@@ -25,7 +25,7 @@ TRAINING_STRUCTURES = range(densities.COUNT - 1)
 INVERTIBLE = {"graphene", "graphene-defects"}
 """Specimens that are drawn bright only, and shown dark at times."""
 
-STRETCHED = {"phase", "hr", "lr", "bn", "mos2", "crystal", "amorphous", "points", "fringes"}
+STRETCHED = {"phase", "supported", "hr", "lr", "bn", "mos2", "crystal", "amorphous", "points", "fringes"}
 """Specimens with a contrast of their own, which simple noise would drown: they are stretched to any part of [0, 1]."""
 
 MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind, noise.Microscope)}
@@ -39,6 +39,9 @@ which such pixels do not show."""
 
 LARGEST_PIXELS = 30.0
 """Å a pixel of :data:`LARGE`, at most."""
+
+SUPPORTED = (0.2, 0.6)
+"""Å a pixel of ``supported``: coarse pixels, in which a lattice still shows beside the grain of its film."""
 
 COUNTS = (0.3, 300.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
@@ -61,7 +64,7 @@ class DataOptions:
         :data:`temclean.noise.FAMILIES`.
     specimens : the share of each specimen: keys of :data:`temclean.specimen.SPECIMENS`; ``dense``, lattices of 0.14 Å
         a pixel or more, whose columns are the first to be lost; ``empty``, nothing at all, so that noise alone does not
-        become spots.
+        become spots; ``supported``, particles on an amorphous film in phase contrast, in pixels of :data:`SUPPORTED`.
     levels : lowest and highest noise level C, whose square root is drawn evenly, so that weak noise is not rare; of
         ``short`` users are only told.
     pixel_sizes : smallest and largest pixel size in Å, drawn evenly on a logarithmic scale.
@@ -219,6 +222,8 @@ def draw_scene(options: DataOptions, rng: np.random.Generator) -> Specimen:
         smallest = 0.14
     elif name == "graphene":
         smallest, largest = 0.07 if rng.random() < options.coarse else smallest, 0.2
+    elif name == "supported":
+        smallest, largest = SUPPORTED
     elif name in LARGE:
         largest = max(largest, LARGEST_PIXELS)
     pixel_size = float(np.exp(rng.uniform(np.log(smallest), np.log(largest))))
@@ -227,6 +232,8 @@ def draw_scene(options: DataOptions, rng: np.random.Generator) -> Specimen:
         return Specimen(nothing, pixel_size, np.zeros((0, 2)), np.zeros(0, np.float32))
     if name == "graphene":
         scene = specimen.graphene(rng, options.scene, pixel_size, TRAINING_STRUCTURES)
+    elif name == "supported":
+        scene = phase.draw(rng, options.scene, pixel_size, "particles")
     else:
         scene = specimen.SPECIMENS["lattice" if name == "dense" else name](rng, options.scene, pixel_size)
     if name in STRETCHED:

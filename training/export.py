@@ -72,6 +72,7 @@ SEEN = {
     "graphene-defects": "graphene with vacancies and turned bonds",
     "coherent": "crystals along their zone axes, perfect, strained and broken",
     "phase": "phase contrast of sheets, crystals, particles and films",
+    "supported": "particles on amorphous films in phase contrast",
     "hr": "crystals, films and points in three dimensions",
     "lr": "particles, grains, bands, boxes and cracks",
     "faint": "what is weak and large, and what is saturated",

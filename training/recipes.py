@@ -55,6 +55,7 @@ class Recipe:
 ATOMIC = {
     "coherent": 0.34,
     "phase": 0.28,
+    "supported": 0.08,
     "hr": 0.12,
     "scene": 0.04,
     "graphene": 0.05,
@@ -67,6 +68,7 @@ ATOMIC = {
 
 TRANSMITTED = {
     "phase": 0.6,
+    "supported": 0.08,
     "coherent": 0.16,
     "hr": 0.14,
     "graphene": 0.05,
