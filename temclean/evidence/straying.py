@@ -77,6 +77,10 @@ WORSE = 1.15
 """Times the squares of what the first result lacks of a row from which on the row stays where it was: displacements of
 more than a few pixels are not told by slopes."""
 
+REFUSED, SWEPT = 0.125, 0.7
+"""Shares of the rows that would have become worse, and that seem to lie as far off as a row is moved at most, from which
+on all stay: then the beam strayed further than slopes tell."""
+
 CLEAR = 2.5
 """Mean square of displacements over their variance, from which on the beam strayed: 1 is noise."""
 
@@ -143,14 +147,15 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
         moved = moved + np.linalg.solve(matrices, sides[..., None])[:, :2, 0]
         moved = _irregular(moved).clip(-FURTHEST, FURTHEST)
     found = Straying(moved[:, 0], moved[:, 1])
-    return found if found.width > LEAST else None
+    swept = float(np.mean((np.abs(moved) > (1 - FOLLOWED) * FURTHEST).any(axis=1)))
+    return found if found.width > LEAST and swept < SWEPT else None
 
 
-def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> NDArray[Any]:
+def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> NDArray[Any] | None:
     """Return the image as if the beam had not strayed: without what that adds to the first result, noise as it is.
 
     A row that would be further from the first result than it is stays as it is: it strayed so far that its slopes tell
-    nothing. Where the image is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its
+    nothing. Where too many do, None is returned. Where the image is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its
     own numbers.
     """
     steady = np.array(raw, np.result_type(raw.dtype, np.float32).newbyteorder("="), order="C")
@@ -158,15 +163,17 @@ def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> N
     moved = np.stack([straying.right, straying.down], axis=1)
     pair = blocks.pair(raw, restored)
     if pair is None:
-        return steady
+        return None
+    refused = 0
     work = np.empty((_straying.ROOM, raw.shape[1]), np.float32)
     for rows, above, wider in _bands(pair):
         _straying.steady(wider, above, moved[rows], pair.unit, work, steady[rows])
         before, after = (_squares(each[rows], restored[rows]) for each in (raw, steady))
         worse = after > WORSE * before
         steady[rows][worse] = raw[rows][worse]
+        refused += int(np.count_nonzero(worse))
         samples.keep_cut_off(steady[rows], raw[rows], ends)
-    return steady
+    return steady if refused < REFUSED * len(raw) else None
 
 
 def _squares(rows: NDArray[Any], restored: NDArray[Any]) -> Doubles:

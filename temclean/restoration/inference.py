@@ -49,9 +49,11 @@ def restore_steadily(
     if found is None:
         return frame, 0.0, hits
     found = found.whole()
-    frame = straying.steadied(frame, out, found)
-    restore([frame], out, session, cut, scale)
-    return frame, found.width, hits
+    steady = straying.steadied(frame, out, found)
+    if steady is None:
+        return frame, 0.0, hits
+    restore([steady], out, session, cut, scale)
+    return steady, found.width, hits
 
 
 def restore(

@@ -103,7 +103,7 @@ class _Recorded:
     def __init__(
         self, ort: Any, runtime: Any, device: str, shapes: tuple[tuple[int, ...], tuple[int, ...]], number: int
     ) -> None:
-        self._runtime = runtime
+        self._runtime, self._shared = runtime, device == "cpu"
         self._image, self._restored = (
             ort.OrtValue.ortvalue_from_shape_and_type(list(each), np.float32, device, 0) for each in shapes
         )
@@ -118,8 +118,8 @@ class _Recorded:
         self._binding.synchronize_inputs()
         self._runtime.run_with_iobinding(self._binding, self._options)
         self._binding.synchronize_outputs()
-        restored: Floats = np.array(self._restored.numpy())  # the buffer's next content must not reach into it
-        return restored
+        restored: Floats = self._restored.numpy()
+        return restored.copy() if self._shared else restored  # the buffer itself, or what came from the GPU
 
 
 def warn(error: Exception) -> None:

@@ -37,6 +37,7 @@ def test_rows_are_found_where_they_were_put(right: float, down: float, dtype: st
             assert np.std(each) < 0.05
     assert found.width == pytest.approx(np.hypot(right, down), rel=0.35)
     steady = straying.steadied(raw, CLEAN, found)
+    assert steady is not None
     before, after = (np.abs(image - CLEAN).mean(axis=1).mean() for image in (raw.astype(float), steady))
     still = np.abs(rng.poisson(CLEAN) - CLEAN).mean()
     assert after - still < 0.4 * (before - still)
@@ -97,7 +98,9 @@ def test_neither_a_black_bar_nor_the_unit_of_intensities_changes_what_is_found(u
     found = straying.measure(raw, restored)
     assert found is not None
     assert np.std(found.right[10:-40] - moved[10:-40]) < 0.2
-    assert np.isfinite(straying.steadied(raw, restored, found)).all()
+    steady = straying.steadied(raw, restored, found)
+    assert steady is not None
+    assert np.isfinite(steady).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (63, 200), (200, 63), (64, 64), (300, 70)])

@@ -191,7 +191,7 @@ class Buffer:
         self.content = array.copy()
 
     def numpy(self):
-        return self.content
+        return self.content.copy()  # as memory of the GPU is
 
 
 class Binding:

@@ -38,5 +38,6 @@ class AsSeen(io.Frames):
         if self._rows:
             restored = self._restored[index]
             found = straying.measure(frame, restored)
-            frame = frame if found is None else straying.steadied(frame, restored, found)
+            steady = None if found is None else straying.steadied(frame, restored, found)
+            frame = frame if steady is None else steady
         return frame
