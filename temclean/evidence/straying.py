@@ -78,8 +78,8 @@ WORSE = 1.15
 more than a few pixels are not told by slopes."""
 
 REFUSED, SWEPT = 0.125, 0.7
-"""Shares of the rows that would have become worse, and that seem to lie as far off as a row is moved at most, from which
-on all stay: then the beam strayed further than slopes tell."""
+"""Shares of the rows that would have become worse, and that seem to lie as far off as a row is moved at most: from these
+on all stay, as the beam strayed further than slopes tell."""
 
 CLEAR = 2.5
 """Mean square of displacements over their variance, from which on the beam strayed: 1 is noise."""
@@ -155,8 +155,8 @@ def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> N
     """Return the image as if the beam had not strayed: without what that adds to the first result, noise as it is.
 
     A row that would be further from the first result than it is stays as it is: it strayed so far that its slopes tell
-    nothing. Where too many do, None is returned. Where the image is cut off, at its least or greatest value, it stays so. Of float32, or of what holds its
-    own numbers.
+    nothing. Where too many do, None is returned. Where the image is cut off, at its least or greatest value, it stays
+    so. Of float32, or of what holds its own numbers.
     """
     steady = np.array(raw, np.result_type(raw.dtype, np.float32).newbyteorder("="), order="C")
     ends = samples.cut_off(raw)

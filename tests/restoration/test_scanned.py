@@ -12,7 +12,7 @@ import tifffile
 import temclean
 from temclean import io, metrics, noise, specimen
 from temclean.evidence import lag, straying
-from temclean.restoration import inference, models, pipeline
+from temclean.restoration import models, pipeline
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
