@@ -2,10 +2,10 @@
 
 ``noise`` gathers a :class:`~temclean.evidence.noise.NoiseReport` of one image: ``samples`` takes the pixels to look
 at, without the bar of figures that ``data_bar`` finds, and filters them, ``variance`` fits the variance in quiet blocks
-against their mean, ``impulses`` finds wild pixels and counts those that grain hides, and ``correlation`` tells
-how noise hangs together along rows and columns. ``lag`` measures from that how far a scanned image's detector lags, and
-undoes it; ``straying`` puts back the rows from which a beam strayed, and ``lines`` sees to lost lines and to stripes.
-``spectrum`` looks for lattices and for the finest structure.
+against their mean, ``cut`` the same where noise is cut off at an end, ``impulses`` finds wild pixels and counts those
+that grain hides, and ``correlation`` tells how noise hangs together along rows and columns. ``lag`` measures from that
+how far a scanned image's detector lags, and undoes it; ``lines`` sees to lost lines, to stripes, and to rows from which
+a beam strayed. ``spectrum`` looks for lattices and for the finest structure.
 
 ``findings`` compares an image with its result: ``residual`` finds where structure is missing, ``lattice`` whether a
 regular pattern is, and ``agreement`` how much of an image a result explains that a background was taken from;

@@ -15,9 +15,9 @@ from temclean.evidence.residual import Missing
 class Findings:
     """What is missing from a result and how well it fits its image; only what was looked for differs from nothing.
 
-    ``strayed`` is by how many pixels rows were put back, root mean square (`temclean.evidence.straying`), ``hits`` how
-    many pixels were replaced (`temclean.restoration.extremes`), ``lines`` how many lost lines were mended, and
-    ``stripes`` what was taken off whole columns, root mean square (`temclean.evidence.lines`).
+    ``strayed`` is by how many pixels rows were put back, root mean square, ``lines`` how many lost lines were mended,
+    and ``stripes`` what was taken off whole columns, root mean square (`temclean.evidence.lines`); ``hits`` is how many
+    pixels were replaced (`temclean.restoration.extremes`).
     """
 
     missing: Missing = field(default_factory=Missing)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from temclean.errors import ImageError
-from temclean.evidence import correlation, impulses, samples, spectrum, variance
+from temclean.evidence import correlation, cut, impulses, samples, spectrum, variance
 from temclean.evidence.impulses import Suspects
-from temclean.evidence.samples import Sample, grid, share_of
+from temclean.evidence.samples import Sample
 from temclean.evidence.spectrum import Structure
 
 IMPULSES, FINE = 1e-4, 0.4
@@ -33,14 +33,6 @@ share BY_LAW is in doubt in any image: no detector's noise follows the report's 
 ALL, NOTHING = 0.55, 1e-4
 """Standard error, of the strength, with which 95% reach down to nothing; and noise, of the range of the image, below
 which nothing is said of what it depends on."""
-
-OFTEN, MANY, CALM, COARSE = 5e-3, 1.1, 0.9, 0.6
-"""Of values in few steps: share of the greatest and times as many as the next ones explain from which on they are cut
-off there, share of its pixels beside another from which on they are not noisy, and step that leaves too few values."""
-
-FEW, BETTER, NEAR, CROWDED = 0.02, 0.015, 0.05, 10.0
-"""Zeros are counts where noise grows by a step a step, if steps are larger than FEW; where the misfit of a line is less
-by BETTER than that of Gaussian noise; or with CROWDED times as many a width as zeros NEAR, in widths: 3.3 is much."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +194,7 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     """Return what is known of the noise of a sample, be it that electrons are known to be counted one by one."""
     pieces = sample.pieces
     found = impulses.suspects(sample, counted=counted) if min(pieces.shape[1:]) > 4 else None
-    specks, found = found, found and _saturated(sample, found)
+    specks, found = found, found and cut.saturated(sample, found)
     data = variance.blocks(pieces, found.mask) if found else None
     if found is None or specks is None or data is None:
         return _little(sample, found)
@@ -212,12 +204,12 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     down = correlation.along_rows(pieces.swapaxes(1, 2), mask, turned)
     known = correlation.restored(pieces, found.mask, data, across, down)
     data, across, down = known.data, known.across, known.down
-    if found.low and _counted(data, found, sample):
+    if found.low and cut.counted(data, found, sample):
         return report(sample, counted=True)
     line, width = _fit(data, found, sample.step)
     structured = data.structured
     by_chance = min(line.start_error / (2 * math.sqrt(line.start)) if line.start > 0 else 0.0, 0.1 * width)
-    zeros = found.low or (counted and not _one_by_one(line, sample.step, 2.0))  # read-out noise may be cut off there
+    zeros = found.low or (counted and not cut.one_by_one(line, sample.step, 2.0))  # read-out noise may be cut off there
     lost = found.at_low * zeros + found.at_high * found.high
     line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * lost))
     if min(across.correlation[0], down.correlation[0]) > FINE:
@@ -265,59 +257,18 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     )
 
 
-def _saturated(sample: Sample, found: Suspects) -> Suspects:
-    """Return suspects with the pixels at the greatest value, where values in few steps are cut off there.
-
-    Where these are noisy, more than a few have values beyond them. How many lie one and two steps before tells how
-    many might: most distributions' logarithm is concave, that of counted electrons, seen reversed, among them.
-    """
-    if found.high or found.at_high < OFTEN or not 0 < sample.step < COARSE:
-        return found
-    first, second = (share_of(np.abs(sample.pieces - (1 - k * sample.step)) < sample.step / 2) for k in (1, 2))
-    at_high = sample.pieces >= 1
-    calm = share_of(at_high[:, :, 1:] & at_high[:, :, :-1]) > CALM * found.at_high
-    if calm or found.at_high * second <= MANY * first**2:
-        return found
-    return replace(found, high=True, mask=at_high if found.mask is None else found.mask | at_high)
-
-
-def _counted(data: variance.Blocks, found: Suspects, sample: Sample) -> bool:
-    """Return whether none is just the least that can be counted, rather than noise cut off there."""
-    step = grid(sample.pieces[sample.pieces < 1])
-    sloped, _ = variance.line(data, sloped=True)
-    if step and _one_by_one(sloped, step, 2.0):
-        return True
-    whole = variance.blocks(sample.pieces, impulses.suspects(sample, counted=True).mask)
-    if whole is None:
-        return False
-    plain, _ = variance.line(whole, sloped=True)
-    if step > FEW and _one_by_one(plain, step, 1.25):
-        return True
-    if found.high or plain.slope < variance.SURE * plain.slope_error or plain.start > plain.start_error:
-        return False
-    sigma, _, _ = variance.cut_sigma(data, True, False, step)
-    beside = share_of((sample.pieces > 0) & (sample.pieces <= NEAR * sigma))
-    _, _, misfit = variance.cut_sigma(whole, True, False, step, held=True)
-    better = misfit - variance.misfit_of(whole, plain.at(whole.mean)) > BETTER
-    return better or beside > CROWDED * NEAR * found.at_low
-
-
-def _one_by_one(line: variance.Line, step: float, most: float) -> bool:
-    return max(variance.SURE * line.slope_error, step / most) < line.slope < step * most
-
-
 def _fit(data: variance.Blocks, found: Suspects, step: float) -> tuple[variance.Line, float]:
     """Return the variance as a line over the intensity in [0, 1], and the width of tails."""
-    cut = found.low or found.high
+    ended = found.low or found.high
     even, _ = variance.line(data, sloped=False)
     sloped, raw = variance.line(data, sloped=True)
-    sloped, misfit = variance.cut_line(data, found.low, found.high, step) if cut else (sloped, raw)
+    sloped, misfit = cut.line(data, found.low, found.high, step) if ended else (sloped, raw)
     width = math.sqrt(max(even.start, 0.0))
     doubtful = max(sloped.slope_error, abs(sloped.slope) / 2)  # a slope that is not sure may be there all the same
     reach = float(np.subtract(*np.quantile(data.mean, (0.95, 0.05))))
     grows = abs(sloped.slope) > variance.SURE * sloped.slope_error
     grows &= width > NOTHING and abs(sloped.slope) * reach > 0.15 * max(even.start, 0.0)
-    sigma, error, cut_misfit = variance.cut_sigma(data, found.low, found.high, step) if cut else (0.0, 0.0, math.inf)
+    sigma, error, cut_misfit = cut.sigma_of(data, found.low, found.high, step) if ended else (0.0, 0.0, math.inf)
     if cut_misfit < 1.5 * raw:
         width, error = sigma, 2 * sigma * error
         if not (found.low and found.high):

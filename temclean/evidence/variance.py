@@ -34,9 +34,8 @@ GLANCED, CALMEST, MOST_COARSE = 8, 0.1, 1.4
 """Pixels along a side of the blocks by which noise is seen at a glance; share of them, those with the least; and by how
 much more the filter of order 2 may keep then: of structure of 3 pixels it keeps 1.7 times as much."""
 
-SURE, NODES, MOST_SKEWED = 4.0, 96, 0.5
-"""Standard errors from which on a slope is one; means at which cut noise is worked out; and the skewness of counts up
-to which that is: of 4 electrons."""
+SURE = 4.0
+"""Standard errors from which on a slope is one."""
 
 
 @dataclass(frozen=True)
@@ -273,77 +272,6 @@ def _told(
     return Line(float(found[0]), slope, float(errors[0]), slope_error, place, surest), misfit
 
 
-def cut_gaussian(line: Line, low: bool, high: bool, step: float) -> tuple[Doubles, Doubles, Doubles]:
-    """Return means of noise whose variance is on a line, and mean and variance of what of it lies in [0, 1].
-
-    ``low`` and ``high`` say at which ends it is cut off, half a step before, as values in steps are rounded. It is
-    Gaussian but for the skewness of counts (Edgeworth's first term). Integrals between limits a, b in standard
-    deviations are of powers of z times phi(z) at a and b, as those of truncated Gaussians (Johnson, Kotz and
-    Balakrishnan 1994, Continuous Univariate Distributions).
-    """
-    reach = 2.5 * np.sqrt(line.at(np.array([0.0, 1.0])))
-    middle = np.linspace(-reach[0] if low else 0.0, 1 + reach[1] if high else 1.0, NODES)
-    sigma = np.sqrt(line.at(middle.clip(0, 1)))
-    a = (step / 2 - middle) / sigma if low else np.full(NODES, -40.0)
-    b = (1 - step / 2 - middle) / sigma if high else np.full(NODES, 40.0)
-    skewed = (line.slope / sigma).clip(-MOST_SKEWED, MOST_SKEWED) / 6
-    at_a, at_b = (np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi) * np.stack([z**k for k in range(5)]) for z in (a, b))
-    phi = at_a - at_b
-    whole = np.maximum(below(b) - below(a), 1e-300)
-    area = np.maximum(whole + skewed * (phi[2] - phi[0]), whole / 2)
-    shift = (phi[0] + skewed * phi[3]) / area
-    variance = (whole + phi[1] + skewed * (phi[4] + phi[2] + 2 * phi[0])) / area - shift**2
-    return middle, np.maximum.accumulate(middle + sigma * shift), sigma**2 * np.maximum(variance, 1e-9)
-
-
 def below(deviations: Doubles) -> Doubles:
     """Return the share of a Gaussian below so many standard deviations."""
     return np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in deviations.ravel()]).reshape(deviations.shape)
-
-
-def cut_sigma(data: Blocks, low: bool, high: bool, step: float, held: bool = False) -> tuple[float, float, float]:
-    """Return width, its error and misfit of Gaussians cut off at 0 or 1, or at 0 ``held`` there, of these variances."""
-    least, most = 1e-4, 2.0
-    total = float(data.count.sum())
-
-    def expected(sigma: float) -> Doubles:
-        middle, mean, variance = cut_gaussian(Line(sigma**2, 0.0, 0.0, 0.0), low, high, step)
-        if held:
-            share = below((middle - step / 2) / sigma)
-            mean, variance = share * mean, share * (variance + (1 - share) * mean**2)
-        return np.interp(data.mean, mean, variance)
-
-    predicted = data.variance
-    for _ in range(17):  # to 1e-4 of it
-        sigma = math.sqrt(least * most)
-        predicted = expected(sigma)
-        ratio = np.minimum(data.variance / predicted, 4.0)
-        if float((ratio * data.count).sum()) > total:
-            least = sigma
-        else:
-            most = sigma
-    misfit = misfit_of(data, predicted)
-    # The wider, the less the variance of what is left tells the width.
-    growth = float((np.log(expected(1.02 * sigma) / predicted) * data.count).sum()) / total / math.log(1.02)
-    return sigma, sigma * math.sqrt(data.scatter * max(misfit, 1.0) / total) / min(max(growth, 0.1), 2.0), misfit
-
-
-def misfit_of(data: Blocks, predicted: Doubles) -> float:
-    """Return the mean square of what is left over its error, as for Gaussian noise; what is far off counts little."""
-    off = (data.variance - predicted) / (predicted * np.sqrt(data.scatter / data.count))
-    return float(np.mean(np.minimum(off, 8.0) ** 2))
-
-
-def cut_line(data: Blocks, low: bool, high: bool, step: float) -> tuple[Line, float]:
-    """Fit a line as `line` to blocks of noise cut off at 0 or 1 as they were before; hardly to those that lost most."""
-    found, misfit = line(data, sloped=True)
-    for _ in range(12):
-        before = found
-        middle, mean, variance = cut_gaussian(before, low, high, step)
-        place = np.interp(data.mean, mean, middle)
-        left = np.interp(data.mean, mean, variance) / before.at(place.clip(0, 1))
-        whole = replace(data, mean=place, variance=data.variance / left, count=data.count * left.clip(0.05, 1) ** 2)
-        found, misfit = line(whole, sloped=True)
-        if math.dist((found.start, found.slope), (before.start, before.slope)) < 1e-3 * abs(found.slope):
-            break
-    return found, misfit

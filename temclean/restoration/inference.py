@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.evidence import straying
+from temclean.evidence.lines import straying
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling

@@ -41,7 +41,7 @@ class Normalisation:
 
     ``room``, in units of their distance, is left below and above them where the noise is not cut off. Of models that
     know ``scanned`` images, the lag of the detector is undone before all else (`temclean.evidence.lag`), and rows are
-    put back from which the beam strayed, for a second look (`temclean.evidence.straying`).
+    put back from which the beam strayed, for a second look (`temclean.evidence.lines.straying`).
     """
 
     method: str

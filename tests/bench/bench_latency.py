@@ -3,10 +3,10 @@
     python tests/bench/bench_latency.py [MODEL...] [--count N] [--threads N] [--device cpu|cuda] [--limit SHARE]
 
 A frame of counted electrons, 16 bits, goes in and a frame of its type comes out, through all that `temclean denoise`
-does but files: scale, tiles, network. The network alone, in one piece, with the transfers to a GPU and back, is timed by
-itself. Prints the median, the 99th percentile and the frames a second of each model over N
-frames, and its median as a share of that of scikit-image's non-local means (fast_mode, its own patch and distance; it
-has one thread), which denoises the same frames between the models'. Fails where the first model's share is above the
+does but files: scale, tiles, network. The network alone, in one piece, with the transfers to a GPU and back, is timed
+by itself. Prints the median, the 99th percentile and the frames a second of each model over N frames, and its median as
+a share of that of scikit-image's non-local means (fast_mode, its own patch and distance; it has one thread), which
+denoises the same frames between the models'. Fails where the first model's share is above the
 limit. Katsuno et al. (2021) tell 106 ms on ten cores and 8.0 ms on a GPU.
 """
 

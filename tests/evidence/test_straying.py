@@ -6,7 +6,7 @@ from reference_straying import displaced_reference, equations_reference
 from scipy import ndimage
 
 from temclean import _straying
-from temclean.evidence import straying
+from temclean.evidence.lines import straying
 
 SIDE = 192
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE].astype(float)

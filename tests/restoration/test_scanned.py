@@ -11,7 +11,8 @@ import tifffile
 
 import temclean
 from temclean import io, metrics, noise, specimen
-from temclean.evidence import lag, straying
+from temclean.evidence import lag
+from temclean.evidence.lines import straying
 from temclean.restoration import models, pipeline
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from temclean import io
-from temclean.evidence import lag, straying
-from temclean.evidence.lines import lost, stripes
+from temclean.evidence import lag
+from temclean.evidence.lines import lost, straying, stripes
 
 SCANNED = "scanned"
 """What a result says of itself whose model puts the rows of scanned images back."""

@@ -78,8 +78,8 @@ WORSE = 1.15
 more than a few pixels are not told by slopes."""
 
 REFUSED, SWEPT = 0.125, 0.7
-"""Shares of the rows that would have become worse, and that seem to lie as far off as a row is moved at most: from these
-on all stay, as the beam strayed further than slopes tell."""
+"""Shares of the rows that would become worse, and that seem to lie as far off as a row is moved at most: from these on
+all stay, as the beam strayed further than slopes tell."""
 
 CLEAR = 2.5
 """Mean square of displacements over their variance, from which on the beam strayed: 1 is noise."""
