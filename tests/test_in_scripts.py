@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 import temclean
 
@@ -79,6 +80,22 @@ def test_a_variable_is_checked_as_the_option_is(run: Run, monkeypatch: pytest.Mo
     assert done.code == 2
     assert "'abacus'" in done.err
     assert "--device" in done.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "kind"),
+    [("COLUMNS", "1", "columns"), ("COLUMNS", "no", "particles"), ("PARTICLES", "1", "particles")],
+)
+def test_both_names_of_a_flag_have_variables(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, kind: str
+) -> None:
+    y, x = np.mgrid[:96, :96]
+    spots = np.exp(-((y % 12 - 6.0) ** 2 + (x % 12 - 6.0) ** 2) / 8.0)
+    tifffile.imwrite(tmp_path / "a.tif", spots.astype(np.float32))
+    monkeypatch.setenv(f"TEMCLEAN_MEASURE_{variable}", value)
+    assert json.loads(run("measure", tmp_path / "a.tif", "--json").out)["kind"] == kind
+    told = run("measure", tmp_path / "a.tif", "--json", "--particles" if kind == "columns" else "--columns")
+    assert json.loads(told.out)["kind"] != kind, "what is said counts more"
 
 
 def test_what_environment_modules_set_does_no_harm(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

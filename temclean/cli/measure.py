@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from temclean.cli.options import AS_JSON, OVERWRITE, Name, refuse
+from temclean.cli.options import AS_JSON, OVERWRITE, Either, Name, refuse
 
 
 @click.command("measure")
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=Name())
 @click.option("-o", "--out", metavar="FILE.csv", type=Name(path_type=Path), help="Write a table of all of them.")
-@click.option("--particles/--columns", default=None, help="What is measured; else what each image shows.")
-@click.option("--dark/--bright", default=None, help="Whether it is darker than what surrounds it.")
+@click.option("--particles/--columns", cls=Either, default=None, help="What is measured; else what each image shows.")
+@click.option("--dark/--bright", cls=Either, default=None, help="Whether it is darker than what surrounds it.")
 @click.option("--width", type=click.FloatRange(0.3, 1000), metavar="PX", help="Standard deviation of columns, about.")
 @click.option(
     "--raw", metavar="FILE", type=Name(path_type=Path), help="Of restored particles the raw image, or its folder."

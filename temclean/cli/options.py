@@ -1,5 +1,6 @@
 """Options that several commands have, and types of values."""
 
+import os
 from typing import Any
 
 import click
@@ -13,6 +14,21 @@ class Name(click.Path):
         if value == "":
             self.fail("the name is empty, as where a variable is not set; give one, or leave it out", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Either(click.Option):
+    """A flag of two names, one the contrary of the other; variables of both are heard, as of any option."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what its variable says, or the contrary of what that of the second name does."""
+        if (value := super().resolve_envvar_value(ctx)) is not None or not isinstance(self.envvar, list):
+            return value
+        (first,) = (name.lstrip("-").upper() for name in self.opts)
+        for name in self.secondary_opts:
+            other = os.environ.get(self.envvar[0].removesuffix(first) + name.lstrip("-").upper())
+            if other:
+                return str(not click.BOOL.convert(other, self, ctx))
+        return None
 
 
 def refuse(names: list[str], where: str) -> None:
