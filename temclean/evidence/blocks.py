@@ -112,7 +112,7 @@ class Pair:
         raw, result = (self.scaled(image[rows]) for image in (self.raw, self.result))
         if self.ends is None:
             return Compared(raw, result)
-        right = self.scaled(self._right(rows)) if self.ends.specks else raw
+        right = self.scaled(self._right(rows))
         kept = self.kept
         assert kept is not None
         down, across = (
@@ -127,10 +127,15 @@ class Pair:
         found: Mask = self.raw[rows] == end
         return found
 
+    def without_specks(self, raw: NDArray[Any], result: NDArray[Any]) -> NDArray[Any]:
+        """Return a part of the raw image with that of the result where specks are."""
+        if self.ends is None or not self.ends.specks:
+            return raw
+        return np.where(self.ends.at(raw), result, raw)
+
     def _right(self, rows: slice) -> NDArray[Any]:
         """Return rows of the raw image with the result where specks are."""
-        assert self.ends is not None
-        return np.where(self.ends.at(self.raw[rows]), self.result[rows], self.raw[rows])
+        return self.without_specks(self.raw[rows], self.result[rows])
 
     @cached_property
     def _righted(self) -> Floats:

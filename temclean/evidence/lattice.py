@@ -100,12 +100,13 @@ def missing_from(pair: Pair | None) -> Lattice:
         if len(told) < FEWEST:
             return Lattice()
     places = told[np.linspace(0, len(told) - 1, min(SQUARES, len(told))).astype(int)]
-    after = pair.scaled(_squares(pair.result, places, across))
+    before, result = (_squares(image, places, across) for image in (pair.raw, pair.result))
+    after = pair.scaled(result)
     there = _power(after)
     candidate = _periods() & (there > REGULAR * _smooth(there))
     if not candidate.any():
         return Lattice()
-    found = blocks.Compared(pair.scaled(_squares(pair.raw, places, across)), after)
+    found = blocks.Compared(pair.scaled(pair.without_specks(before, result)), after)
     missing = _power(found.residual - pair.compared.usual.mean[found.level])
     lost, left = np.sqrt(missing), np.sqrt(there)
     share = lost / np.maximum(lost + left, np.finfo(np.float32).tiny)

@@ -55,6 +55,18 @@ def test_noise_alone_is_no_pattern(name: str, kind: str) -> None:
     assert lattice(raw, kept).height < CLEAR
 
 
+@pytest.mark.parametrize("kind", [noise.SaltPepper(0.2), noise.GaussianSaltPepper(0.2)])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_specks_do_to_the_brightness_is_no_pattern(kind: noise.Noise, seed: int) -> None:
+    clean = specimen.draw("graphene", 256, 0.1, seed).image
+    noisy = noise.apply(clean, kind, seed)
+    assert not lattice(noisy, clean).clear
+    y, x = np.mgrid[:256, :256]
+    across, down = (0.2 * np.cos(2 * np.pi * each / 7.3) for each in (x, y))
+    lattice_of_both = (0.5 + across + down).astype(np.float32)
+    assert lattice(noise.apply(lattice_of_both, kind, seed), lattice_of_both - 0.8 * across).clear
+
+
 def test_what_is_no_pair_is_refused_and_what_is_too_small_says_nothing() -> None:
     with pytest.raises(ImageError, match="must be the same"):
         lattice(np.ones((80, 80)), np.ones((80, 81)))
