@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from temclean import __version__
 from temclean.cli.interrupts import Interrupts
@@ -127,7 +128,7 @@ def _told(error: Exception, arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return USAGE
     if isinstance(error, click.ClickException):
-        message = " ".join(error.format_message().split())
+        message = " ".join(error.format_message().split()) + _from_a_variable(error)
         files = [word for word in arguments if word.startswith("-") and os.path.lexists(word)]
         if files and isinstance(error, click.NoSuchOption):
             message += f" If the file is meant, write ./{files[0]}"
@@ -147,6 +148,17 @@ def _told(error: Exception, arguments: Sequence[str]) -> int:
     if not isinstance(error, BrokenPipeError):  # then whoever read it has gone
         say(f"stdout cannot be written ({error.strerror or error})")
     return FAILED
+
+
+def _from_a_variable(error: click.ClickException) -> str:
+    """Return which variable gave the value that is refused, as nobody typed it then."""
+    if not (isinstance(error, click.BadParameter) and error.ctx and error.param and error.param.name):
+        return ""
+    if error.ctx.get_parameter_source(error.param.name) is not ParameterSource.ENVIRONMENT:
+        return ""
+    names = [error.param.envvar] if isinstance(error.param.envvar, str) else error.param.envvar or []
+    given = [name for name in names if name in os.environ]
+    return f" (the variable {given[0]} says so)" if given else ""
 
 
 def _open_closed_streams() -> None:

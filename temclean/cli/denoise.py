@@ -149,6 +149,8 @@ def command(
     if report and not dry_run:
         said = {name: str(value) for name, value in settings.items() if value is not None}
         page = Report(report, said, len(plan.jobs), replace=overwrite, renew=resume)
+    if dry_run and device == "cuda" and not at:
+        models.open_session(chosen or models.load(next(iter(models.available()))), device)
     session = models.open_session(chosen, device, threads) if chosen and not dry_run and not at else None
     with ExitStack() as opened, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from temclean import io
@@ -126,6 +127,9 @@ def plan(
             )
         if out.suffix.lower() in io.READERS and not out.is_dir():
             raise ParameterError(f"{out}: temclean reads this format but does not write it; give a name in .tif")
+        meant = get_close_matches(out.suffix.lower(), io.WRITERS, 1, 0.7)
+        if meant and not out.exists():
+            raise ParameterError(f"{out} ends nearly in {meant[0]}: write that, or make the folder {out} first")
     found = expand(names, recursive=recursive)
     if tell and len(found) >= MANY:
         tell(f"looking at {len(found)} files")

@@ -23,6 +23,9 @@ METRICS = ("mae", "psnr", "ssim", "ms_ssim")
 
 Triple = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
+HOW = "files of two folders have the same names; else give globs, such as 'raw/*.tif' 'clean/*_general.tif'"
+"""What to do about files that have no partner."""
+
 FARTHEST = 24.0
 """Pixels of drift between a result and a reference that are looked for."""
 
@@ -109,10 +112,10 @@ def _score_pairs(
         if key in right:
             yield _score(path, right[key], data_range)
         else:
-            yield Score(str(path), None, error=f"has no partner in {sides[1]}")
+            yield Score(str(path), None, error=f"has no partner in {sides[1]}; {HOW}")
     for key, path in right.items():
         if key not in left:
-            yield Score(None, str(path), error=f"has no partner in {sides[0]}")
+            yield Score(None, str(path), error=f"has no partner in {sides[0]}; {HOW}")
 
 
 def _score(truth: Path, test: Path, data_range: float | None) -> Score:

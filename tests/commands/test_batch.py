@@ -161,6 +161,8 @@ class TestPlan:
             jobs.plan([source], "sp", tmp_path / "notes.txt")
         with pytest.raises(ParameterError, match=r"b\.dm3: temclean reads this format but does not write it"):
             jobs.plan([source], "sp", tmp_path / "b.dm3")
+        with pytest.raises(ParameterError, match=r"clean\.tiif ends nearly in \.tif"):
+            jobs.plan([str(tmp_path)], "g", tmp_path / "clean.tiif")
 
     def test_a_format_that_cannot_be_written_becomes_tiff(self, tmp_path: Path) -> None:
         (tmp_path / "a.dm3").write_bytes(b"\0\0\0\3")
