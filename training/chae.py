@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from temclean import noise, specimen
+from temclean.cli.options import Name
 from temclean.restoration import tiling
 from temclean.specimen import densities
-from temclean.training import evaluate, loop, onnx_graph
+from temclean.training import evaluate, loop, onnx_graph, outputs
 from temclean.training.data import TRAINING_STRUCTURES
 from temclean.training.networks import ChaeUNet
+from temclean.training.options import SEED
 
 FAMILIES = ("g", "sp", "gsp", "bbg")
 LEVELS = (0.10, 0.15, 0.20, 0.25)
@@ -116,7 +118,7 @@ def train(data: Patches, updates: int, width: int, out: Path, resume: bool, ever
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, eps=1e-7)
     run = loop.Run(network, optimizer, out)
     if resume:
-        run.resume()
+        run.resume(width=width)
     for number in range(run.step, updates):
         run.update(error(network, *data.update(number)))
         if run.due(every, updates):
@@ -161,8 +163,9 @@ def write(state: dict[str, Any], data: Patches, out: Path) -> float:
         "validation": round(found, 5),
     }
     onnx.helper.set_model_props(half, {"temclean": json.dumps(record)})
-    onnx.save(half, out.with_suffix(".part"))
-    out.with_suffix(".part").replace(out)
+    with outputs.written(out):
+        onnx.save(half, out.with_suffix(".part"))
+        out.with_suffix(".part").replace(out)
     return found
 
 
@@ -170,19 +173,30 @@ def write(state: dict[str, Any], data: Patches, out: Path) -> float:
 @click.argument("family", type=click.Choice(FAMILIES))
 @click.option("--updates", type=click.IntRange(min=1), help="[default: 150 epochs of the data set, as in the paper]")
 @click.option("--width", default=32, show_default=True, type=click.IntRange(min=1), help="Channels at the top.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--every", default=250, show_default=True, type=click.IntRange(min=1), help="Updates per checkpoint.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
-@click.option("-o", "--out", default="training/baseline", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace a network that is there, and begin anew.")
+@click.option("-o", "--out", default="training/baseline", type=Name(file_okay=False, path_type=Path))
 def main(
-    family: str, updates: int | None, width: int, seed: int, threads: int, every: int, resume: bool, out: Path
+    family: str,
+    updates: int | None,
+    width: int,
+    seed: int,
+    threads: int,
+    every: int,
+    resume: bool,
+    overwrite: bool,
+    out: Path,
 ) -> None:
     """Train the paper's network on the paper's data set with noise FAMILY; write OUT/FAMILY.pt and OUT/FAMILY.onnx."""
+    checkpoint, written = out / f"{family}.pt", out / f"{family}.onnx"
+    outputs.ready(checkpoint, [written], resume, overwrite or resume)  # what it goes on from is what it wrote before
     torch.set_num_threads(threads)
     data = Patches(family, seed, draw_images(seed))
     paper = EPOCHS * (len(data.training) // BATCH)
     click.echo(f"{len(data.training)} patches to train on; 150 epochs are {paper} updates of {BATCH}", err=True)
-    state = train(data, updates or paper, width, out / f"{family}.pt", resume, every)
-    found = write(state, data, out / f"{family}.onnx")
-    click.echo(f"{out / family}.onnx  validation {found:.4f}")
+    state = train(data, updates or paper, width, checkpoint, resume, every)
+    found = write(state, data, written)
+    click.echo(f"{written}  validation {found:.4f}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from temclean.errors import FileError
 from temclean.specimen.atoms import BOND, disorder
+from temclean.training.options import SEED
 
 Floats = NDArray[np.float64]
 
@@ -199,7 +200,7 @@ def pack(paths: list[Path], out: Path) -> None:
 
 @click.command(name="dft")
 @click.option("--structures", default=6, show_default=True, type=click.IntRange(min=1), help="How many are drawn.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="FOLDER")
 def main(structures: int, seed: int, out: Path) -> None:
     """Compute the densities of disordered graphene, some minutes each, and pack their planes 3 Å above the sheet.

@@ -101,7 +101,9 @@ class Sample:
     def __init__(self, frames: Frames, scale: Scaling, crop: int, seed: int) -> None:
         rows, columns = frames.shape[-2:]
         if min(rows, columns) < crop:
-            raise ImageError(f"frames of {rows} x {columns} pixels are smaller than crops of {crop}: give --crop")
+            raise ImageError(
+                f"frames of {rows} x {columns} pixels are smaller than crops of {crop}: give a smaller --crop"
+            )
         self.crop, self.seed = crop, seed
         draw = np.random.default_rng([seed, CHECK])
         self.held = []

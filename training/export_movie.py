@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from temclean import io
-from temclean.commands.simulate import ANGSTROMS
+from temclean.io.units import convert, tidy_unit
 from temclean.restoration import models
 from temclean.restoration.modelfile import FORMAT_OF_MOVIES
 from temclean.restoration.onnx_outline import Outline, digest
@@ -24,7 +24,7 @@ def export(
     half = store_half(whole)
     recipe = json.loads(state["recipe"])
     prior = models.load(recipe["prior"])
-    pixel = image.pixel_size[1] * ANGSTROMS[image.unit] if image.pixel_size and image.unit in ANGSTROMS else None
+    pixel = convert(image.pixel_size[1], tidy_unit(image.unit), "Å") if image.pixel_size else None
     metadata: dict[str, object] = {
         "format": FORMAT_OF_MOVIES,
         "frames": network.frames,

@@ -4,7 +4,10 @@ Frames are read when they are needed, and few are held, so a movie may be of any
 from the seed and n, batch k from the seed and k, so training that was stopped goes on as if it had not been.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,6 +30,9 @@ PERCENTILES = 0.5, 99.5
 
 SIDE = 256
 """Pixels along a side that an entry of the bank has at most."""
+
+LEAST_SIDE = 16
+"""Pixels along a side of a frame that there must be."""
 
 BANK = 96
 """Entries that are held: 250 MB of the largest."""
@@ -84,12 +90,62 @@ def _reach(correlation: tuple[float, ...]) -> int:
     return next((lag for lag, value in enumerate(correlation) if abs(value) < RELATED), len(correlation))
 
 
-def scaled(frames: Frames) -> Scaling:
-    """Measure the scale of a movie; ImageError if all its pixels are alike."""
+@contextmanager
+def named(movie: Path) -> Iterator[None]:
+    """Put a movie's name before what is wrong with its frames."""
+    try:
+        yield
+    except ImageError as error:
+        if str(error).startswith(str(movie)):
+            raise
+        raise ImageError(f"{movie}: {error}") from error
+
+
+def scaled(frames: Frames, least: int = LEAST_SIDE) -> Scaling:
+    """Measure the scale of a movie.
+
+    Raises
+    ------
+    ImageError : frames have fewer pixels along a side than the least, are all alike, or hold NaN.
+    """
+    rows, columns = frames.shape[-2:]
+    if min(rows, columns) < least:
+        raise ImageError(
+            f"frames of {rows} x {columns} pixels are too small to learn from: give some of {least} or more"
+        )
     scale = scaling.measure(frames, *PERCENTILES)
     if scale.flat:
         raise ImageError("all pixels of the movie are alike: there is nothing to learn from; give another")
     return scale
+
+
+Frame = NDArray[np.generic]
+
+
+def pairs(frames: Frames, scale: Scaling) -> Iterator[tuple[Frame, Frame, Array]]:
+    """Yield consecutive frames, and their difference once the second is laid over the first by whole pixels.
+
+    They are from all over the movie. Copies of the frame before, of which no noise is left, are passed over.
+
+    Raises
+    ------
+    ImageError : all frames are copies.
+    """
+    last = len(frames) - 1
+    chosen = np.unique(np.linspace(0, last - 1, PAIRS).astype(int)).tolist()
+    given = 0
+    for index in [*chosen, *sorted({*range(last)}.difference(chosen))]:
+        if given == PAIRS:
+            return
+        raw, following = frames[index], frames[index + 1]
+        if np.array_equal(raw, following):
+            continue
+        difference = unit(raw, scale) - unit(over(following, raw, whole=True), scale)
+        if np.ptp(difference) > 0.0:
+            given += 1
+            yield raw, following, difference
+    if not given:
+        raise ImageError("its frames are copies of each other, which tell no noise; give the movie as it was recorded")
 
 
 def measure(frames: Frames, scale: Scaling) -> Measured:
@@ -98,13 +154,10 @@ def measure(frames: Frames, scale: Scaling) -> Measured:
     By whole pixels, which leaves noise as it is, for its level and how far it hangs together; by fractions, as the
     network has them, for how much frames differ that show the same.
     """
-    chosen = np.unique(np.linspace(0, len(frames) - 2, PAIRS).astype(int))
     levels, found, reports = [], [], []
     kernel = blindspot.gaussian(blindspot.SCALE)
-    for index in chosen.tolist():
-        raw, following = frames[index], frames[index + 1]
-        first, second = (unit(frame, scale) for frame in (raw, over(following, raw, whole=True)))
-        difference = first - second
+    for raw, following, difference in pairs(frames, scale):
+        first = unit(raw, scale)
         reports.append(noise.measure(difference))
         levels.append(float(np.subtract(*np.percentile(difference, (97.5, 2.5)))) / 3.92)  # few atoms hop
         second = unit(over(following, raw), scale)

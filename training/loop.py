@@ -28,8 +28,10 @@ from onnx.numpy_helper import to_array
 from PIL import Image
 from torch import Tensor, nn
 
-from temclean.errors import FileError
+from temclean.commands.lines import say
+from temclean.errors import FileError, ParameterError
 from temclean.restoration.modelfile import METADATA_KEY
+from temclean.training import outputs
 
 
 def device() -> str:
@@ -51,21 +53,28 @@ def commit() -> str:
     return "unknown"
 
 
-def load(checkpoint: Path) -> dict[str, Any]:
+ANEW = "delete it, or give --overwrite in place of --resume"
+"""What to do about a damaged checkpoint that a run is to go on from."""
+
+ELSEWHERE = "another -o, or --overwrite in place of --resume"
+"""What to do about one of another run."""
+
+
+def load(checkpoint: Path, remedy: str = "give another") -> dict[str, Any]:
     """Read a checkpoint that :meth:`Run.save` wrote; nothing in it is executed.
 
     Raises
     ------
-    FileError : it is no checkpoint, or damaged.
+    FileError : it is no checkpoint, or damaged, against which there is a remedy.
     """
     try:
         state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises whatever a damaged file leads to
-        raise FileError(f"{checkpoint}: is no checkpoint, or damaged; start from another") from error
+        raise FileError(f"{checkpoint}: is no checkpoint, or damaged; {remedy}") from error
     if not isinstance(state, dict) or "network" not in state:
-        raise FileError(f"{checkpoint}: is no checkpoint of temclean; give a .pt file that `temclean train` wrote")
+        raise FileError(f"{checkpoint}: is no checkpoint of temclean; {remedy}")
     return state
 
 
@@ -77,9 +86,23 @@ Records = list[dict[str, Any]]
 
 
 def trained(checkpoint: Path) -> tuple[Weights, Records]:
-    """Return the averaged weights of a checkpoint, and the records of the runs that led to it."""
+    """Return the averaged weights of a checkpoint, and the records of the runs that led to it.
+
+    Raises
+    ------
+    FileError : it is no checkpoint, or one of ``temclean train chae``, which keeps no records.
+    """
     state = load(checkpoint)
+    if not {"average", "origin", "record"} <= state.keys():
+        raise FileError(f"{checkpoint}: training cannot start from this network; give a checkpoint of single-shot")
     return state["average"], [*state["origin"], state["record"]]
+
+
+def recipe_of(records: Records) -> dict[str, Any]:
+    """Return the recipe of the last run, empty where none is told."""
+    found = records[-1].get("recipe", {}) if records else {}
+    recipe: dict[str, Any] = json.loads(found) if isinstance(found, str) else found
+    return recipe
 
 
 def shipped(model: Path) -> tuple[Weights, Records]:
@@ -167,13 +190,30 @@ class Run:
         self.network.load_state_dict({**own, **{name: grown(value, own[name]) for name, value in weights.items()}})
         self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
-    def resume(self) -> dict[str, Any]:
-        """Go on from the checkpoint, if it is there; return all that it holds, or nothing."""
+    def resume(self, **same: Any) -> dict[str, Any]:
+        """Go on from the checkpoint, if it is there; return all that it holds, or nothing.
+
+        Parameters
+        ----------
+        same : what must stand in it, as ``recipe=options``.
+
+        Raises
+        ------
+        ParameterError : something else stands there.
+        FileError : it is no checkpoint, or one of another network.
+        """
         if not self.out.exists():
             return {}
-        state = load(self.out)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        state = load(self.out, ANEW)
+        if any(state.get(name) != value for name, value in same.items()):
+            raise ParameterError(f"{self.out} is of another run or other options: give the same, {ELSEWHERE}")
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise FileError(
+                f"{self.out}: holds another network than the one to be trained; give {ELSEWHERE}"
+            ) from error
         place = next(self.network.parameters()).device
         self.weights = {name: value.to(place) for name, value in state["average"].items()}
         self.step = self._first = state["step"]
@@ -221,7 +261,7 @@ class Run:
 
         Raises
         ------
-        FileError : the loss is no longer finite; the last checkpoint stays.
+        FileError : the loss is no longer finite, or the disk is full; the last checkpoint stays.
         """
         if not math.isfinite(self.mean):
             raise FileError(f"{self.out}: the loss is no longer finite; go on from what is there, at a lower --rate")
@@ -233,9 +273,10 @@ class Run:
             "hours": self.hours,
         }
         part = self.out.with_suffix(".part")
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({**state, **more}, part)
-        part.replace(self.out)
+        with outputs.written(self.out, RuntimeError):  # which torch raises where a disk is full
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({**state, **more}, part)
+            part.replace(self.out)
 
     def report(self, steps: int, batch: int, more: str = "") -> None:
         """Say how far the run is, on stderr, and begin a new mean of the loss."""
@@ -247,9 +288,16 @@ class Run:
 
 
 def preview(out: Path, *columns: Tensor, count: int = 4) -> None:
-    """Write ``OUT.png``: rows of noisy, restored and clean crops, each row on the scale of its last column."""
+    """Write ``OUT_preview.png``: rows of noisy, restored and clean crops, each row on the scale of its last column.
+
+    A picture is not worth a run: where it cannot be written, that is said.
+    """
     shown = [column.detach().float().cpu().numpy()[:count, 0] for column in columns]
     low, high = (shown[-1].min(axis=(1, 2)), shown[-1].max(axis=(1, 2)))
     span = np.maximum(high - low, 1e-6)[:, None, None]
     picture = np.concatenate([np.concatenate(list((column - low[:, None, None]) / span)) for column in shown], axis=1)
-    Image.fromarray((picture.clip(0.0, 1.0) * 255.0).astype(np.uint8)).save(out.with_suffix(".png"))
+    path = out.with_name(f"{out.stem}_preview.png")
+    try:
+        Image.fromarray((picture.clip(0.0, 1.0) * 255.0).astype(np.uint8)).save(path)
+    except OSError as error:
+        say(f"warning: {path}: cannot be written ({error.strerror or error}); training goes on")

@@ -16,12 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from temclean.errors import ParameterError
+from temclean.cli.options import Name
+from temclean.errors import FileError, ParameterError
 from temclean.restoration import models, scaling
 from temclean.restoration.inference import REACH
-from temclean.training import exposures, loop, lowdose_model, networks
+from temclean.training import exposures, loop, lowdose_model, networks, outputs
 from temclean.training.data import PERCENTILES
 from temclean.training.exposures import Pair
+from temclean.training.options import POSITIVE, SEED, Finite
 from temclean.training.recipes import RECIPES
 
 ROOM = 0.15
@@ -103,6 +105,7 @@ def beginning(network: str, start: str | None) -> tuple[dict[str, Any], Path | N
     Raises
     ------
     ParameterError : the file holds a network of the other kind.
+    FileError : it is no start, or holds a network for more than single images.
     """
     if network == "resnet18":
         recipe: dict[str, Any] = {"network": "resnet18", "shape": {}}
@@ -115,16 +118,17 @@ def beginning(network: str, start: str | None) -> tuple[dict[str, Any], Path | N
         return recipe, None
     source = Path(start) if Path(start).suffix == ".pt" else models.find(start)
     known = loop.trained(source)[1] if source.suffix == ".pt" else loop.shipped(source)[1]
-    found = known[-1]["recipe"]
-    found = json.loads(found) if isinstance(found, str) else found
+    found = loop.recipe_of(known)
     if (found.get("network") == "resnet18") != (network == "resnet18"):
         raise ParameterError(f"{source}: holds another network than {network}; give its --network, or --start none")
+    if "widths" not in found and found.get("network", "residual") == "residual":
+        raise FileError(f"{source}: training on pairs cannot start from this network; take --start lde, or none")
     return {key: found[key] for key in ("network", "widths", "more", "shape") if key in found}, source
 
 
 def check_same(checkpoint: Path, recipe: str) -> None:
     """Refuse to go on with other pairs, another split or another network than a checkpoint's."""
-    was, now = json.loads(loop.load(checkpoint).get("recipe", "{}")), json.loads(recipe)
+    was, now = json.loads(loop.load(checkpoint, loop.ANEW).get("recipe", "{}")), json.loads(recipe)
     for key in ("pairs", "held_out_pairs", "crop", "batch", "seed"):
         if was.get(key) != now[key]:
             raise ParameterError(
@@ -181,20 +185,21 @@ def train(
 @click.command(name="lowdose")
 @click.argument("shorts", metavar="SHORT_DIR", type=click.Path(path_type=Path))
 @click.argument("longs", metavar="LONG_DIR", type=click.Path(path_type=Path))
-@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The model, .onnx.")
+@click.option("-o", "--out", required=True, type=Name(dir_okay=False, path_type=Path), help="The model, .onnx.")
 @click.option("--network", type=click.Choice(list(RATES)), default="house", show_default=True)
 @click.option(
     "--start", metavar="MODEL", help="A model or checkpoint to start from, or none [default: lde; resnet18: none]."
 )
 @click.option("--dark-short", type=click.Path(exists=True, path_type=Path), help="Dark image of the short exposures.")
 @click.option("--dark-long", type=click.Path(exists=True, path_type=Path), help="Dark image of the long exposures.")
-@click.option("--held-out", default=0.2, show_default=True, type=click.FloatRange(0.0, 0.9), help="Share of fields.")
+@click.option("--held-out", default=0.2, show_default=True, type=Finite(0.0, 0.9), help="Share of fields.")
 @click.option("--steps", default=2000, show_default=True, type=click.IntRange(min=1), help="Updates.")
-@click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
+@click.option("--rate", type=POSITIVE, help="Peak learning rate.")
 @click.option("--batch", "crops", default=4, show_default=True, type=click.IntRange(min=1), help="Crops in a batch.")
 @click.option("--crop", default=192, show_default=True, type=click.IntRange(min=32), help="Side of a crop, pixels.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside OUT, if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace a model and reports that are there, and begin anew.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--every", default=100, show_default=True, type=click.IntRange(min=1), help="Updates per checkpoint.")
 def main(
@@ -212,6 +217,7 @@ def main(
     crop: int,
     seed: int,
     resume: bool,
+    overwrite: bool,
     threads: int,
     every: int,
 ) -> None:
@@ -221,8 +227,8 @@ def main(
     out, on which the model is judged: OUT.json and OUT.txt tell how well it does, particle by particle. Then
     `temclean denoise -m OUT` runs it.
     """
-    if out.suffix != ".onnx":
-        raise ParameterError(f"{out}: a model's name ends in .onnx; give -o {out.with_suffix('.onnx')}")
+    checkpoint = outputs.named(out, ".onnx", "model").with_suffix(".pt")
+    outputs.ready(checkpoint, [out, out.with_suffix(".json"), out.with_suffix(".txt")], resume, overwrite)
     torch.set_num_threads(threads)
     pairs, places, left_out = exposures.load(shorts, longs, dark_short, dark_long)
     for line in left_out:
@@ -246,9 +252,10 @@ def main(
         "pairs": [pairs[number].name for number in inside],
         "held_out_pairs": [pairs[number].name for number in outside],
     }
-    checkpoint = out.with_suffix(".pt")
     if resume and checkpoint.exists():
         check_same(checkpoint, json.dumps(recipe))
     state = train([scaled(pairs[number]) for number in inside], recipe, options, checkpoint, source, resume, every)
     click.echo(loop.WRITING, err=True)
-    click.echo(lowdose_model.write(state, [pairs[number] for number in outside], out))
+    with outputs.written(out):
+        report = lowdose_model.write(state, [pairs[number] for number in outside], out)
+    click.echo(report)

@@ -21,14 +21,16 @@ import torch
 from torch import Tensor
 
 from temclean import io
-from temclean.errors import FileError, ImageError, ParameterError
+from temclean.cli.options import Name
+from temclean.errors import FileError
 from temclean.evidence.samples import Frames
 from temclean.restoration import models
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.together import Order
-from temclean.training import export_movie, footage, loop, networks
+from temclean.training import export_movie, footage, loop, networks, outputs
 from temclean.training.footage import Footage, Measured
 from temclean.training.networks.blindspot import BlindSpot, Spot
+from temclean.training.options import POSITIVE, SEED
 
 CHECKS = 12
 """Windows by whose held-out pixels the network is judged."""
@@ -160,9 +162,7 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=0.0, fused=True)
     run = loop.Run(network, optimizer, out, average=recipe.average, clip=0.5)
     options = json.dumps(asdict(recipe))
-    before = run.resume() if resume else {}
-    if before and before.get("recipe") != options:
-        raise ParameterError(f"{out} is of another movie or other options; give the same, or leave out --resume")
+    before = run.resume(recipe=options) if resume else {}
     run.origin = loop.shipped(models.find(recipe.prior))[1]
     best = before.get("best", best)
     for step in range(run.step, recipe.steps):
@@ -215,16 +215,18 @@ def told(measured: Measured) -> str:
 
 @click.command(name="movie")
 @click.argument("movie", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Model to write [default: STEM_movie.onnx].")
+@click.option(
+    "-o", "--out", type=Name(dir_okay=False, path_type=Path), help="Model to write [default: STEM_movie.onnx]."
+)
 @click.option("--image", metavar="NAME", help="Which image of a file with several, by name or number.")
 @click.option("--start", default="general", show_default=True, help="Model for single images to begin with.")
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(min=1), help="Updates.")
-@click.option("--rate", default=2e-4, show_default=True, type=click.FloatRange(min=0.0, min_open=True))
+@click.option("--rate", default=2e-4, show_default=True, type=POSITIVE)
 @click.option("--batch", default=4, show_default=True, type=click.IntRange(min=1), help="Windows in a batch.")
 @click.option("--crop", default=64, show_default=True, type=click.IntRange(32, footage.SIDE), help="Their side.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the model, if it is there.")
-@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there, and begin anew.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--every", default=100, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints.")
 def main(
@@ -246,24 +248,19 @@ def main(
 
     No clean image is needed. Then: temclean denoise MOVIE -m STEM_movie.onnx
     """
-    out = out or Path(f"{movie.stem}_movie.onnx")
-    if out.suffix != ".onnx":
-        raise ParameterError(f"{out}: a model's name ends in .onnx; give -o {out.with_suffix('.onnx').name}")
-    if out.exists() and not overwrite:
-        raise FileError(f"{out} exists; --overwrite replaces it")
+    out = outputs.named(out or Path(f"{movie.stem}_movie.onnx"), ".onnx", "model")
+    checkpoint = out.with_suffix(".pt")
+    outputs.ready(checkpoint, [out], resume, overwrite)
     torch.set_num_threads(threads)
     recipe = Recipe(str(movie), image, start, steps, rate, batch, crop, seed)
     with io.read(movie, image) as opened:
         frames = opened.pixels
         Order.of(opened.pixels.shape, opened.axes).check_movie(movie)
-        try:
+        with footage.named(movie):
             footage.window(len(frames))
-        except ImageError as error:
-            raise ImageError(f"{movie}: {error}") from error
-        scale = footage.scaled(frames)
-        measured = footage.measure(frames, scale)
+            scale = footage.scaled(frames)
+            measured = footage.measure(frames, scale)
         click.echo(told(measured), err=True)
-        checkpoint = out.with_suffix(".pt")
         network = train(recipe, frames, scale, measured, checkpoint, resume, every)
         state = loop.load(checkpoint)
         if state["best"]["step"] == 0:
@@ -271,5 +268,6 @@ def main(
         if state["best"]["error"] > 2.0 * measured.level**2:
             click.echo("the model is further off than the noise is strong: the movie is better as it is", err=True)
         click.echo(loop.WRITING, err=True)
-        export_movie.export(network, state, out, opened, measured)
+        with outputs.written(out):
+            export_movie.export(network, state, out, opened, measured)
     click.echo(f"{movie} -> {out}")

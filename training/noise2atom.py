@@ -7,7 +7,6 @@ simulated movies (``pairing.py``), and its contrast is watched: where it is lost
 right.
 """
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -19,17 +18,24 @@ import torch
 from torch import Tensor, nn
 
 from temclean import io
-from temclean.commands.simulate import ANGSTROMS
+from temclean.cli.options import Name
 from temclean.errors import FileError, ImageError, ParameterError
+from temclean.io.units import convert, tidy_unit
 from temclean.restoration import models
 from temclean.restoration.together import Order
-from temclean.training import cycle, domains, export_atoms, footage, loop, networks, pairing, unpaired
+from temclean.training import cycle, domains, export_atoms, footage, loop, networks, outputs, pairing, unpaired
 from temclean.training.domains import Clean, Sample
 from temclean.training.export import SUMMARIES
+from temclean.training.options import POSITIVE, SEED, Finite
 from temclean.training.unpaired import Recipe
 
 ATOM_SIZE = 0.5, 0.8
 """Standard deviation of an atom's image in HAADF, Å, where none is given."""
+
+LEAST_CROP = 64
+
+PIXEL_SIZES = 0.02, 5.0
+"""Å a pixel, at which atoms are smaller than a crop and there is not one in every pixel."""
 
 STARTS = "n2a", "general"
 """Models to begin with: the first that is there."""
@@ -42,9 +48,12 @@ def clean_domain(
 
     Raises
     ------
-    ImageError : its atoms are dark.
-    ParameterError : a size is given in Å, and no pixel size.
+    ImageError : its atoms are dark, or its pixels of no size at which they show.
+    ParameterError : a size is given in Å, and no pixel size; or atoms are as large as crops, or in every pixel.
     """
+    if pixel_size is not None and not PIXEL_SIZES[0] <= pixel_size <= PIXEL_SIZES[1]:
+        least, most = PIXEL_SIZES
+        raise ImageError(f"pixels of {pixel_size:g} Å, where {least:g} to {most:g} show atoms: give --pixel-size")
     if pixel_size is None and (size or density):
         raise ParameterError("the movie tells no pixel size, by which atoms have a size: give --pixel-size too")
     width: tuple[float, float] = (domains.WIDTHS[0] ** 0.5, domains.WIDTHS[1] ** 0.5)
@@ -55,6 +64,12 @@ def clean_domain(
     positions = (domains.POSITIONS[0] * unit**2, domains.POSITIONS[1] * unit**2)
     if density and pixel_size:
         positions = (density[0] * pixel_size**2 / 100.0, density[1] * pixel_size**2 / 100.0)
+    if width[1] > sample.crop / 2:
+        raise ParameterError(
+            f"atoms of {width[1]:.3g} pixels are as large as crops: give another --atom-size or --crop"
+        )
+    if positions[1] > 1.0:
+        raise ParameterError(f"{positions[1]:.3g} positions a pixel are too many: give a smaller --density")
     typical = math.sqrt(width[0] * width[1])
     some = sample.held[:: max(1, len(sample.held) // 24)]
     bright, dark = (np.concatenate([domains.spots(sign * frame, typical) for frame in some]) for sign in (1, -1))
@@ -89,7 +104,7 @@ def shape(start: str) -> dict[str, Any]:
     """
     path = models.find(start)
     origin = loop.shipped(path)[1] if path.suffix == ".onnx" else loop.trained(path)[1]
-    recipe = json.loads(origin[-1].get("recipe", "{}"))
+    recipe = loop.recipe_of(origin)
     if recipe.get("network", "residual") != "residual" or "widths" not in recipe:
         raise FileError(f"{path}: training cannot begin with this network; take --start general")
     return networks.beginning(recipe)
@@ -100,10 +115,12 @@ def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, An
     with io.read(movie, recipe["image"]) as opened:
         Order.of(opened.pixels.shape, opened.axes).check_movie(movie)
         pixels = about["pixel_size"]
-        if pixels is None and opened.pixel_size and opened.unit in ANGSTROMS:
-            pixels = opened.pixel_size[1] * ANGSTROMS[opened.unit]
-        sample = Sample(opened.pixels, footage.scaled(opened.pixels), recipe["crop"], recipe["seed"])
-    clean = clean_domain(sample, pixels, about["size"], about["density"])
+        if pixels is None and opened.pixel_size:
+            pixels = convert(opened.pixel_size[1], tidy_unit(opened.unit), "Å")
+        with footage.named(movie):
+            scale = footage.scaled(opened.pixels, LEAST_CROP)
+            sample = Sample(opened.pixels, scale, recipe["crop"], recipe["seed"])
+            clean = clean_domain(sample, pixels, about["size"], about["density"])
     chosen = Recipe(str(movie), clean=clean, **shape(recipe["start"]), **recipe)
     multiple = networks.build(asdict(chosen)).multiple
     if chosen.crop % multiple:
@@ -129,7 +146,8 @@ def of_movie(movie: Path, out: Path, recipe: dict[str, Any], about: dict[str, An
     }
     state = loop.load(checkpoint)
     click.echo(loop.WRITING, err=True)
-    export_atoms.export(network, state, out, words, (pixels or 0.0, pixels or 0.0))
+    with outputs.written(out):
+        export_atoms.export(network, state, out, words, (pixels or 0.0, pixels or 0.0))
     click.echo(f"{movie} -> {out}")
 
 
@@ -147,29 +165,32 @@ def of_simulated(out: Path, recipe: pairing.Paired, run: dict[str, Any]) -> None
         "levels": [round(dose**-0.5, 2) for dose in reversed(domains.DOSES)],  # of counts, at intensity 1
     }
     click.echo(loop.WRITING, err=True)
-    export_atoms.export(network, state, out, words, domains.PIXEL_SIZES)
+    with outputs.written(out):
+        export_atoms.export(network, state, out, words, domains.PIXEL_SIZES)
     click.echo(f"simulated movies -> {out}")
 
 
 @click.command(name="noise2atom")
 @click.argument("movie", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Model to write [default: STEM_n2a.onnx].")
+@click.option("-o", "--out", type=Name(dir_okay=False, path_type=Path), help="Model to write [default: STEM_n2a.onnx].")
 @click.option("--image", metavar="NAME", help="Which image of a file with several, by name or number.")
 @click.option("--simulated", is_flag=True, help="Instead of a movie: simulated ones of platinum on carbon, in pairs.")
 @click.option("--start", help=f"Model or checkpoint to begin with [default: {' or '.join(STARTS)}].")
-@click.option("--pixel-size", type=click.FloatRange(min=0.0, min_open=True), help="Å a pixel, where the file has none.")
-@click.option("--atom-size", nargs=2, type=float, help="Least and greatest standard deviation of an atom's image, Å.")
-@click.option("--density", nargs=2, type=float, help="Least and greatest number of positions for each nm².")
+@click.option("--pixel-size", type=Finite(*PIXEL_SIZES), help="Å a pixel, where the file has none.")
 @click.option(
-    "--minutes", default=45.0, show_default=True, type=click.FloatRange(min=0.0), help="At most; 0: no limit."
+    "--atom-size", nargs=2, type=POSITIVE, help="Least and greatest standard deviation of an atom's image, Å."
 )
+@click.option("--density", nargs=2, type=POSITIVE, help="Least and greatest number of positions for each nm².")
+@click.option("--minutes", default=45.0, show_default=True, type=Finite(min=0.0), help="At most; 0: no limit.")
 @click.option("--steps", default=2000, show_default=True, type=click.IntRange(min=1), help="Updates, at most.")
-@click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Learning rate.")
+@click.option("--rate", type=POSITIVE, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch [default: 6].")
-@click.option("--crop", default=128, show_default=True, type=click.IntRange(min=64), help="Their side, 32 n pixels.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--crop", default=128, show_default=True, type=click.IntRange(min=LEAST_CROP), help="Their side, 32 n pixels."
+)
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the model, if it is there.")
-@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there, and begin anew.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option("--every", default=50, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints.")
 def main(
@@ -198,16 +219,13 @@ def main(
     """
     if (movie is None) != simulated:
         raise ParameterError("give a movie to train on, or --simulated, one of the two")
-    out = out or Path(f"{movie.stem}_n2a.onnx" if movie else "n2a.onnx")
-    if out.suffix != ".onnx":
-        raise ParameterError(f"{out}: a model's name ends in .onnx; give -o {out.with_suffix('.onnx').name}")
-    if out.exists() and not overwrite:
-        raise FileError(f"{out} exists; --overwrite replaces it")
+    out = outputs.named(out or Path(f"{movie.stem}_n2a.onnx" if movie else "n2a.onnx"), ".onnx", "model")
     for name, pair in (("--atom-size", atom_size), ("--density", density)):
         if pair and not 0 < pair[0] <= pair[1]:
             raise ParameterError(f"{name} {pair[0]:g} {pair[1]:g}: give a least and a greatest number above 0")
     if crop % 32:
         raise ParameterError(f"--crop {crop}: give a multiple of 32, such as {crop // 32 * 32}")
+    outputs.ready(out.with_suffix(".pt"), [out], resume, overwrite)
     torch.set_num_threads(threads)
     run = {"resume": resume, "every": every}
     if movie is None:

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from temclean.errors import ParameterError
 from temclean.restoration import models
 from temclean.training import domains, loop, losses, networks
 
@@ -61,9 +60,8 @@ def train(recipe: Paired, out: Path, resume: bool, every: int) -> None:
     run = loop.Run(network, optimizer, out, average=0.995, clip=0.5)
     run.start(models.find(recipe.start))
     options = json.dumps(asdict(recipe))
-    before = run.resume() if resume else {}
-    if before and before.get("recipe") != options:
-        raise ParameterError(f"{out} is of another run; give the same options, or leave out --resume")
+    if resume:
+        run.resume(recipe=options)
     for step in range(run.step, recipe.steps):
         noisy, clean = (
             tensor.to(device, memory_format=torch.channels_last)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import click
 import torch
 from torch import Tensor
 
+from temclean.cli.options import Name
 from temclean.errors import ParameterError
 from temclean.restoration.models import usable_cores
-from temclean.training import distributed, loop, losses, networks, teachers
+from temclean.training import distributed, loop, losses, networks, outputs, teachers
 from temclean.training.adversarial import Adversary
 from temclean.training.data import DataOptions
+from temclean.training.options import POSITIVE, SEED
 from temclean.training.recipes import RECIPES, Recipe
 from temclean.training.stream import Feed
 
@@ -102,54 +105,57 @@ def train(
     if run.step and (run.hours >= hours if hours else run.step >= recipe.steps):
         return
     steps = run.planned(hours) if hours else recipe.steps
-    for drawn in feed:
-        noisy, clean, rare = (
-            tensor.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last) for tensor in drawn
-        )
-        run.set_rate(loop.warm_cosine(run.step, steps, recipe.rate, recipe.warm_up))
-        with torch.autocast(device, dtype=torch.bfloat16):
-            restored = shared(noisy)
-            shown = teachers.taught(teaching, noisy) if teaching else None
-        restored = restored.float()
-        loss = objective(recipe, restored, clean, rare)
-        if shown is not None:
-            loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
-        if adversary is not None:
-            loss = loss + recipe.adversarial * adversary.loss(restored, clean)
-        run.update(loss)
-        if adversary is not None:
-            adversary.update(restored, clean)
-        if run.due(every, steps):
-            streams = distributed.gathered(feed.states)
-            if distributed.rank() == 0:
-                record = {
-                    "command": "temclean " + " ".join(sys.argv[1:]),
-                    "commit": commit,
-                    "hours": round(run.hours, 3),
-                    "images": images + run.step * batch,
-                    "crop": recipe.data.crop,
-                    "device": device,
-                    "recipe": options,
-                }
-                more = {} if adversary is None else {"adversary": adversary.state()}
-                run.save({"recipe": options, "record": record, "origin": run.origin, "streams": streams, **more})
-                loop.preview(out, noisy, restored, clean)
-                run.report(steps, batch, f"{feed.pace() * distributed.count():.1f} crops/s drawn")
-        if run.step >= steps:
-            break
-        steps = run.planned(hours) if hours else steps
+    with closing(iter(feed)) as batches:
+        for drawn in batches:
+            noisy, clean, rare = (
+                tensor.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last) for tensor in drawn
+            )
+            run.set_rate(loop.warm_cosine(run.step, steps, recipe.rate, recipe.warm_up))
+            with torch.autocast(device, dtype=torch.bfloat16):
+                restored = shared(noisy)
+                shown = teachers.taught(teaching, noisy) if teaching else None
+            restored = restored.float()
+            loss = objective(recipe, restored, clean, rare)
+            if shown is not None:
+                loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
+            if adversary is not None:
+                loss = loss + recipe.adversarial * adversary.loss(restored, clean)
+            run.update(loss)
+            if adversary is not None:
+                adversary.update(restored, clean)
+            if run.due(every, steps):
+                streams = distributed.gathered(feed.states)
+                if distributed.rank() == 0:
+                    record = {
+                        "command": "temclean " + " ".join(sys.argv[1:]),
+                        "commit": commit,
+                        "hours": round(run.hours, 3),
+                        "images": images + run.step * batch,
+                        "crop": recipe.data.crop,
+                        "device": device,
+                        "recipe": options,
+                    }
+                    more = {} if adversary is None else {"adversary": adversary.state()}
+                    run.save({"recipe": options, "record": record, "origin": run.origin, "streams": streams, **more})
+                    loop.preview(out, noisy, restored, clean)
+                    run.report(steps, batch, f"{feed.pace() * distributed.count():.1f} crops/s drawn")
+            if run.step >= steps:
+                break
+            steps = run.planned(hours) if hours else steps
 
 
 def check_same(checkpoint: Path, recipe: Recipe) -> None:
     """Refuse to go on from a checkpoint of other data, as its record would then be wrong, or of another network."""
-    was = json.loads(loop.load(checkpoint)["recipe"])
+    was = json.loads(loop.load(checkpoint, loop.ANEW).get("recipe", "{}"))
     now = json.loads(json.dumps(asdict(recipe)))
+    if not isinstance(was.get("data"), dict):
+        raise ParameterError(f"{checkpoint} is not of a run of single-shot; give {loop.ELSEWHERE}")
     if asdict(DataOptions(noises={})) | was["data"] != now["data"]:
-        raise ParameterError(f"{checkpoint} saw other data or crops: give the same, or begin anew with --start")
+        raise ParameterError(f"{checkpoint} saw other data or crops: give the same, or another -o and --start")
     older: dict[str, Any] = {"network": "residual", "shape": {}, "more": []}
     parts = ("network", "shape") if now["network"] == "cgrdn" else ("network", "shape", "widths", "more")
     if any(was.get(part, older.get(part)) != now[part] for part in parts):
-        raise ParameterError(f"{checkpoint} holds another network: give its --network and --width, or another --out")
+        raise ParameterError(f"{checkpoint} holds another network: give its --network and --width, or another -o")
 
 
 def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
@@ -166,10 +172,8 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
 @click.command(name="single-shot")
 @click.argument("recipe", type=click.Choice(list(RECIPES)))
 @click.option("--steps", type=click.IntRange(min=1), help="Updates [default: the recipe's].")
-@click.option(
-    "--hours", type=click.FloatRange(min=0.0, min_open=True), help="Time in place of updates, those before a stop too."
-)
-@click.option("--rate", type=click.FloatRange(min=0.0, min_open=True), help="Peak learning rate.")
+@click.option("--hours", type=POSITIVE, help="Time in place of --steps, that before a stop too.")
+@click.option("--rate", type=POSITIVE, help="Peak learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), help="Crops in a batch.")
 @click.option("--crop", type=click.IntRange(min=32), help="Side of a crop, a multiple of 32 or 64 pixels.")
 @click.option(
@@ -178,12 +182,15 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
 @click.option("--width", type=click.IntRange(min=2), help="Channels at its top; the rest in proportion.")
 @click.option("--loss", type=click.Choice(["house", "lobato"]), help="lobato is the paper's [default: the recipe's].")
 @click.option("--adversarial", is_flag=True, help="Train against a discriminator too, as the paper does.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option(
     "--start", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Checkpoint or model to start from."
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="Checkpoint [default: training/checkpoints/NAME.pt]."
+    "-o",
+    "--out",
+    type=Name(dir_okay=False, path_type=Path),
+    help="Checkpoint [default: training/checkpoints/NAME.pt].",
 )
 @click.option(
     "--teacher",
@@ -193,6 +200,7 @@ def shaped(recipe: Recipe, network: str | None, width: int | None) -> Recipe:
     help="Checkpoint to learn from too; several teach by their mean.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
+@click.option("--overwrite", is_flag=True, help="Begin anew where there is a checkpoint.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1))
 @click.option(
     "--workers",
@@ -216,6 +224,7 @@ def main(
     out: Path | None,
     taught_by: tuple[Path, ...],
     resume: bool,
+    overwrite: bool,
     threads: int,
     workers: int | None,
     every: int,
@@ -224,6 +233,8 @@ def main(
 
     Started by torchrun, on several GPUs: torchrun --nproc-per-node 4 -m temclean train single-shot RECIPE
     """
+    if steps and hours:
+        raise ParameterError("--steps and --hours both say when to end; give one of the two")
     chosen = shaped(RECIPES[recipe], network, width)
     data = replace(chosen.data, batch=batch or chosen.data.batch, crop=crop or chosen.data.crop)
     data = replace(data, renewal=chosen.data.renewal * data.batch / chosen.data.batch)  # as many crops of each scene
@@ -231,8 +242,10 @@ def main(
     if adversarial:
         chosen = replace(chosen, adversarial=chosen.adversarial or ADVERSARIAL)
     if data.crop % data.multiple or data.crop > data.scene:
-        raise click.BadParameter(f"{data.crop} is not a multiple of {data.multiple} up to {data.scene}")
-    target = out or CHECKPOINTS / f"{recipe}.pt"
+        wrong = f"{data.crop} is not a multiple of {data.multiple} up to {data.scene}"
+        raise click.BadParameter(wrong, param_hint="'--crop'")
+    target = outputs.named(out or CHECKPOINTS / f"{recipe}.pt", ".pt", "checkpoint")
+    outputs.ready(target, (), resume, overwrite)
     if resume and target.exists():
         check_same(target, chosen)
     with distributed.together():

@@ -8,10 +8,13 @@ import atexit
 import math
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,10 @@ AHEAD = 3
 
 SCENE, BATCH = 0, 1
 """Parts of the keys, so that no scene has the numbers of a batch."""
+
+
+Made = Generator[tuple[tuple[Tensor, ...], dict[str, Any], float], None, None]
+"""Batches, where the stream stands after each, and its pace."""
 
 
 class Pairs:
@@ -125,6 +132,34 @@ def begin(_: int) -> None:
     atexit.register(os._exit, 0)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach; what interrupts meanwhile does so once they are started.
+
+    A process takes over which signals are blocked, and has no handlers of its own before it has imported this module.
+    One whose start is cut short would complain too.
+    """
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set them
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+    blocked = None
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # else it is started in here, and in Python 3.11 unblocks what is blocked
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 class Feed:
     """Batches for training, made while others are trained on: of one stream, or of one in each of several processes.
 
@@ -164,14 +199,15 @@ class Feed:
         """Return how many crops a second could be had."""
         return sum(self.paces)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        """Yield batches for ever."""
-        for number, (batch, state, pace) in enumerate(self._by_workers() if self.workers else self._by_a_thread()):
-            place = number % len(self.streams)
-            self.states[place], self.paces[place] = state, pace
-            yield batch
+    def __iter__(self) -> Generator[tuple[Tensor, ...], None, None]:
+        """Yield batches for ever, or until it is closed, which ends the workers."""
+        with closing(self._by_workers() if self.workers else self._by_a_thread()) as made:
+            for number, (batch, state, pace) in enumerate(made):
+                place = number % len(self.streams)
+                self.states[place], self.paces[place] = state, pace
+                yield batch
 
-    def _by_a_thread(self) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Any], float]]:
+    def _by_a_thread(self) -> Made:
         (stream,) = self.streams
 
         def step() -> tuple[tuple[Tensor, ...], dict[str, Any], float]:
@@ -184,10 +220,10 @@ class Feed:
                 coming = maker.submit(step)
                 yield made
 
-    def _by_workers(self) -> Iterator[tuple[tuple[Tensor, ...], dict[str, Any], float]]:
+    def _by_workers(self) -> Made:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # a second thread would take another's core
             os.environ.setdefault(name, "1")
-        yield from DataLoader(
+        loader = DataLoader(
             Streams(self.streams),
             batch_size=None,
             num_workers=self.workers,
@@ -197,3 +233,11 @@ class Feed:
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # that of the run is for the network
         )
+        made: Any = None
+        try:
+            with undisturbed():
+                made = iter(loader)
+            yield from made
+        finally:
+            if made is not None:
+                made._shutdown_workers()  # else they end when Python forgets them, which may be too late

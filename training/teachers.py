@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from temclean.errors import FileError
 from temclean.training import loop, networks
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (2, 3), (3,), (2,))
@@ -22,11 +23,14 @@ def load(checkpoint: Path, device: str) -> nn.Module:
 
     Raises
     ------
-    FileError : it is no checkpoint.
+    FileError : it is no checkpoint, or none of a network for single images.
     """
     state = loop.load(checkpoint)
-    network = networks.build(json.loads(state["recipe"]))
-    network.load_state_dict(network.state_dict() | state["average"])
+    try:
+        network = networks.build(json.loads(state["recipe"]))
+        network.load_state_dict(network.state_dict() | state["average"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise FileError(f"{checkpoint}: holds no network that teaches; give a checkpoint of single-shot") from error
     return network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

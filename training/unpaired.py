@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from temclean.errors import ModelError, ParameterError
+from temclean.errors import ModelError
 from temclean.restoration import models
 from temclean.training import cycle, domains, loop, networks
 from temclean.training.cycle import Partners
@@ -157,10 +157,8 @@ def train(
     run, options = Training(recipe, sample, out), json.dumps(asdict(recipe))
     if run.first <= 0.0:
         raise ModelError(f"{recipe.start}: makes atoms dark in this movie; begin with another model (--start general)")
-    before = run.resume() if resume else {}
+    before = run.resume(recipe=options) if resume else {}
     if before:
-        if before.get("recipe") != options:
-            raise ParameterError(f"{out} is of another movie or other options; give the same, or leave out --resume")
         run.partners.load(before["partners"])
         run.right, run.since = before["right"], run.step
     over = False

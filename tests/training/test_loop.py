@@ -133,7 +133,7 @@ def test_a_commit_is_unknown_without_git(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_preview_shows_crops_side_by_side(tmp_path: Path) -> None:
     clean = torch.linspace(0.0, 1.0, 8 * 8).reshape(1, 1, 8, 8).repeat(3, 1, 1, 1)
     loop.preview(tmp_path / "a.pt", 1.0 - clean, clean)
-    with Image.open(tmp_path / "a.png") as picture:
+    with Image.open(tmp_path / "a_preview.png") as picture:
         values = np.asarray(picture)
     assert values.shape == (24, 16)
     assert (values[0, 0], values[0, 8]) == (255, 0)

@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 from click.testing import CliRunner, Result  # noqa: E402
 
 from temclean.cli import cli  # noqa: E402
-from temclean.errors import ParameterError  # noqa: E402
+from temclean.errors import FileError, ParameterError  # noqa: E402
 from temclean.restoration import models, pipeline  # noqa: E402
 from temclean.specimen import survey  # noqa: E402
 from temclean.training import loop, lowdose, lowdose_model, networks  # noqa: E402
@@ -87,8 +87,17 @@ def test_a_stopped_run_ends_with_the_same_bits(folder: Path, tmp_path: Path, mon
     other = call(folder, tmp_path / "a.onnx", "--resume", "--seed", "2")
     assert isinstance(other.exception, ParameterError)
     assert "began with other pairs or options" in str(other.exception)
-    other = call(folder, tmp_path / "a.onnx", "--network", "resnet18")
+    other = call(folder, tmp_path / "a.onnx", "--network", "resnet18", "--overwrite")
     assert "holds another network than resnet18" in str(other.exception)
+
+
+@pytest.mark.parametrize("name", ["my.onnx", "my.json", "my.txt", "my.pt"])
+def test_what_is_there_is_not_replaced_unasked(folder: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    done = call(folder, tmp_path / "my.onnx", "--steps", "1")
+    assert isinstance(done.exception, FileError)
+    assert f"{name} exists" in str(done.exception)
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_a_name_that_is_no_models_is_refused(folder: Path, tmp_path: Path) -> None:

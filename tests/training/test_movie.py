@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("onnxscript", reason="the train extra is not installed")
 
 from temclean import io, noise  # noqa: E402
+from temclean.errors import ImageError, ParameterError  # noqa: E402
 from temclean.restoration import models  # noqa: E402
 from temclean.restoration.windows import neighbours  # noqa: E402
 from temclean.specimen import movies  # noqa: E402
@@ -72,6 +73,38 @@ def test_the_blind_spot_follows_the_noise(columns: int, rows: int, spot: Spot) -
     assert measured.along_rows[0] == pytest.approx((columns - 1) / columns, abs=0.05)
     assert measured.level == pytest.approx(1.0 / (scale.high - scale.low), rel=0.1)
     assert ("hidden with each pixel" in movie.told(measured)) == (spot != Spot())
+
+
+def test_frames_that_repeat_the_one_before_tell_nothing_of_the_noise() -> None:
+    frames = correlated(1, frames=20)
+    scale = footage.scaled(frames)
+    expected = footage.measure(frames, scale).level
+    frames[1::2] = frames[::2]  # of the pairs that are looked at first some are copies
+    assert footage.measure(frames, scale).level == pytest.approx(expected, rel=0.05)
+    frames[:] = frames[0]
+    with pytest.raises(ImageError, match="copies of each other"):
+        footage.measure(frames, scale)
+
+
+def test_movies_that_cannot_be_learned_from_are_named(run: Run, tmp_path: Path) -> None:
+    noisy = correlated(1)[:, :32, :32].astype(np.float32)
+    broken = noisy.copy()
+    broken[2, 3, 4] = np.nan
+    same = np.repeat(noisy[:1], 6, axis=0)
+    for name, frames, told in (
+        ("nan", broken, "NaN"),
+        ("even", 0.0 * noisy, "all pixels of the movie are alike"),
+        ("same", same, "copies of each other"),
+        ("small", noisy[:, :4], "too small"),
+    ):
+        path = io.write(tmp_path / f"{name}.tif", io.Image.from_array(frames), list(frames))
+        done = run("train", "movie", path, "-o", tmp_path / "m.onnx", "--steps", 1)
+        assert done.code == 1
+        assert done.err.startswith(f"temclean: {path}: ")
+        assert told in done.err
+    done = run("train", "noise2atom", path, "-o", tmp_path / "m.onnx", "--steps", 1, "--crop", 64)
+    assert done.err.startswith(f"temclean: {path}: frames of 4 x 32 pixels are too small")
+    assert not list(tmp_path.glob("m.*"))
 
 
 def test_a_wide_blind_spot_is_cut_to_what_can_be_paid_for() -> None:
@@ -248,7 +281,7 @@ def test_what_was_stopped_ends_with_the_same_bits(tiny: None, raw: Path, tmp_pat
         assert torch.equal(value, loop.load(tmp_path / "b.pt")["network"][name]), name
     for one, other in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.equal(one, other)
-    with pytest.raises(movie.ParameterError, match="another movie or other options"):
+    with pytest.raises(ParameterError, match="another run or other options"):
         movie.train(movie.Recipe("raw.tif", steps=5), frames, scale, measured, tmp_path / "b.pt", True, 1)
 
 
@@ -266,7 +299,7 @@ def test_from_a_movie_to_a_model_that_denoises_it(
     assert "step 2/2" in done.err
     assert "better as it is" in done.err  # a network of random weights, which two updates have not changed
     assert all(float(share) < 100 for share in re.findall(r"held out: off by (\S+)%", done.err))
-    assert {path.suffix for path in tmp_path.glob("my.*")} == {".onnx", ".pt", ".png"}
+    assert {path.name for path in tmp_path.glob("my*")} == {"my.onnx", "my.pt", "my_preview.png"}
     model = models.load(out)
     assert (model.frames, model.family, model.pixel_sizes) == (5, "movie", (pytest.approx(0.3), pytest.approx(0.3)))
     assert run("denoise", raw, "-m", out, "-o", tmp_path / "result.tif", "--device", "cpu").code == 0

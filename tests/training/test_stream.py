@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +16,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from temclean.training import data  # noqa: E402
 from temclean.training.data import DataOptions  # noqa: E402
-from temclean.training.stream import Feed, Pairs  # noqa: E402
+from temclean.training.stream import Feed, Pairs, undisturbed  # noqa: E402
 
 OPTIONS = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=5, first=2, renewal=0.8)
 
@@ -41,6 +43,28 @@ if __name__ == "__main__":
     print(json.dumps({"same": same, "gone_on": gone_on, "pace": feed.pace()}))
 """
 """What a program does that workers are spawned from."""
+
+
+INTERRUPTED = """
+import os
+import sys
+from contextlib import closing
+from temclean.cli.interrupts import Interrupts
+from temclean.training.data import DataOptions
+from temclean.training.stream import Feed
+if __name__ == "__main__":
+    options = DataOptions({"g": 1.0}, crop=32, batch=3, scene=64, bank=6, first=4, renewal=0.8)
+    with Interrupts():
+        try:
+            with closing(iter(Feed(options, 5, workers=2))) as batches:
+                print("starting", flush=True)
+                for _ in batches:
+                    print("running", flush=True)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
+"""
+"""What a program does that Ctrl-C ends."""
 
 
 def test_a_stream_goes_on_from_its_state() -> None:
@@ -82,6 +106,45 @@ def test_workers_take_turns_each_with_a_stream_of_its_own_and_go_on_where_they_s
     assert told["same"] == [True] * 7
     assert told["gone_on"] == [True] * 4
     assert told["pace"] > 0.0
+
+
+def test_what_interrupts_while_workers_start_does_so_afterwards() -> None:
+    done = []
+
+    def start() -> None:
+        with undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if hasattr(signal, "pthread_sigmask"):
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+@pytest.mark.parametrize(("told", "later"), [("starting", 0.5), ("running", 0.0)])
+def test_ctrl_c_ends_workers_without_a_word_of_theirs(tmp_path: Path, told: str, later: float) -> None:
+    program = tmp_path / "interrupted.py"
+    program.write_text(INTERRUPTED)
+    running = subprocess.Popen(
+        [sys.executable, str(program)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    while (line := running.stdout.readline().strip()) != told:
+        assert line
+    time.sleep(later)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=120)  # ends once all that hold its streams have ended
+    assert err == "interrupted\n"
+    assert running.returncode == 130
 
 
 def test_a_thread_makes_the_same_batches() -> None:
