@@ -15,6 +15,7 @@ from temclean import io, noise, specimen
 from temclean.commands import inputs, manifest, sources
 from temclean.commands.manifest import Manifest, Outcome, Pair
 from temclean.errors import FileError, ImageError, MissingExtraError, ParameterError, TemcleanError
+from temclean.io.units import METRES, tidy_unit
 from temclean.noise import mtf
 from temclean.restoration.models import usable_cores
 from temclean.specimen import projection, structures
@@ -23,9 +24,6 @@ Array = NDArray[np.float32]
 
 BRIGHTEST = 1e30
 """Intensities beyond this are refused: with noise they may not fit into 32 bits."""
-
-ANGSTROMS = {"pm": 0.01, "Å": 1.0, "nm": 10.0, "µm": 1e4, "um": 1e4, "mm": 1e7, "m": 1e10}
-"""Å in a unit of length."""
 
 
 def drawn(
@@ -298,9 +296,10 @@ def _spoil(pair: Pair, kind: noise.Noise, folder: Path, clean: Path) -> Pair:
 
 def _angstroms(image: io.Image) -> float | None:
     """Return the pixel size along x in Å, or None if the file has none, or none that is a length."""
-    if image.pixel_size is None or image.unit not in ANGSTROMS:
+    unit = tidy_unit(image.unit)
+    if image.pixel_size is None or unit not in METRES:
         return None
-    return image.pixel_size[1] * ANGSTROMS[image.unit]
+    return image.pixel_size[1] * METRES[unit] * 1e10
 
 
 def _range(image: io.Image) -> tuple[float, float]:

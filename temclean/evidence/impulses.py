@@ -23,11 +23,30 @@ STREAK = 16
 MOST_STREAKS = 0.1
 """Share of them above which they are the specimen's."""
 
+LEAST_BEYOND = 0.02
+"""By how much of the range that nearly all pixels fill a wild pixel lies beyond its neighbours at least."""
+
+NEARLY_ALL = (0.02, 0.98)
+"""Quantiles between which that range is: a single outlier may make that of all a hundred times as wide."""
+
 COUNTS = 6
 """Steps by which it does where values come in steps: of counted electrons one alone is nothing wild."""
 
 BINS = 48
 """Groups of pixels by what surrounds them."""
+
+FILLED, NARROW = (0.001, 0.999), 0.25
+"""Quantiles of the pixels that are neither wild nor at an extreme, between which these groups are where that is less of
+the range than NARROW, as outliers far beyond all others leave."""
+
+APART = 17
+"""Of the 24 neighbours of 5x5, how many are no suspects beside a pixel that is no part of an area."""
+
+HARDLY_ANY = 0.02
+"""Share of the pixels up to which those in groups that are near an extreme do not matter."""
+
+FEWEST = 50
+"""Pixels that tell how the values of a group are distributed."""
 
 HALF = 0.2
 """Share of a group that lies beyond 0.5, seen from an extreme, from which on specks at that are counted."""
@@ -84,7 +103,8 @@ def suspects(sample: Sample, *, counted: bool = False) -> Suspects:
     low = not (few or counted) and shares[0] > max(least, 2 * (share_of(pieces < beside) - shares[0]))
     high = not few and shares[1] > max(least, 2 * (share_of(pieces > 1 - beside) - shares[1]))
     dark, bright = (np.empty((len(pieces), *(length - 2 for length in pieces.shape[1:])), bool) for _ in range(2))
-    beyond = max(FURTHER * sigma, COUNTS * sample.step, 0.02)
+    filled = float(np.subtract(*np.quantile(pieces[:, ::3, ::3], NEARLY_ALL[::-1]))) if sigma else 1.0
+    beyond = max(FURTHER * sigma, COUNTS * sample.step, LEAST_BEYOND * filled)
     _pieces.wild(pieces, beyond, dark.view(np.uint8), bright.view(np.uint8))
     mask = np.zeros(pieces.shape, bool)
     mask[:, 1:-1, 1:-1] = dark | bright
@@ -127,13 +147,18 @@ def first_sigma(pieces: Floats) -> float:
 
 @dataclass(frozen=True)
 class Groups:
-    """Pixels by the mean of their neighbours: how many, at 0, at 1, and mean and variance of those in between."""
+    """Pixels by the mean of their neighbours: how many, at 0, at 1, and mean and variance of those in between.
+
+    And how many lie apart from what is near 0, and near 1, and how many of these are there themselves, (2, groups).
+    """
 
     count: Doubles
     low: Doubles
     high: Doubles
     mean: Doubles
     variance: Doubles
+    apart: Doubles
+    specks: Doubles
 
 
 @dataclass(frozen=True)
@@ -153,22 +178,28 @@ def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float, error: float)
     and at 1 :math:`r W + (1 - s) P` and :math:`s (1 - W) + (1 - r) Q`: two lines in r and s for each group, solved by
     weighted least squares. Groups are of pixels with like neighbours, which tell the clean value roughly: how it is
     distributed in a group is fitted to the values in between.
+
+    No tail reaches an extreme from which a group is :data:`FURTHER` of its own standard deviations away. Where all
+    groups are, and where W says nothing of an extreme, what lies there is counted as it is: a bright outlier may bring
+    all else to one side of 0.5, dead pixels too.
     """
     if found.mask is None or not (found.low or found.high):
         return Specks()
     groups = grouped(pieces, found)
     if groups is None:
         return Specks()
-    best, by_chance, of_both = _solved(groups, found, sigma)
+    tails = _tails(groups, sigma, (found.low, found.high))
+    far, seen, of_seen = _far(groups, found, tails[0])
+    best, by_chance, of_both = _solved(groups, tails, far)
     doubt = math.hypot(error, DOUBT * sigma)
-    other = _solved(groups, found, sigma + doubt)[0] if sigma else best
+    other = _solved(groups, _tails(groups, sigma + doubt, (found.low, found.high)), far)[0] if sigma else best
     moved = np.abs(best - other)
     error = math.hypot(of_both, float(moved.sum()))
     sure = best > CERTAIN * np.maximum(np.hypot(by_chance, moved), 1 / pieces.size)
     if best.sum() > CERTAIN * max(error, 1 / pieces.size):
         sure[:] = True  # on grey, how many there are may be known, and not how many of each
-    dark, bright = np.where(sure, best, 0.0)
-    return Specks(float(dark), float(bright), error)
+    dark, bright = np.where(sure, best, 0.0) + seen
+    return Specks(float(dark), float(bright), math.hypot(error, of_seen))
 
 
 def grouped(pieces: Floats, found: Suspects) -> Groups | None:
@@ -180,7 +211,9 @@ def grouped(pieces: Floats, found: Suspects) -> Groups | None:
     inner = inside[centre]
     number = box(inside.astype(np.float32)) - inner
     around = (box(kept) - kept[centre]) / np.maximum(number, 1)
-    place = np.where(number >= 3, around * BINS, BINS).astype(np.int16).clip(0, BINS).ravel()
+    start, end = _filled(pieces, inside)
+    place = ((around - start) * np.float32(BINS / max(end - start, 1e-6))).clip(0, BINS - 1)
+    place = np.where(number >= 3, place, BINS).astype(np.int16).ravel()
     values = pieces[centre].ravel()
     between = inner.ravel() & (values > 0) & (values < 1)
 
@@ -190,21 +223,71 @@ def grouped(pieces: Floats, found: Suspects) -> Groups | None:
 
     few = values * between
     known = total(between)
-    enough = known >= 50
+    enough = known >= FEWEST
     if not enough.any():
         return None
     mean = total(few)[enough] / known[enough]
     variance = np.maximum(total(few * values)[enough] / known[enough] - mean**2, 0.0)
     count = np.bincount(place, minlength=BINS + 1)[:BINS].astype(np.float64)
-    return Groups(count[enough], total(values <= 0)[enough], total(values >= 1)[enough], mean, variance)
+    low, high = values <= 0, values >= 1
+    wide = np.full(BINS + 1, np.inf, np.float32)
+    wide[:BINS][enough] = FURTHER * np.sqrt(variance)
+    apart, specks = np.zeros((2, 2, len(mean)))
+    for end, there in enumerate((low, high)):
+        if (abs(end - mean) > wide[:BINS][enough]).any():
+            least = _least(abs(end - pieces), inside).ravel()
+            alone = (number.ravel() >= APART) & (least > wide[place])
+            apart[end], specks[end] = total(alone)[enough], total(alone & there)[enough]
+    return Groups(count[enough], total(low)[enough], total(high)[enough], mean, variance, apart, specks)
 
 
-def _solved(groups: Groups, found: Suspects, sigma: float) -> tuple[Doubles, Doubles, float]:
-    """Return the share of all pixels that are dark, and bright, specks, and the errors by chance, and of their sum."""
-    above, low, high = _tails(groups, sigma, (found.low, found.high))
+def _least(values: Floats, inside: Mask) -> Floats:
+    """Return the least of each pixel's 8 neighbours that are ``inside``, of those with 5x5 around them."""
+    kept = np.where(inside, values, np.float32(1))[:, 1:-1, 1:-1]
+    rows = np.minimum(np.minimum(kept[:, :-2], kept[:, 2:]), kept[:, 1:-1])
+    beside = np.minimum(rows[:, :, :-2], rows[:, :, 2:])
+    least: Floats = np.minimum(beside, np.minimum(kept[:, :-2, 1:-1], kept[:, 2:, 1:-1]))
+    return least
+
+
+def _filled(pieces: Floats, inside: Mask) -> tuple[float, float]:
+    """Return between which values nearly all of these pixels are, if that is little of the range."""
+    part = pieces[:, ::3, ::3][inside[:, ::3, ::3]]
+    start, end = map(float, np.quantile(part, FILLED)) if part.size else (0.0, 1.0)
+    return (start, end) if end - start < NARROW else (0.0, 1.0)
+
+
+def _far(groups: Groups, found: Suspects, above: Doubles) -> tuple[Mask, Doubles, float]:
+    """Return in which groups what is at 0, and at 1, is counted as it is, which share of all that is, and its error.
+
+    It is told by the pixels that are apart from areas: at the rim of a black one many are at 0 that are no specks.
+    """
+    away = np.stack([groups.mean, 1 - groups.mean])
+    far = (away > FURTHER * np.sqrt(groups.variance)) & (groups.apart >= FEWEST)
+    all_of_them = (far * groups.count).sum(1, keepdims=True) > (1 - HARDLY_ANY) * groups.count.sum()
+    far &= (all_of_them | ~_telling(above)) & np.array([[found.low], [found.high]])
+    share = groups.specks / np.maximum(groups.apart, 1)
+    weight = far * groups.count / groups.count.sum()
+    by_chance = weight**2 * share * (1 - share) / np.maximum(groups.apart, 1)
+    return far, (weight * share).sum(1), math.sqrt(float(by_chance.sum()))
+
+
+def _telling(above: Doubles) -> Mask:
+    """Return which groups tell of specks at 0, and at 1.
+
+    Far from 0.5 only the far extreme is sure to hold specks; about it how many lie at both does not hang on W.
+    """
+    return np.stack([above > HALF, above < 1 - HALF])
+
+
+def _solved(groups: Groups, tails: tuple[Doubles, Doubles, Doubles], far: Mask) -> tuple[Doubles, Doubles, float]:
+    """Return what share of all pixels is dark, and bright, specks, and the errors by chance, and of their sum.
+
+    Where these are ``far`` from their group they are left out, as they are counted already.
+    """
+    above, low, high = tails
     count = groups.count
-    # Far from 0.5 only the far extreme is sure to hold specks; about it how many lie at both does not hang on W.
-    at_low, at_high = above > HALF, above < 1 - HALF
+    at_low, at_high = _telling(above)
     system = np.stack([above * at_low - high * at_high, (1 - above) * at_high - low * at_low], axis=1)
     seen = ((groups.low / count - low) * at_low) + ((groups.high / count - high) * at_high)
     share = (groups.low * at_low + groups.high * at_high) / count
@@ -214,7 +297,7 @@ def _solved(groups: Groups, found: Suspects, sigma: float) -> tuple[Doubles, Dou
     rates = covariance @ ((system.T * weight) @ seen)
     misfit = float(np.mean((system @ rates - seen) ** 2 * weight)) / (1 + 2 * math.sqrt(2 / len(seen)))
     covariance = covariance * max(misfit, 1.0)
-    sides = np.array([float(count @ above), float(count @ (1 - above))]) / float(count.sum())
+    sides = (count * ~far * np.stack([above, 1 - above])).sum(1) / count.sum()
     total = math.sqrt(float(sides @ covariance @ sides))
     return np.maximum(rates, 0.0) * sides, np.sqrt(np.diag(covariance)) * sides, total
 

@@ -40,6 +40,8 @@ _NAMES = {
     "ev": "eV",
     "kev": "keV",
 }
+# Images that are made in Python may give any of these names.
+METRES |= {each: METRES[unit] for name, unit in _NAMES.items() if unit in METRES for each in (name, name.capitalize())}
 _NO_UNIT = {"", "pixel", "px", "none", "null", "undefined", "<undefined>", "unknown", "dimensionless", "arb"}
 
 # Nothing smaller is an electron micrograph's pixel, nothing larger either: such numbers are mistakes of the header.

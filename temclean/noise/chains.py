@@ -47,7 +47,10 @@ class Chain(Noise):
 
 @dataclass(frozen=True)
 class Microscope(Noise):
-    """A chain whose steps are drawn anew for each seed, the same for all frames of a movie.
+    """A chain whose steps are drawn anew for each seed, and for the image that they are drawn for.
+
+    Doses and thermal noise follow from its mean, so that frames of other brightness have other steps. For a movie, call
+    `draw` once, of its first frame, and apply the chain that it returns to all.
 
     Attributes
     ----------

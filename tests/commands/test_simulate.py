@@ -318,14 +318,13 @@ def test_the_clean_image_of_a_camera_has_its_blur(run: Run, tmp_path: Path) -> N
 
 def test_jitter_of_own_files_is_measured_in_their_pixels(run: Run, tmp_path: Path) -> None:
     pixels = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-    for unit, size in (("nm", 0.02), ("Å", 0.2)):
+    units = {"nm": 0.02, "Å": 0.2, "cm": 2e-9, "um": 2e-5}
+    for unit, size in units.items():
         own = tmp_path / f"own_{size}.tif"
         io.write(own, io.Image.from_array(pixels, size, unit), [pixels])
         assert run("simulate", own, "--noise", "stem", "-o", tmp_path / unit).code == 0
-    sizes = [
-        json.loads((tmp_path / unit / "manifest.json").read_text())["pairs"][0]["pixel_size"] for unit in ("nm", "Å")
-    ]
-    assert sizes == pytest.approx([0.2, 0.2], rel=1e-4)
+    sizes = [json.loads((tmp_path / unit / "manifest.json").read_text())["pairs"][0]["pixel_size"] for unit in units]
+    assert sizes == pytest.approx([0.2] * 4, rel=1e-4)
 
 
 def test_a_movie_has_one_microscope(run: Run, tmp_path: Path) -> None:

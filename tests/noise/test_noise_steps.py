@@ -152,6 +152,19 @@ def test_fast_scan_decays_as_its_equations_say():
     np.testing.assert_allclose(ringing / ringing[0], expected / expected[0], atol=1e-9)
 
 
+@pytest.mark.parametrize(("detector", "decay"), [(0.3, 0), (2, 1.5), (8, 5), (50, 0), (100, 1.5), (1000, 0)])
+def test_fast_scan_cuts_off_no_more_than_it_says(detector, decay):
+    taps = noise.FastScan(detector, decay).taps(10**6)
+    since = np.arange(20000)
+    # The sum over all x, from that of 1 / (x**2 + a**2), whole numbers from minus to plus infinity.
+    whole = (1 / np.tanh(detector / 2) / 2 + 1 / detector) / 2
+    kept = np.cumsum(detector / (4 * np.pi**2 * since**2 + detector**2)) / whole
+    readout = np.exp(-since / decay) * np.sin(2 * np.pi * since / 12.0 + 1.0) if decay else (since == 0) * 1.0
+    lost = 1 - np.convolve(kept[: len(taps)], (readout / readout.sum())[: len(taps)])[len(taps) - 1]
+    assert abs(lost) < (0.03 if detector > 100 else 0.005)
+    assert len(taps) <= 4096
+
+
 @pytest.mark.parametrize("counts", [0.3, 5.0, 400.0])
 def test_detector_keeps_the_mean_and_has_the_variance_of_both_parts(counts):
     step = noise.Detector(counts, photons=60.0, efficiency=0.15, gain=4.0, photon_spread=0.4)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from temclean.io.tiff import makers, pages
 from temclean.io.tiff.calibration import DM_ORIGINS, DM_SCALES, DM_UNITS, alone
 from temclean.io.tiff.own_tag import renew
 from temclean.io.tiff.tags import PROVENANCE, ExtraTag, TiffContainer, rational
-from temclean.io.units import SECONDS
+from temclean.io.units import METRES, SECONDS, calibrate, tidy_unit
 
 with silence:
     import tifffile
@@ -30,6 +31,8 @@ _DATE = 306
 # Tried with ImageJ 1.53t: it says "Unsupported format" of these, and opens the rest.
 _NOT_IMAGEJ = {"f2": "float32", "f8": "float32", "i8": "int32", "u8": "uint32"}
 _MOST_INFO = 1 << 20
+_HELD = 1e-9, 1e9
+"""Sizes of pixels, in their unit, that a ratio of 32-bit integers holds with all the digits that anyone needs."""
 
 
 def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array], note: Note | None) -> None:
@@ -38,7 +41,7 @@ def write(path: Path, image: Image, dtype: np.dtype[Any], frames: Iterator[Array
     shape = image.pixels.shape
     count = math.prod(shape[:-2])
     order: ByteOrder = source.byteorder if source else "<"
-    description, resolution, tags = _describe(image, source, dtype, order)
+    description, resolution, tags = _describe(_calibrated(image), source, dtype, order)
     if note is not None:
         tags.append((PROVENANCE, 2, 0, note.text(), True))
     other = _NOT_IMAGEJ.get(dtype.str[1:])
@@ -93,6 +96,28 @@ def _carry_pages(path: Path, source: Path, image: Image) -> None:
         image.warn("what the tags of its pages after the first say was not carried over whole; keep the source")
 
 
+def _calibrated(image: Image) -> Image:
+    """Return the image with a pixel size as readers give it, metres as nanometres; without one that can't be true."""
+    unit = tidy_unit(image.unit)
+    if image.pixel_size is None or unit is None:
+        return image
+    size, unit = calibrate(*image.pixel_size, unit, [])
+    if size is None:
+        shown = " x ".join(f"{side:.6g}" for side in image.pixel_size)
+        image.warn(f"the pixel size of {shown} {image.unit} cannot be true and was left out")
+        return replace(image, pixel_size=None, origin=None)
+    if unit in METRES and not _held(size):
+        size, unit = (size[0] * METRES[unit] / METRES["nm"], size[1] * METRES[unit] / METRES["nm"]), "nm"
+    factor = size[0] / image.pixel_size[0]
+    origin = image.origin and (image.origin[0] * factor, image.origin[1] * factor)
+    return replace(image, pixel_size=size, unit=unit, origin=origin)
+
+
+def _held(size: tuple[float, float]) -> bool:
+    """Return whether TIFF's resolution can tell this size of pixels."""
+    return all(_HELD[0] <= side <= _HELD[1] for side in size)
+
+
 _Resolution = tuple[tuple[int, int], tuple[int, int], int] | None
 
 
@@ -112,6 +137,8 @@ def _describe(
     info = "\n".join(_lines(instrument | image.metadata)) if source is None else source.note
     if info and not any(tag[0] in {50838, 50839} for tag in tags):
         tags += tifffile.imagej_metadata_tag({"Info": info[:_MOST_INFO]}, order)
+    if image.pixel_size is not None and not _held(image.pixel_size):
+        image = replace(image, pixel_size=None)  # DigitalMicrograph's tags alone hold it
     description = _imagej_description(image)
     if image.pixel_size is None:
         return description, source.resolution if source else None, tags
