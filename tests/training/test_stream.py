@@ -131,7 +131,7 @@ def test_ctrl_c_ends_workers_without_a_word_of_theirs(tmp_path: Path, told: str,
     program.write_text(INTERRUPTED)
     running = subprocess.Popen(
         [sys.executable, str(program)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},  # of few cores
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
