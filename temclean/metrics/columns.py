@@ -1,7 +1,8 @@
 """Columns of atoms in an image: find them, and fit a Gaussian to each.
 
 Places are (row, column) in pixels, the middle of the first pixel being (0, 0); intensities are in the image's unit
-times square pixels. All columns of an image are taken to be about equally wide.
+times the area of a pixel. Widths are in pixels too, of oblong ones in square ones as large: the Gaussians are round in
+the specimen. All columns of an image are taken to be about equally wide.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from temclean import filters
 from temclean.errors import ImageError, ParameterError
 from temclean.metrics import gaussians, scatter
-from temclean.metrics.gaussians import Floats, Windows
+from temclean.metrics.gaussians import Even, Fit, Floats, Singles, even_of
 from temclean.metrics.neighbours import nearest
 
 SHARE = 0.2
@@ -23,6 +23,13 @@ at three widths stay apart."""
 
 CLEAR = 3.5
 """Standard deviations of blurred noise that a candidate has: else those of noise alone set the windows."""
+
+AGAIN, LOOKS = 0.1, 2
+"""Logarithm of the fitted width over the one looked with from which on to look again, and how often at most."""
+
+LOST, FEWER = 0.01, 0.05
+"""Share of candidates that are no columns from which on to look again, and how many columns fewer that may bring: some
+that a look with the wrong width brings are noise."""
 
 LEAST_REACH = 2.0
 """Widths that a window reaches at least: in a smaller one nothing tells a wide column from a high background."""
@@ -46,7 +53,7 @@ class Columns:
     positions : (N, 2) row and column, pixels.
     intensity : (N,) volume of the Gaussian, :math:`2 \pi A w^2`, the image's unit times square pixels; negative where
         columns are dark.
-    width : (N,) w, standard deviation of the Gaussian, pixels.
+    width : (N,) w, standard deviation of the Gaussian, pixels (the root of height times width of oblong ones).
     background : (N,) what lies below it, the image's unit.
     errors : (N, 4) standard errors of row, column, intensity and width: of noise that may grow with the intensity, as
         counting makes it (:mod:`temclean.metrics.scatter`). What a network did to an image they cannot know.
@@ -66,6 +73,7 @@ class Columns:
 def columns(
     image: ArrayLike,
     width: float | None = None,
+    pixel: tuple[float, float] = (1.0, 1.0),
     *,
     dark: bool = False,
     share: float = SHARE,
@@ -75,15 +83,17 @@ def columns(
     r"""Find the columns of an image and fit a Gaussian to each.
 
     Candidates are the maxima of the difference of two Gaussian blurs, by 0.7 and 1.6 widths, within one width, that
-    white noise hardly has.
+    white noise hardly has. Where some are no columns, and the others turn out wider or narrower, they are looked for
+    again with the width they have, which counts unless it brings fewer columns.
     To each is fitted :math:`b + A e^{-((y - y_0)^2 + (x - x_0)^2) / (2 w^2)}` by least squares, in a round window of
     three widths or of 0.6 of the distance to the next column, whichever is less, and of two widths at least, its
-    neighbours' Gaussians taken out.
+    neighbours' Gaussians taken out. Where noise leaves a width open, it is drawn towards that of the others.
 
     Parameters
     ----------
     image : (H, W) real, of any scale.
     width : approximate standard deviation of a column's Gaussian in pixels; None estimates it.
+    pixel : height and width of a pixel, in any unit.
     dark : whether columns are darker than what surrounds them.
     share : least contrast of a column over that of a typical one, 0 to 1.
     significance : least height over its standard error, were noise white and the same everywhere.
@@ -103,7 +113,7 @@ def columns(
     >>> found.positions.round(3), found.intensity.round(2)
     (array([[12.3, 17.8]]), array([25.13]))
     """
-    pixels = _image(image)
+    pixels, even = _image(image), even_of(pixel)
     if not 0 <= share <= 1:
         raise ParameterError(f"share is {share!r}; give a number from 0 to 1")
     if not significance >= 0:
@@ -113,32 +123,59 @@ def columns(
     if not scale > 0:
         return _none()
     pixels = (pixels - offset) / (-scale if dark else scale)
-    width = column_width(pixels) if width is None else _width(width)
-    start = _candidates(pixels, width, share)
+    width = column_width(pixels, pixel) if width is None else _width(width)
+    start = _candidates(pixels, width, share, even)
     if not len(start):
         return _none()
-    first = gaussians.fit(pixels, start, width, reach_of(start, width), steps=gaussians.STEPS[:1])
-    energy = (np.clip(first.heights, 0, None) * first.widths) ** 2  # by heights alone, spikes of noise would count most
-    if energy.any():
-        width = float(np.average(first.widths, weights=energy))
-    fitted = gaussians.fit(pixels, start, width, reach_of(start, width))
-    volume = 2 * np.pi * fitted.heights * fitted.widths**2
-    contrast = np.sqrt(np.maximum(fitted.covariance[:, 0, 0], 0))
-    limit = np.array(pixels.shape) - 0.5
-    good = (fitted.heights > significance * contrast) & ((fitted.places > -0.5) & (fitted.places < limit)).all(axis=1)
-    good &= (np.abs(fitted.places - start) < 1.49 * width).all(axis=1)
-    order = np.flatnonzero(good)[np.argsort(-volume[good], kind="stable")]
-    order = order[_first(fitted.places[order], width)]
+    look = _look(pixels, start, width, significance, even)
+    for _ in range(LOOKS):
+        lost = len(start) - len(look.order)
+        if abs(np.log(look.width / width)) < AGAIN or lost < LOST * len(start):
+            break
+        width = look.width
+        start = _candidates(pixels, width, share, even)
+        fewest = (1 - FEWER) * len(look.order)
+        again = _look(pixels, start, width, significance, even) if len(start) > fewest else None
+        if again is None or len(again.order) < fewest:  # a wider look takes a dumbbell for one column
+            break
+        look = again
+    fitted, order = look.fitted, look.order
     if not len(order):
         return _none()
-    spread = scatter.covariance(fitted, pixels, reach_of(start, width), order, lags)
+    volume = 2 * np.pi * fitted.heights * fitted.widths**2
+    spread = scatter.covariance(fitted, pixels, look.reach, order, lags)
     errors = _errors(volume[order], fitted.widths[order], spread)
     sign = -scale if dark else scale
-    errors[:, 2] *= scale
+    errors[:, :3] /= *even, 1 / scale
     return Columns(
-        fitted.places[order], sign * volume[order], fitted.widths[order],
+        fitted.places[order] / even, sign * volume[order], fitted.widths[order],
         offset + sign * fitted.backgrounds[order], errors,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Gaussians about candidates, the radius of their windows, which are columns, the brightest first, and how wide."""
+
+    fitted: Fit
+    reach: int
+    order: NDArray[np.intp]
+    width: float
+
+
+def _look(pixels: Floats, start: Floats, width: float, significance: float, even: Even) -> _Look:
+    """Fit Gaussians to candidates (N, 2), even, first alone to know how wide they are."""
+    first = gaussians.alone(pixels, start, width, reach_of(start, width), even)
+    energy = (np.clip(first.heights, 0, None) * first.widths) ** 2  # by heights alone, spikes of noise would count most
+    width = float(np.average(first.widths, weights=energy)) if energy.any() else width
+    reach = reach_of(start, width)
+    fitted = gaussians.fit(pixels, start, width, reach, even)
+    contrast = np.sqrt(np.maximum(fitted.covariance[:, 0, 0], 0))
+    places, limit = fitted.places / even, np.array(pixels.shape) - 0.5
+    good = (fitted.heights > significance * contrast) & ((places > -0.5) & (places < limit)).all(axis=1)
+    good &= (np.abs(fitted.places - start) < 1.49 * width).all(axis=1)
+    order = np.flatnonzero(good)[np.argsort(-(fitted.heights * fitted.widths**2)[good], kind="stable")]
+    return _Look(fitted, reach, order[_first(fitted.places[order], width)], fitted.usual_width() or width)
 
 
 def _errors(volume: Floats, widths: Floats, spread: Floats) -> Floats:
@@ -151,41 +188,41 @@ def _errors(volume: Floats, widths: Floats, spread: Floats) -> Floats:
     return errors
 
 
-def intensities(image: ArrayLike, at: Columns) -> Floats:
+def intensities(image: ArrayLike, at: Columns, pixel: tuple[float, float] = (1.0, 1.0)) -> Floats:
     """Measure the intensities (N,) of known columns in another image of the same specimen.
 
     As :func:`columns`, but with the places and widths of ``at``, so that height and background alone are fitted, and
-    there is an intensity for each column, found or not.
+    there is an intensity for each column, found or not. ``pixel`` is the height and width of a pixel.
 
     Raises
     ------
-    ImageError : as :func:`columns`.
+    ImageError, ParameterError : as :func:`columns`.
     """
-    pixels = _image(image)
+    pixels, even = _image(image), even_of(pixel)
     if not len(at):
         return np.empty(0)
-    reach = reach_of(at.positions, float(np.median(at.width)))
-    known = gaussians.Fit.of(at.positions, at.width)
-    known.measure(pixels - pixels.mean(), Windows.about(at.positions, reach, (pixels.shape[0], pixels.shape[1])))
+    known = gaussians.Fit.of(at.positions * even, at.width, even)
+    reach = reach_of(known.places, float(np.median(at.width)))
+    known.measure(pixels - pixels.mean(), known.windows(reach, (pixels.shape[0], pixels.shape[1])))
     return np.asarray(2 * np.pi * known.heights * at.width**2, np.float64)
 
 
-def column_width(image: ArrayLike) -> float:
+def column_width(image: ArrayLike, pixel: tuple[float, float] = (1.0, 1.0)) -> float:
     """Estimate the standard deviation of bright spots in pixels: the scale at which they stand out most.
 
     Of the Laplacian of Gaussian blurs of 0.7 to 12 pixels, times the square of the blur, the one with the greatest
     variance, less that of white noise; a Gaussian of standard deviation w answers most to a blur of 1.41 w. Where none
-    has more than noise may have by chance, it is the narrowest, 0.5.
+    has more than noise may have by chance, it is the narrowest, 0.5. ``pixel`` is the height and width of a pixel.
 
     Raises
     ------
-    ImageError : as :func:`columns`.
+    ImageError, ParameterError : as :func:`columns`.
 
     References
     ----------
     Lindeberg (1998), "Feature detection with automatic scale selection", doi:10.1023/A:1008045108935.
     """
-    pixels = _image(image)
+    pixels, even = _image(image), even_of(pixel)
     height, width = pixels.shape
     ky, kx = np.arange(height)[:, None] / (2 * height), np.arange(width) / (2 * width)
     mirrored = np.pad(pixels - pixels.mean(), ((0, height), (0, width)), mode="symmetric")
@@ -193,8 +230,8 @@ def column_width(image: ArrayLike) -> float:
     power = np.abs(np.fft.rfft2(mirrored)[:height, :width]) ** 2
     power[0] /= 2
     power[:, 0] /= 2
-    squared = (2 * np.pi) ** 2 * (ky**2 + kx**2)
-    fine = power[squared > np.pi**2]
+    squared = (2 * np.pi) ** 2 * ((ky / even[0]) ** 2 + (kx / even[1]) ** 2)
+    fine = power[ky**2 + kx**2 > 0.25]
     floor = float(np.median(fine)) / MEDIAN if fine.size else 0.0
     best, width_found = 0.0, NARROWEST
     for scale in np.geomspace(NARROWEST, min(WIDEST, min(height, width) / 4), 24):
@@ -234,15 +271,17 @@ def _none() -> Columns:
     return Columns(np.empty((0, 2)), empty, empty, empty, np.empty((0, 4)))
 
 
-def _candidates(pixels: Floats, width: float, share: float) -> Floats:
+def _candidates(pixels: Floats, width: float, share: float, even: Even) -> Floats:
     """Return where a band-pass filter has its maxima (N, 2), if they are clear and reach a share of a typical one.
 
-    Typical is the median weighted by squares, so that neither a few heavy atoms nor many faint ripples set it.
+    Lengths are even (:mod:`temclean.metrics.gaussians`). Typical is the median weighted by squares, so
+    that neither a few heavy atoms nor many faint ripples set it.
     """
     single = pixels.astype(np.float32)
-    answer = filters.gaussian(single, FINE * width) - filters.gaussian(single, COARSE * width)
-    highest, reach = answer, max(1, int(width))
+    answer = _blurred(single, FINE * width, even) - _blurred(single, COARSE * width, even)
+    highest = answer
     for axis in (0, 1):
+        reach = max(1, int(min(width / even[axis], pixels.shape[axis])))
         pad = [(reach, reach) if each == axis else (0, 0) for each in (0, 1)]
         padded = np.pad(highest, pad, constant_values=-np.inf)
         highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=axis).max(axis=-1)
@@ -255,8 +294,19 @@ def _candidates(pixels: Floats, width: float, share: float) -> Floats:
         return np.empty((0, 2))
     weight = np.cumsum(height[order] ** 2)
     typical = height[order[np.searchsorted(weight, 0.5 * weight[-1])]]
-    candidates: Floats = places[height >= share * typical].astype(np.float64)
-    return candidates
+    found: Floats = places[height >= share * typical] * np.array(even)
+    return found
+
+
+def _blurred(image: Singles, width: float, even: Even) -> Singles:
+    """Convolve with a Gaussian that is round in even lengths, and is cut at four widths; borders reflect."""
+    for axis in (0, 1):
+        reach = int(np.ceil(min(4.0 * width / even[axis], image.shape[axis])))
+        kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * even[axis] / max(width, 1e-3)) ** 2)
+        pad = [(reach, reach) if each == axis else (0, 0) for each in (0, 1)]
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, pad, mode="symmetric"), 2 * reach + 1, axis)
+        image = windows @ (kernel / kernel.sum()).astype(np.float32)
+    return image
 
 
 def _white(pixels: Floats) -> float:

@@ -1,20 +1,41 @@
 r"""Fit many Gaussians to an image at once, each in a window of its own, by least squares.
 
 The model of a window is :math:`b + A e^{-((y - y_0)^2 + (x - x_0)^2) / (2 w^2)}`. Neighbours that reach into it are
-taken out of the data first, as they were fitted last, and all are fitted again.
+taken out of the data first, as they were fitted last, and all are fitted again. Lengths are in pixels; where these are
+oblong, in square ones as large, and ``even`` is what rows and columns are multiplied by to be in them.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean.errors import ParameterError
+
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Numbers = NDArray[np.intp]
+Even = tuple[float, float]
+
+SQUARE: Even = (1.0, 1.0)
 
 STEPS = (8, 3, 3, 3, 3)
 """Most steps of each round; after each but the first neighbours are taken out."""
+
+MORE = (3,) * 20
+"""The same of further rounds, where dense columns are not settled by then."""
+
+SETTLED, EXACT = 0.05, 1e-3
+"""How much volumes still change from round to round once they are settled, in standard errors, to which a share of the
+volume is added."""
+
+WORSE = 1.02
+"""How much more than after the best round may be left, by chance: columns that overlap too much grow ever worse."""
+
+ALIKE = 0.25
+"""Standard deviation of the logarithm of widths beforehand: of dense columns in strong noise some would else grow wider
+and wider, as they take over what their neighbours leave."""
 
 STILL = 2e-3
 """Pixels that a column moves in a step once it is settled."""
@@ -23,14 +44,22 @@ ACROSS = 4.0
 """Widths at which a Gaussian ends for its neighbours."""
 
 
+def even_of(pixel: tuple[float, float]) -> Even:
+    """Return what rows and columns of pixels of a height and width are multiplied by to be in square ones as large."""
+    if not all(0 < side < np.inf for side in pixel) or not 0 < pixel[0] / pixel[1] < np.inf:
+        raise ParameterError(f"a pixel of {pixel} cannot be; give its height and width")
+    side = float(np.sqrt(pixel[0] / pixel[1]))
+    return side, 1 / side
+
+
 @dataclass(frozen=True)
 class Windows:
     """Round windows of one radius about so many whole pixels.
 
     Attributes
     ----------
-    middle : (N, 2) row and column.
-    offsets : (2, P) of the pixels of a window, rows and columns.
+    middle : (N, 2) row and column, even.
+    offsets : (2, P) of the pixels of a window, rows and columns, even.
     index : (N, P) of each pixel in the flat image.
     inside : (N, P) 1 where a pixel lies in the image, else 0.
     """
@@ -41,18 +70,19 @@ class Windows:
     inside: Singles
 
     @classmethod
-    def about(cls, places: Floats, reach: int, shape: tuple[int, int]) -> "Windows":
-        """Lay windows with a radius in pixels about places (N, 2), which are brought into the image."""
-        line = np.arange(-reach, reach + 1)
-        row, column = np.meshgrid(line, line, indexing="ij")
-        round_ = np.hypot(row, column) < reach + 0.5
+    def about(cls, places: Floats, reach: int, shape: tuple[int, int], even: Even = SQUARE) -> "Windows":
+        """Lay windows with a radius about places (N, 2), which are brought into the image."""
+        most = [int(min((reach + 0.5) / side, size)) for side, size in zip(even, shape, strict=True)]
+        down, right = (np.arange(-each, each + 1) for each in most)
+        row, column = np.meshgrid(down, right, indexing="ij")
+        round_ = np.hypot(row * even[0], column * even[1]) < reach + 0.5
         row, column = row[round_], column[round_]
-        middle = np.rint(np.clip(places, 0, np.array(shape) - 1)).astype(np.intp)
+        middle = np.rint(np.clip(places / np.array(even), 0, np.array(shape) - 1)).astype(np.intp)
         y, x = middle[:, :1] + row, middle[:, 1:] + column
         inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
         index = np.clip(y, 0, shape[0] - 1) * shape[1] + np.clip(x, 0, shape[1] - 1)
-        offsets = np.stack([row, column]).astype(np.float32)
-        return cls(middle.astype(np.float64), offsets, index, inside.astype(np.float32))
+        offsets = np.stack([row * even[0], column * even[1]]).astype(np.float32)
+        return cls(middle * np.array(even), offsets, index, inside.astype(np.float32))
 
     def away(self, places: Floats, which: Numbers | slice = slice(None)) -> tuple[Singles, Singles]:
         """Return how far below and right of places (N, 2) the pixels of chosen windows lie."""
@@ -78,7 +108,7 @@ def bells(y: Singles, x: Singles, widths: Floats) -> Singles:
 class Fit:
     """Gaussians: places (N, 2), widths, heights and backgrounds (N,), and the covariance (N, 5, 5) of all five.
 
-    The order of the covariance is height, background, y, x, logarithm of the width.
+    The order of the covariance is height, background, y, x, logarithm of the width. Lengths are even.
     """
 
     places: Floats
@@ -86,17 +116,39 @@ class Fit:
     heights: Floats
     backgrounds: Floats
     covariance: Floats
+    even: Even = SQUARE
 
     @classmethod
-    def of(cls, places: Floats, widths: Floats) -> "Fit":
+    def of(cls, places: Floats, widths: Floats, even: Even = SQUARE) -> "Fit":
         """Return Gaussians of which only places and widths are known."""
         count = len(places)
-        return cls(places.copy(), widths.copy(), np.zeros(count), np.zeros(count), np.zeros((count, 5, 5)))
+        return cls(places.copy(), widths.copy(), np.zeros(count), np.zeros(count), np.zeros((count, 5, 5)), even)
+
+    def windows(self, reach: int, shape: tuple[int, int]) -> Windows:
+        """Lay windows with a radius about the Gaussians."""
+        return Windows.about(self.places, reach, shape, self.even)
+
+    def volumes(self) -> tuple[Floats, Floats]:
+        """Return the volumes over 2 pi (N,), and their standard errors."""
+        volume = self.heights * self.widths**2
+        slopes = np.zeros((len(volume), 5))
+        slopes[:, 0], slopes[:, 4] = self.widths**2, 2 * volume
+        variance = np.einsum("ni,nij,nj->n", slopes, self.covariance, slopes)
+        return volume, np.sqrt(np.maximum(variance, 0.0))
+
+    def usual_width(self) -> float:
+        """Return the median width, weighted by squares of height times width; 0 where no height is above 0.
+
+        By heights alone, spikes of noise would count most.
+        """
+        order = np.argsort(self.widths)
+        weight = np.cumsum(((np.clip(self.heights, 0, None) * self.widths) ** 2)[order])
+        return float(self.widths[order[np.searchsorted(weight, 0.5 * weight[-1])]]) if weight[-1] > 0 else 0.0
 
     def others(self, shape: tuple[int, int], windows: Windows) -> Singles:
         """Return what all other Gaussians add to each window."""
         reach = int(np.ceil(ACROSS * float(np.median(self.widths))))
-        wide = Windows.about(self.places, reach, shape)
+        wide = self.windows(reach, shape)
         heights = self.heights.astype(np.float32)[:, None]
         drawn = wide.inside * heights * wide.shapes(self.places, self.widths)
         total = np.bincount(wide.index.ravel(), drawn.ravel(), shape[0] * shape[1]).astype(np.float32)
@@ -104,6 +156,12 @@ class Fit:
         near = np.hypot(windows.offsets[0] - moved[:, :1], windows.offsets[1] - moved[:, 1:]) < reach + 0.5
         left: Singles = total[windows.index] - near * heights * windows.shapes(self.places, self.widths)
         return left
+
+    def left(self, windows: Windows, data: Singles) -> float:
+        """Return the sum of squares that is left of data (N, P) without neighbours."""
+        model = self.heights.astype(np.float32)[:, None] * windows.shapes(self.places, self.widths)
+        model += self.backgrounds.astype(np.float32)[:, None]
+        return float((((data - model) * windows.inside) ** 2).sum(dtype=np.float64))
 
     def measure(self, image: Floats, windows: Windows, rounds: int = len(STEPS)) -> None:
         """Fit heights and backgrounds alone."""
@@ -123,37 +181,73 @@ def lines(data: Singles, shapes: Singles, inside: Singles) -> tuple[Floats, Floa
     return height.astype(np.float64), (mean - height * shape).astype(np.float64)
 
 
-def fit(image: Floats, places: Floats, width: float, reach: int, steps: tuple[int, ...] = STEPS) -> Fit:
+def fit(image: Floats, places: Floats, width: float, reach: int, even: Even = SQUARE) -> Fit:
     """Fit Gaussians from their approximate places (N, 2) and width; they may be up to twice as wide, or half.
 
-    Gauss-Newton with the steps held short; heights and backgrounds are linear, so they are the best at every step. The
-    image's span should be about 1, as single precision is used.
+    Gauss-Newton with the steps held short; heights and backgrounds are linear, so they are the best at every step.
+    Widths that noise leaves open are drawn towards the usual one. Rounds go on while the volumes of most still change,
+    unless more and more is left. The image's span should be about 1, as single precision is used.
     """
-    found = Fit.of(places, np.full(len(places), width))
+    found = alone(image, places, width, reach, even, ALIKE)
     shape, flat = (image.shape[0], image.shape[1]), image.astype(np.float32).ravel()
-    for turn, most in enumerate(steps):
-        windows = Windows.about(found.places, reach, shape)
-        data = flat[windows.index]
-        if turn:
-            data -= found.others(shape, windows)
-        moving = np.arange(len(places))
-        for _ in range(most):
-            moving = moving[_step(found, moving, windows, data, places, width) > STILL]
-            if not len(moving):
+    best, least, before = found, np.inf, found.volumes()[0]
+    for turn, most in enumerate((*STEPS[1:], *MORE, 0), 1):
+        windows = found.windows(reach, shape)
+        data = flat[windows.index] - found.others(shape, windows)
+        volume, error = found.volumes()
+        if turn >= len(STEPS):
+            left = found.left(windows, data)
+            if left > WORSE * least:
+                return best
+            if left < least:
+                best, least = deepcopy(found), left
+            if np.median(np.abs(volume - before) / (error + EXACT * np.abs(volume) + 1e-30)) < SETTLED:
                 break
+        before = volume
+        _settle(found, windows, data, most, places, width, ALIKE)
     return found
 
 
-def _step(found: Fit, which: Numbers, windows: Windows, data: Singles, start: Floats, width: float) -> Floats:
+def alone(image: Floats, places: Floats, width: float, reach: int, even: Even = SQUARE, alike: float = np.inf) -> Fit:
+    """Fit Gaussians as :func:`fit`, but as if none had neighbours; widths are held to nothing, or to the given one."""
+    found = Fit.of(places, np.full(len(places), width), even)
+    windows = found.windows(reach, (image.shape[0], image.shape[1]))
+    _settle(found, windows, image.astype(np.float32).ravel()[windows.index], STEPS[0], places, width, alike)
+    return found
+
+
+def _settle(found: Fit, windows: Windows, data: Singles, most: int, start: Floats, width: float, alike: float) -> None:
+    """Take steps until all are settled."""
+    usual = found.usual_width() or width
+    moving = np.arange(len(start))
+    for _ in range(most):
+        moving = moving[_step(found, moving, windows, data, start, width, usual, alike) > STILL]
+        if not len(moving):
+            break
+
+
+def _step(
+    found: Fit,
+    which: Numbers,
+    windows: Windows,
+    data: Singles,
+    start: Floats,
+    width: float,
+    usual: float,
+    alike: float,
+) -> Floats:
     """Take a step with some Gaussians, which keep within 1.5 widths of their start; return how far each moves."""
     places, widths = found.places[which], found.widths[which]
     inside, data = windows.inside[which], data[which]
     heights, backgrounds, rows, left = linear(places, widths, windows, which, data)
-    inverted = inverse(rows)
-    change = np.einsum("nij,nj->ni", inverted, (rows @ left[..., None])[..., 0].astype(np.float64))
-    spare = np.maximum(inside.sum(axis=1) - 5, 1)
+    noise = np.einsum("np,np->n", left, left) / np.maximum(inside.sum(axis=1) - 5, 1)
+    firm = (noise / alike**2).astype(np.float64)
+    slope = (rows @ left[..., None])[..., 0].astype(np.float64)
+    slope[:, 4] -= firm * np.log(widths / usual)
+    inverted = inverse(rows, firm)
+    change = np.einsum("nij,nj->ni", inverted, slope)
     found.heights[which], found.backgrounds[which] = heights, backgrounds
-    found.covariance[which] = inverted * (np.einsum("np,np->n", left, left) / spare)[:, None, None]
+    found.covariance[which] = inverted * noise[:, None, None]
     move = np.clip(change[:, 2:4], -0.4 * width, 0.4 * width)
     moved = np.clip(places + move, start[which] - 1.5 * width, start[which] + 1.5 * width)
     found.places[which] = moved
@@ -182,9 +276,10 @@ def linear(
     return heights, backgrounds, slopes.transpose(1, 0, 2), left
 
 
-def inverse(rows: Singles) -> Floats:
-    """Return the inverse of the normal matrix (N, 5, 5) of slopes."""
+def inverse(rows: Singles, firm: Floats | float = 0.0) -> Floats:
+    """Return the inverse of the normal matrix (N, 5, 5) of slopes, to which something holds the widths."""
     normal = (rows @ rows.transpose(0, 2, 1)).astype(np.float64)
+    normal[:, 4, 4] += firm
     scale = np.sqrt(np.maximum(np.einsum("nii->ni", normal), 1e-30))
     scale = scale[:, :, None] * scale[:, None]
     inverted: Floats = np.linalg.inv(normal / scale + 1e-6 * np.eye(5)) / scale

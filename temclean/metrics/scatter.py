@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.metrics.gaussians import Fit, Floats, Numbers, Windows, inverse, linear
+from temclean.metrics.gaussians import Even, Fit, Floats, Numbers, inverse, linear
 
 Pixels = NDArray[np.floating[Any]]
 
@@ -41,12 +41,12 @@ def covariance(
     correlation : of the noise along rows and along columns at 0, 1, 2, ... pixels, 1 at 0; None is white noise.
     """
     shape = image.shape[0], image.shape[1]
-    windows = Windows.about(found.places, reach, shape)
+    windows = found.windows(reach, shape)
     others, pixels = found.others(shape, windows)[which], image.astype(np.float32).ravel()[windows.index[which]]
     inside = windows.inside[which]
     _, _, rows, left = linear(found.places[which], found.widths[which], windows, which, pixels - others)
     pseudo = inverse(rows).astype(np.float32) @ rows
-    hangs = None if correlation is None else _matrix(correlation, windows.offsets)
+    hangs = None if correlation is None else _matrix(correlation, windows.offsets, found.even)
     spread = pseudo if hangs is None else pseudo @ hangs
     shared = rows.transpose(0, 2, 1) @ (spread @ pseudo.transpose(0, 2, 1))
     spare = inside - 2 * np.einsum("nip,nip->np", rows, spread) + np.einsum("npi,nip->np", shared, rows)
@@ -91,9 +91,10 @@ def growth_of_variance(mean: Pixels, left: Pixels, spare: Pixels) -> tuple[float
     return float(slope / level), middle
 
 
-def _matrix(correlation: tuple[Floats, Floats], offsets: NDArray[np.float32]) -> NDArray[np.float32]:
+def _matrix(correlation: tuple[Floats, Floats], offsets: NDArray[np.float32], even: Even) -> NDArray[np.float32]:
     """Return how the pixels of a window hang together (P, P)."""
-    down, right = (np.abs(np.subtract.outer(each, each)).astype(np.intp) for each in offsets)
+    lines = (np.rint(each / side) for each, side in zip(offsets, even, strict=True))
+    down, right = (np.abs(np.subtract.outer(each, each)).astype(np.intp) for each in lines)
     along_rows, along_columns = (np.append(each, 0.0) for each in correlation)
     made: NDArray[np.float32] = (
         along_columns[np.minimum(down, len(along_columns) - 1)] * along_rows[np.minimum(right, len(along_rows) - 1)]

@@ -50,7 +50,8 @@ def find(pixels: NDArray[Any], scale: Scale, *, dark: bool, width: float | None 
     sample = samples.sample(pixels)
     noise = report(sample) if sample else None
     correlation = correlations(noise, FURTHEST) if noise and (noise.row_length or noise.column_length) else None
-    found = metrics.columns(pixels, width or usual_width(pixels), dark=dark, correlation=correlation)
+    pixel = scale.pixel or (1.0, 1.0)
+    found = metrics.columns(pixels, width or usual_width(pixels), pixel, dark=dark, correlation=correlation)
     between = echoes(found.positions * scale.even, np.abs(found.intensity) / np.maximum(found.width, 1e-9) ** 2)
     kept = Columns(**{each.name: getattr(found, each.name)[~between] for each in fields(found)})
     return Atoms(kept, fit_lattice(kept.positions * scale.even), int(between.sum()))
