@@ -84,12 +84,6 @@ def test_a_variable_is_checked_as_the_option_is(run: Run, monkeypatch: pytest.Mo
     assert "TEMCLEAN" not in run("denoise", "a.tif", "--device", "abacus").err, "what is typed is known"
 
 
-def test_a_dry_run_wants_the_gpu_that_the_run_would(run: Run, tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.random.default_rng(1).random((64, 64), np.float32))
-    done = run("denoise", tmp_path / "a.tif", "--device", "cuda", "--dry-run")
-    assert done.code == 3, "no GPU is here"
-
-
 @pytest.mark.parametrize(
     ("variable", "value", "kind"),
     [("COLUMNS", "1", "columns"), ("COLUMNS", "no", "particles"), ("PARTICLES", "1", "particles")],

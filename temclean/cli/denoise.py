@@ -111,7 +111,7 @@ def command(
     from temclean.commands.lines import say
     from temclean.commands.live import raw
     from temclean.commands.progress import Reporter
-    from temclean.commands.sessions import OneSession, Sessions, session_of
+    from temclean.commands.sessions import OneSession, Sessions
     from temclean.commands.views.report import Report
     from temclean.commands.views.seen import Viewer, seen
     from temclean.restoration import models, pipeline
@@ -149,7 +149,7 @@ def command(
     if report and not dry_run:
         said = {name: str(value) for name, value in settings.items() if value is not None}
         page = Report(report, said, len(plan.jobs), replace=overwrite, renew=resume)
-    session = None if at else session_of(chosen, device, threads, dry_run=dry_run)
+    session = models.open_session(chosen, device, threads) if chosen and not dry_run and not at else None
     with ExitStack() as opened, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session:
             reporter.announce(session)

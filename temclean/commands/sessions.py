@@ -14,21 +14,6 @@ OPEN = 2
 Told = Callable[[Session, str], object]
 
 
-def session_of(model: Model | None, device: Device, threads: int | None, *, dry_run: bool = False) -> Session | None:
-    """Open a model that was named, for all files; where nothing is to be done, only see that a GPU asked for is there.
-
-    Raises
-    ------
-    DeviceError
-        If it is not.
-    """
-    if dry_run:
-        if device == "cuda":
-            models.open_session(model or models.load(next(iter(models.available()))), device)
-        return None
-    return models.open_session(model, device, threads) if model else None
-
-
 class Sessions:
     """Models that are chosen file by file, opened when they are first needed, of which few are kept.
 
