@@ -26,7 +26,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning
 BARS = {
     ("g", 0.2): 0.985,
     ("g", 0.3): 0.97,
+    ("sp", 0.2): 0.985,
     ("sp", 0.3): 0.97,
+    ("gsp", 0.2): 0.97,
     ("gsp", 0.3): 0.94,
     ("bbg", 0.2): 0.94,
     ("bbg-keep", 0.2): 0.97,

@@ -38,8 +38,8 @@ if __name__ == "__main__":
     half = DataOptions({"g": 1.0, "poisson": 1.0}, crop=32, batch=3, scene=64, bank=3, first=2, renewal=0.8)
     alone = [Pairs(half, 5, 1), Pairs(half, 5, 3)]
     same = [all(map(torch.equal, batch, alone[number % 2].batch())) for number, batch in enumerate(made)]
-    again = islice(Feed(options, 99, workers=2, rank=1, ranks=2, states=json.loads(states[2])), 4)
-    gone_on = [all(map(torch.equal, batch, other)) for batch, other in zip(made[3:], again)]
+    again = Feed(options, 99, workers=2, rank=1, ranks=2, states=json.loads(states[2])).streams  # in the workers' order
+    gone_on = [all(map(torch.equal, batch, again[number % 2].batch())) for number, batch in enumerate(made[3:])]
     print(json.dumps({"same": same, "gone_on": gone_on, "pace": feed.pace()}))
 """
 """What a program does that workers are spawned from."""
