@@ -54,6 +54,10 @@ SHORT = (0.7, 25.0)
 """The same of ``short``, exposures of a few milliseconds."""
 
 
+HALF_DEAD = 0.4
+"""Share of the impulses of ``between`` of those of others: they are harder to tell."""
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """What the pairs are made of.
@@ -88,6 +92,7 @@ class DataOptions:
         sides are no multiples of what the network takes; the others are cut.
     multiple : what the network takes sides to be multiples of.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
+    between : share of crops of ``sp`` in which half of the impulses have any value, as pixels that are half dead.
     blurred : share of the crops of ``tem`` that a camera's transfer function blurs, noise aside.
 
     Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so
@@ -116,6 +121,7 @@ class DataOptions:
     reflected: float = 0.25
     multiple: int = 32
     apart: float = 0.0
+    between: float = 0.0
     blurred: float = 0.7
 
 
@@ -303,7 +309,11 @@ def distorted(
     clean = lit if family == "bbg-keep" else clean
     noisy = lit if family == "sp" else add_noise(lit, level, rng.random() < options.grainy, clip, rng)
     if impulses:
-        noisy = add_impulses(noisy, hits, rng)
+        between = family == "sp" and rng.random() < options.between
+        noisy = add_impulses(noisy, hits * HALF_DEAD if between else hits, rng)
+        if between:
+            hit = (noisy != clean) & (rng.random(noisy.shape) < 0.5)
+            noisy[hit] = rng.random(np.count_nonzero(hit))
     return noisy, clean, impulses
 
 

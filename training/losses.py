@@ -40,6 +40,15 @@ def relative_error(restored: Tensor, clean: Tensor, gathered: float = 0.0, floor
     return (1.0 - gathered) * error + 0.5 * gathered * fourth
 
 
+def forgiven(restored: Tensor, noisy: Tensor, clean: Tensor, share: float) -> Tensor:
+    """Return what was restored with a share of its error taken off where the noisy image has none.
+
+    The pipeline puts such pixels back where it can tell (`temclean.restoration.untouched`), so that what counts is what
+    stands in the place of the others.
+    """
+    return restored + share * (noisy - restored) * (noisy == clean)
+
+
 def taught_error(restored: Tensor, taught: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
     """Return the mean over images of the squared distance to what a teacher made, over the teacher's own MSE.
 

@@ -22,6 +22,8 @@ class Recipe:
     average : decay of the moving average of the weights, which is what gets exported.
     relative : weight in the loss of :func:`losses.relative_error`; 0 for :func:`losses.weighted_error` in its place.
     gathered : share of the relative error that is of fourth powers.
+    floor : mean square below which the relative error gains nothing more.
+    forgiven : share of the error forgiven in pixels that no noise has touched, :func:`losses.forgiven`.
     rare : weight in the loss of :func:`losses.rare_error`.
     taught : weight in the loss of :func:`losses.taught_error`, where there are teachers.
     similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
@@ -41,6 +43,8 @@ class Recipe:
     average: float = 0.998
     relative: float = 0.0
     gathered: float = 0.0
+    floor: float = 1e-5
+    forgiven: float = 0.0
     rare: float = 0.0
     taught: float = 0.1
     similarity: float = 0.5
@@ -159,7 +163,9 @@ RECIPES = {
     ),
     "sp": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0),
+        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0, between=0.2),
+        floor=1e-7,
+        forgiven=0.7,
         shape={"spectral": (64, 128), "filled": True},
     ),
     "gsp": replace(

@@ -42,7 +42,7 @@ def objective(recipe: Recipe, restored: Tensor, clean: Tensor, rare: Tensor) -> 
     if recipe.loss == "lobato":
         return losses.pixelwise(restored, clean)
     if recipe.relative:
-        loss = recipe.relative * losses.relative_error(restored, clean, recipe.gathered)
+        loss = recipe.relative * losses.relative_error(restored, clean, recipe.gathered, recipe.floor)
     else:
         loss = losses.weighted_error(restored, clean, recipe.heaviest)
     if recipe.rare:
@@ -115,6 +115,8 @@ def train(
                 restored = shared(noisy)
                 shown = teachers.taught(teaching, noisy) if teaching else None
             restored = restored.float()
+            if recipe.forgiven:
+                restored = losses.forgiven(restored, noisy, clean, recipe.forgiven)
             loss = objective(recipe, restored, clean, rare)
             if shown is not None:
                 loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
