@@ -43,7 +43,7 @@ def relative_error(restored: Tensor, clean: Tensor, gathered: float = 0.0, floor
 def forgiven(restored: Tensor, noisy: Tensor, clean: Tensor, share: float) -> Tensor:
     """Return what was restored with a share of its error taken off where the noisy image has none.
 
-    The pipeline puts such pixels back where it can tell (`temclean.restoration.untouched`), so that what counts is what
+    The pipeline puts such pixels back (`temclean.restoration.extremes.keep_untouched`), so that what counts is what
     stands in the place of the others.
     """
     return restored + share * (noisy - restored) * (noisy == clean)

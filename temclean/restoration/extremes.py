@@ -67,6 +67,12 @@ RARE, LESSER = 0.01, 0.4
 """Share of all pixels that hits are at most; and that all with this much of their rise are: where more are, bright ones
 are usual."""
 
+SLIGHT, USUAL, USUALLY = 0.02, 16.0, 0.3
+"""Changes that are no impulse's: of the scale, and times that quantile of all, six standard deviations of noise."""
+
+BESIDE = 4.0
+"""Times the median of the changes in 5x5 pixels: along edges and in textures all are larger."""
+
 SEEN = 2**15
 """Pixels that tell how many are that bright, about."""
 
@@ -104,6 +110,38 @@ def keep_areas(tile: Floats, restored: Floats) -> None:
             lost &= dense
             back |= dense & _around(lost & (sums(lost.view(np.uint8), CLOSE) >= MAJORITY))
         np.copyto(restored, np.where(extreme, tile, np.float32(value)), where=back)
+
+
+def keep_untouched(tile: Floats, restored: Floats) -> None:
+    """Put back the pixels that no impulse has hit: those that are neither black nor white, and were changed by little.
+
+    Of weak noise between impulses that was taken away comes back what is no impulse.
+
+    Parameters
+    ----------
+    tile, restored : ndarray of float32, (rows, columns)
+        Before and after, on the network's scale; ``restored`` is changed in place.
+
+    Examples
+    --------
+    >>> tile = np.full((32, 32), 0.4, np.float32)
+    >>> tile[20, 20], tile[8, 8] = 1.0, 0.6
+    >>> restored = np.full_like(tile, 0.402)
+    >>> keep_untouched(tile, restored)
+    >>> [round(float(restored[place]), 3) for place in ((2, 2), (20, 20), (8, 8))]
+    [0.4, 0.402, 0.402]
+    """
+    known = (tile >= NEAR) & (tile <= 1.0 - NEAR)
+    changes = np.abs(restored - tile)
+    changes[~known] = np.nan
+    if not known.any():
+        return
+    least = max(SLIGHT, USUAL * float(np.quantile(changes[known], USUALLY)))
+    large = np.nonzero(changes > least)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(changes, CLOSE // 2, mode="symmetric"), (CLOSE, CLOSE))
+    beside = np.nanmedian(around[large].reshape(-1, CLOSE * CLOSE), axis=1)
+    known[large] = changes[large] <= BESIDE * beside
+    np.copyto(restored, tile, where=known)
 
 
 def areas(extreme: Mask) -> tuple[Mask | None, Mask | None]:

@@ -23,6 +23,9 @@ LEAST_STEPS = 30
 WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
 
+IMPULSES_ALONE = {"sp"}
+"""Those of them whose models change nothing else."""
+
 ATOMS_ALONE = {"n2a"}
 """Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
 
@@ -141,6 +144,8 @@ def _alone(session: Session, tile: NDArray[np.float32], within: bool) -> NDArray
     restored = _finite(session, session.run(seen[None, None])[0, 0])
     if session.model.multiple % grid.BLOCK == 0:  # so that blocks of neighbouring tiles coincide
         grid.remove(inner, restored)
+    if session.model.family in IMPULSES_ALONE:
+        extremes.keep_untouched(inner, restored)
     if wild:
         extremes.keep_areas(inner, restored)
     if excess is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from temclean import noise
+from temclean import noise, specimen
 from temclean.restoration import extremes, models, pipeline
 from temclean.training import evaluate
 
@@ -104,3 +104,56 @@ def test_areas_leave_no_seam() -> None:
     assert len(pipeline.plan(image.shape, session.model, 448)) > 1
     whole, tiled = (next(pipeline.denoise_frames(image[None], session, tile=tile)) for tile in (None, 448))
     assert np.abs(whole - tiled).max() < 1e-4
+
+
+@pytest.mark.parametrize("level", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_sp_changes_what_impulses_hit_alone(dtype: str, level: float) -> None:
+    """All else comes out bit for bit, and in their place stands more than the median of what they have left."""
+    clean = 0.1 + 0.8 * specimen.scale(specimen.draw("scene", 192, 0.1, evaluate.FIRST_SEED + 7).image)
+    top = 1.0 if dtype == "f4" else np.iinfo(dtype).max
+    clean = (np.rint(top * clean) if dtype != "f4" else clean).astype(dtype)
+    draw = np.random.default_rng(8)
+    hit = draw.random(clean.shape) < level
+    noisy = np.where(hit, draw.integers(0, 2, clean.shape) * top, clean).astype(dtype)
+    restored = pipeline.denoise(noisy, "sp", device="cpu")
+    assert (restored == noisy)[~hit].mean() > 0.999
+    assert not (restored == noisy)[hit].any()
+    left = np.where(hit, np.nan, clean.astype(float))
+    medians = ndimage.generic_filter(left, np.nanmedian, 5, mode="mirror")
+    errors = [np.square(each.astype(float) - clean)[hit].mean() for each in (restored, medians)]
+    assert errors[0] < 0.4 * errors[1]
+
+
+def test_impulses_between_black_and_white_go() -> None:
+    """Half dead pixels, of which a mask of the extremes tells nothing."""
+    clean = 0.1 + 0.8 * specimen.scale(specimen.draw("lr", 192, 0.1, evaluate.FIRST_SEED + 7).image)
+    draw = np.random.default_rng(9)
+    hit = draw.random(clean.shape) < 0.03
+    noisy = np.where(hit, draw.random(clean.shape), clean).astype(np.float32)
+    noisy[draw.random(clean.shape) < 0.01] = 1.0
+    restored = pipeline.denoise(noisy, "sp", device="cpu")
+    seen = hit & (np.abs(noisy - clean) > 0.2)
+    assert (np.abs(restored - clean) < 0.25 * np.abs(noisy - clean))[seen].mean() > 0.95
+
+
+def test_untouched_pixels_are_told_as_by_loops() -> None:
+    draw = np.random.default_rng(10)
+    tile = draw.random((40, 33)).astype(np.float32)
+    tile[draw.random(tile.shape) < 0.2] = 0.0
+    change = draw.normal(0, 0.004, tile.shape) + (draw.random(tile.shape) < 0.1) * draw.normal(0, 0.2, tile.shape)
+    change[:, 20:] *= 3.0
+    restored = (tile + change).astype(np.float32)
+    wanted = restored.copy()
+    known = (tile >= extremes.NEAR) & (tile <= 1 - extremes.NEAR)
+    changes = np.where(known, np.abs(restored - tile), np.nan)
+    around = np.pad(changes, 2, mode="symmetric")
+    usual = max(0.02, 16 * np.nanquantile(changes, 0.3))
+    for row, column in np.argwhere(known):
+        beside = np.nanmedian(around[row : row + 5, column : column + 5])
+        if changes[row, column] <= max(usual, 4 * beside):
+            wanted[row, column] = tile[row, column]
+    kept = restored.copy()
+    extremes.keep_untouched(tile, kept)
+    np.testing.assert_array_equal(kept, wanted)
+    assert 20 < np.count_nonzero(kept[known] == restored[known]) < 200
