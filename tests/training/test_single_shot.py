@@ -175,6 +175,42 @@ def test_impulses_of_gsp_may_have_a_level_of_their_own(monkeypatch: pytest.Monke
     assert not set(drawn["g"]) & set(drawn["sp"])
 
 
+def test_impulses_may_have_any_value_and_hit_fewer_pixels_then() -> None:
+    options = DataOptions(
+        {"sp": 1.0}, levels=(0.2, 0.2), crop=96, scene=96, bank=4, first=4, batch=40, reflected=0.0, between=0.5
+    )
+    noisy, clean, _ = Pairs(options, 3).batch()
+    hit = noisy != clean
+    extreme = hit & ((noisy == noisy.amin(dim=(2, 3), keepdim=True)) | (noisy == noisy.amax(dim=(2, 3), keepdim=True)))
+    shares = hit.double().mean(dim=(1, 2, 3))
+    between = 1.0 - extreme.sum(dim=(1, 2, 3)) / hit.sum(dim=(1, 2, 3))
+    some = shares < 0.14
+    assert 8 < some.sum() < 32
+    assert ((shares[some] - 0.4 * 0.2).abs() < 0.02).all()
+    assert ((shares[~some] - 0.2).abs() < 0.03).all()
+    assert ((between[some] - 0.5).abs() < 0.1).all()
+    assert (between[~some] < 0.02).all()
+
+
+def test_some_pixels_are_broken_in_some_crops_alone() -> None:
+    options = DataOptions({"g": 1.0}, levels=(1e-4, 1e-4), crop=96, scene=96, bank=4, first=4, batch=40, hot=0.5)
+    noisy, clean, _ = Pairs(options, 3).batch()
+    shares = ((noisy - clean).abs() > 0.1).double().mean(dim=(1, 2, 3))
+    assert 8 < (shares > 0.0).sum() < 32
+    assert shares.max() < 0.006
+    noisy, clean, _ = Pairs(replace(options, hot=0.0), 3).batch()
+    assert (noisy - clean).abs().max() < 0.1
+
+
+def test_errors_of_untouched_pixels_are_forgiven_in_part() -> None:
+    clean = torch.rand(1, 1, 8, 8)
+    noisy, restored = clean.clone(), clean + 0.1
+    noisy[..., ::2, :] = 1.0
+    left = losses.forgiven(restored, noisy, clean, 0.7) - clean
+    assert torch.allclose(left[..., ::2, :], torch.tensor(0.1))
+    assert torch.allclose(left[..., 1::2, :], torch.tensor(0.03), atol=1e-6)
+
+
 def test_similarity_is_that_of_the_metrics() -> None:
     rng = np.random.default_rng(1)
     clean = rng.random((3, 1, 192, 192)).astype(np.float32)
