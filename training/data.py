@@ -323,7 +323,7 @@ def distorted(
 
 
 def broken(noisy: Array, rng: np.random.Generator) -> Array:
-    """Make some pixels of a normalised crop hot or dead: they have any value, up to where the pipeline replaces them."""
+    """Make some pixels of a normalised crop hot or dead, of any value up to where the pipeline replaces them."""
     share = float(np.exp(rng.uniform(*np.log(BROKEN))))
     hit = rng.random(noisy.shape) < share
     return np.where(hit, rng.uniform(-extremes.BEYOND, 1.0 + extremes.BEYOND, noisy.shape), noisy)

@@ -164,7 +164,7 @@ RECIPES = {
     ),
     "sp": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0, between=0.2),
+        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0, between=0.2, hot=0.0),
         floor=1e-7,
         forgiven=0.7,
         shape={"spectral": (64, 128), "filled": True},
