@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from temclean import noise, specimen
 from temclean.evidence import lag
 from temclean.noise import mtf, postprocess
-from temclean.restoration import extremes, scaling
+from temclean.restoration import scaling
 from temclean.restoration.inference import REACH
 from temclean.specimen import Specimen, densities, phase
 from temclean.specimen.truth import stretched
@@ -57,9 +57,6 @@ SHORT = (0.7, 25.0)
 HALF_DEAD = 0.4
 """Share of the impulses of ``between`` of those of others: they are harder to tell."""
 
-BROKEN = (1e-4, 5e-3)
-"""Fewest and most of the pixels of a camera that are hot or dead."""
-
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -96,7 +93,6 @@ class DataOptions:
     multiple : what the network takes sides to be multiples of.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
     between : share of crops of ``sp`` and ``gsp`` in which half of the impulses have any value, as of a bad detector.
-    hot : share of crops without salt and pepper in which some pixels are :func:`broken`.
     blurred : share of the crops of ``tem`` that a camera's transfer function blurs, noise aside.
 
     Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so
@@ -126,7 +122,6 @@ class DataOptions:
     multiple: int = 32
     apart: float = 0.0
     between: float = 0.0
-    hot: float = 0.0
     blurred: float = 0.7
 
 
@@ -322,13 +317,6 @@ def distorted(
     return noisy, clean, impulses
 
 
-def broken(noisy: Array, rng: np.random.Generator) -> Array:
-    """Make some pixels of a normalised crop hot or dead, of any value up to where the pipeline replaces them."""
-    share = float(np.exp(rng.uniform(*np.log(BROKEN))))
-    hit = rng.random(noisy.shape) < share
-    return np.where(hit, rng.uniform(-extremes.BEYOND, 1.0 + extremes.BEYOND, noisy.shape), noisy)
-
-
 def pair(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Make one normalised pair (noisy, clean) of a crop of a scene, and tell where it is :func:`rare`."""
     clean, unlike = cut(scene, options, rng)
@@ -338,8 +326,5 @@ def pair(scene: Specimen, options: DataOptions, rng: np.random.Generator) -> tup
         noisy, clean, unlike = (reflect(each, (rows, columns)) for each in (noisy, clean, unlike))
     room = 0.0 if impulses else options.room
     low, high = normalisation(noisy, room, not impulses and bool(rng.random() < options.wider), rng)
-    noisy, clean = ((each - low) / (high - low) for each in (noisy, clean))
-    if options.hot and not impulses and rng.random() < options.hot:
-        noisy = broken(noisy, rng)
-    noisy, clean = (np.clip(each, -REACH, 1.0 + REACH) for each in (noisy, clean))
+    noisy, clean = (np.clip((each - low) / (high - low), -REACH, 1.0 + REACH) for each in (noisy, clean))
     return noisy.astype(np.float32), clean.astype(np.float32), unlike

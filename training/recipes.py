@@ -131,7 +131,6 @@ GENERAL = Recipe(
         crop=256,
         batch=3,
         multiple=64,
-        hot=0.15,
     ),
     WIDER,
     rate=3e-4,
@@ -164,7 +163,7 @@ RECIPES = {
     ),
     "sp": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0, between=0.2, hot=0.0),
+        data=replace(GENERAL.data, noises={"sp": 1.0}, specimens=EVEN, room=0.0, between=0.2),
         floor=1e-7,
         forgiven=0.7,
         shape={"spectral": (64, 128), "filled": True},

@@ -192,16 +192,6 @@ def test_impulses_may_have_any_value_and_hit_fewer_pixels_then() -> None:
     assert (between[~some] < 0.02).all()
 
 
-def test_some_pixels_are_broken_in_some_crops_alone() -> None:
-    options = DataOptions({"g": 1.0}, levels=(1e-4, 1e-4), crop=96, scene=96, bank=4, first=4, batch=40, hot=0.5)
-    noisy, clean, _ = Pairs(options, 3).batch()
-    shares = ((noisy - clean).abs() > 0.1).double().mean(dim=(1, 2, 3))
-    assert 8 < (shares > 0.0).sum() < 32
-    assert shares.max() < 0.006
-    noisy, clean, _ = Pairs(replace(options, hot=0.0), 3).batch()
-    assert (noisy - clean).abs().max() < 0.1
-
-
 def test_errors_of_untouched_pixels_are_forgiven_in_part() -> None:
     clean = torch.rand(1, 1, 8, 8)
     noisy, restored = clean.clone(), clean + 0.1
