@@ -73,6 +73,13 @@ SLIGHT, USUAL, USUALLY = 0.02, 16.0, 0.3
 BESIDE = 4.0
 """Times the median of the changes in 5x5 pixels: along edges and in textures all are larger."""
 
+BY_CHANCE = 0.002
+"""Chance that so many of the 8 neighbours of a black or white pixel were hit alike, below which they were not: all are
+the specimen's brightest or darkest."""
+
+SUCH = 0.25
+"""How far from black or white a result is at most where the specimen is so."""
+
 SEEN = 2**15
 """Pixels that tell how many are that bright, about."""
 
@@ -115,7 +122,8 @@ def keep_areas(tile: Floats, restored: Floats) -> None:
 def keep_untouched(tile: Floats, restored: Floats) -> None:
     """Put back the pixels that no impulse has hit: those that are neither black nor white, and were changed by little.
 
-    Of weak noise between impulses that was taken away comes back what is no impulse.
+    So are black and white ones that lie side by side in what is nearly so: few impulses leave the brightest and darkest
+    of the specimen beyond the percentiles of the scale. Of weak noise comes back what is no impulse.
 
     Parameters
     ----------
@@ -141,7 +149,19 @@ def keep_untouched(tile: Floats, restored: Floats) -> None:
     around = np.lib.stride_tricks.sliding_window_view(np.pad(changes, CLOSE // 2, mode="symmetric"), (CLOSE, CLOSE))
     beside = np.nanmedian(around[large].reshape(-1, CLOSE * CLOSE), axis=1)
     known[large] = changes[large] <= BESIDE * beside
+    for value, extreme, beyond in ((0.0, tile < NEAR, tile < -NEAR), (1.0, tile > 1.0 - NEAR, tile > 1.0 + NEAR)):
+        if not beyond.any():
+            continue
+        least = _more_than_chance(float(extreme.mean()))
+        together = extreme & (sums(extreme.view(np.uint8), 3) > least)  # itself counts too
+        known |= together & (np.abs(restored - np.float32(value)) < SUCH)
     np.copyto(restored, tile, where=known)
+
+
+def _more_than_chance(share: float) -> int:
+    """Return how many of 8 neighbours hardly ever are of such a share of all pixels."""
+    chances = [math.comb(8, count) * share**count * (1.0 - share) ** (8 - count) for count in range(9)]
+    return next(count for count in range(10) if sum(chances[count:]) < BY_CHANCE)
 
 
 def areas(extreme: Mask) -> tuple[Mask | None, Mask | None]:
