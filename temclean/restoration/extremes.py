@@ -53,7 +53,8 @@ SURROUNDINGS = 4
 """Pixels on each side of it that tell what is usual there."""
 
 CLEAR = 8.0
-"""Standard deviations of these by which all its pixels stand out."""
+"""Standard deviations of these, other hits left out, by which all its pixels stand out; and units of the scale, where
+all around are as dark as can be: of electrons counted one by one, few are no hit."""
 
 ALIKE = 0.5
 """Share of the greatest rise of its pixels that the least one has: a point that a microscope shows falls off faster."""
@@ -152,8 +153,9 @@ def keep_untouched(tile: Floats, restored: Floats) -> None:
     for value, extreme, beyond in ((0.0, tile < NEAR, tile < -NEAR), (1.0, tile > 1.0 - NEAR, tile > 1.0 + NEAR)):
         if not beyond.any():
             continue
-        least = _more_than_chance(float(extreme.mean()))
-        together = extreme & (sums(extreme.view(np.uint8), 3) > least)  # itself counts too
+        tops = extreme & (np.abs(tile - np.float32(value)) < FAR)
+        least = _more_than_chance(float(tops.mean()))
+        together = tops & (sums(tops.view(np.uint8), 3) > least)  # itself counts too
         known |= together & (np.abs(restored - np.float32(value)) < SUCH)
     np.copyto(restored, tile, where=known)
 
@@ -247,7 +249,8 @@ def replace_hits(tile: Floats) -> Places:
         far = np.argwhere(tile > least if sign > 0 else tile < -least)
         if len(far) > RARE * tile.size:
             continue
-        for spot in filter(partial(_is_hit, tile, sign), _spots(far)):
+        darkest = float(tile.min())
+        for spot in filter(partial(_is_hit, tile, sign, (darkest, least)), _spots(far)):
             rows, columns = np.array(spot).T
             tile[rows, columns] = np.median(tile[_beside(spot, tile.shape)])
             found.extend(spot)
@@ -279,22 +282,26 @@ def _beside(spot: Places, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDA
     return rows, columns
 
 
-def _is_hit(tile: Floats, sign: float, spot: Places) -> bool:
-    """Tell a hit by how far all its pixels stand out, how alike they are, and how sharp its edges are."""
+def _is_hit(tile: Floats, sign: float, known: tuple[float, float], spot: Places) -> bool:
+    """Tell a hit by how far all its pixels stand out, how alike they are, and how sharp its edges are.
+
+    Known are the tile's darkest value, and from which on pixels, times the sign, may be hits.
+    """
     rows, columns = np.array(spot).T
     top, left = max(int(rows.min()) - SURROUNDINGS, 0), max(int(columns.min()) - SURROUNDINGS, 0)
     window = sign * tile[top : int(rows.max()) + SURROUNDINGS + 1, left : int(columns.max()) + SURROUNDINGS + 1]
     beside = _beside(spot, tile.shape)
     others = np.ones(window.shape, bool)
     others[rows - top, columns - left] = others[beside[0] - top, beside[1] - left] = False
+    others &= window <= known[1]
     if not others.any():
         return False
     usual = float(np.median(window[others]))
-    if not np.median(np.abs(window[others] - usual)):  # a few electrons, counted one by one
-        return False
     own = window[rows - top, columns - left] - usual
     next_to_it = float(window[beside[0] - top, beside[1] - left].max()) - usual
     least = float(own.min())
+    if usual <= sign * known[0] and not np.median(np.abs(window[others] - usual)) and least < CLEAR:
+        return False
     sides = np.ptp(spot, axis=0) + 1
     sharp = SHARP**2 if sides.min() > 1 and len(spot) == sides.prod() else SHARP
     sure = least > CLEAR * float(window[others].std())

@@ -18,6 +18,16 @@ WIDEST_HISTOGRAM = 16  # bits
 COARSE, SPARE = 2**12, 16  # pixels that tell roughly where a percentile lies, and how many of these more to look at
 PILE = 4  # times as many pixels at an extreme as at the next value: noise is cut off there, which counts are not
 
+APART = 4.0
+"""Times what lies between the percentiles 5 and 95 from which on the range may be that of single outliers."""
+
+BEYOND = 3.0
+"""Times the range of medians over 3x3 pixels by which pixels lie beyond that which are outliers: noise alone reaches
+0.8 times as far, a few counts of electrons 2 times."""
+
+MEDIANS, FRAMES = 2**16, 8
+"""Medians, and frames, that are enough to tell."""
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -83,7 +93,12 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joine
     if frames.dtype.kind not in "iuf":
         raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
     few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
-    scaling, cut = (_by_histogram if few else _by_sample)(frames, (low, high))
+    values = Counted.of(frames) if few else Sampled.of(frames)
+    scaling, cut = _between(values, low, high)
+    if scaling.high - scaling.low > APART * values.bulk():
+        least, greatest = _usual(frames)
+        if least < greatest and (scaling.low < least or scaling.high > greatest):
+            scaling, cut = _between(values.within(least, greatest), low, high)
     cut = cut[0] and not joined, cut[1]
     below, above = (room * (scaling.high - scaling.low) * (not piled) for piled in cut)
     scaling = Scaling(scaling.low - below, scaling.high + above, below + above)
@@ -100,61 +115,139 @@ Cut = tuple[bool, bool]
 """Whether noise was cut off at the lowest and at the greatest value."""
 
 
-def _by_histogram(frames: Frames, percentiles: tuple[float, float]) -> tuple[Scaling, Cut]:
-    info = np.iinfo(frames.dtype)
-    least = int(info.min)
-    counts = np.zeros(int(info.max) - least + 1, dtype=np.int64)
-    for _, chunk in _chunks(frames):
-        _sums.count(np.ascontiguousarray(chunk), least, counts)
-    places = np.flatnonzero(counts != 0)  # as numbers they take four times as long to look through
-    numbers = counts[places]
-    below = np.cumsum(numbers)
-
-    def value(rank: int) -> int:
-        return int(places[np.searchsorted(below, rank, side="right")]) + least
-
-    def interpolated(percent: float) -> float:
-        rank = percent / 100 * (int(below[-1]) - 1)
-        first, share = int(rank), rank - int(rank)
-        return value(first) + share * (value(first + 1) - value(first)) if share else float(value(first))
-
-    low, high = map(interpolated, percentiles)
-    extremes = Scaling(float(value(0)), float(value(int(below[-1]) - 1)))
-    scaling = Scaling(low, high) if high > low else extremes
+def _between(values: "Counted | Sampled", low: float, high: float) -> tuple[Scaling, Cut]:
+    """Return the scale between two percentiles, or extremes where these coincide, and where noise is cut off."""
+    scaling = Scaling(values.percentile(low), values.percentile(high))
+    if scaling.flat:
+        scaling = Scaling(values.least, values.greatest)
     if scaling.flat:
         return scaling, (False, False)
-    piled = numbers[0] > PILE * numbers[1], numbers[-1] > PILE * numbers[-2]
-    return scaling, (bool(piled[0]) and scaling.low == extremes.low, bool(piled[1]) and scaling.high == extremes.high)
+    piled = values.piled()
+    return scaling, (piled[0] and scaling.low == values.least, piled[1] and scaling.high == values.greatest)
 
 
-def _by_sample(frames: Frames, percentiles: tuple[float, float]) -> tuple[Scaling, Cut]:
-    total, width = math.prod(frames.shape), frames.shape[-1]
-    step = -(-total // SAMPLE)
-    while math.gcd(step, width) > 1:  # else only some columns would be seen
-        step += 1
-    sample, position, wrong = [], 0, 0
-    least, greatest = math.inf, -math.inf
-    for _, chunk in _chunks(frames):
-        pixels = chunk.ravel()
-        ends = float(pixels.min()), float(pixels.max())
-        if not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
-            wrong += int(np.count_nonzero(~np.isfinite(pixels)))
-        least, greatest = min(least, ends[0]), max(greatest, ends[1])
-        sample.append(pixels[-position % step :: step])
-        position += len(pixels)
-    if wrong:
-        raise ImageError(
-            f"{wrong} of {total} pixels are NaN or infinite: replace them first, "
-            "for instance with numpy.nan_to_num or by their neighbours' median"
-        )
-    pixels = np.concatenate(sample)
-    with np.errstate(over="ignore"):  # of what is refused afterwards
-        low, high = (percentile(pixels, percent) for percent in percentiles)
-    scaling = Scaling(low, high) if high > low else Scaling(least, greatest)
-    return scaling, (
-        scaling.low == least and _piled(pixels, least, np.min),
-        scaling.high == greatest and _piled(pixels, greatest, np.max),
-    )
+def _usual(frames: Frames) -> tuple[float, float]:
+    """Return between which values pixels are no outliers; the same twice where nothing tells.
+
+    Medians over 3x3 pixels know nothing of those that lie by themselves. They are alike where electrons are few.
+    """
+    rows, columns = frames.shape[-2:]
+    if min(rows, columns) < 3:
+        return 0.0, 0.0
+    found = []
+    chosen = np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))
+    step = max(1, math.isqrt(rows * columns * len(chosen) // MEDIANS))
+    for index in chosen:
+        around = np.lib.stride_tricks.sliding_window_view(frames[index], (3, 3))[::step, ::step]
+        found.append(np.partition(around.reshape(-1, 9), 4, axis=1)[:, 4])
+    ends = np.percentile(np.concatenate(found).astype(np.float64), (0.5, 99.5))
+    room = BEYOND * float(ends[1] - ends[0])
+    return float(ends[0]) - room, float(ends[1]) + room
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How often each value occurs, of whole numbers of few bits; values rise."""
+
+    values: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, frames: Frames) -> "Counted":
+        """Count the values of all pixels."""
+        info = np.iinfo(frames.dtype)
+        least = int(info.min)
+        counts = np.zeros(int(info.max) - least + 1, dtype=np.int64)
+        for _, chunk in _chunks(frames):
+            _sums.count(np.ascontiguousarray(chunk), least, counts)
+        places = np.flatnonzero(counts != 0)  # as numbers they take four times as long to look through
+        return cls(places + least, counts[places])
+
+    @property
+    def least(self) -> float:
+        """The least value there is."""
+        return float(self.values[0])
+
+    @property
+    def greatest(self) -> float:
+        """The greatest."""
+        return float(self.values[-1])
+
+    def within(self, least: float, greatest: float) -> "Counted":
+        """Return the same without values beyond."""
+        kept = (self.values >= least) & (self.values <= greatest)
+        return Counted(self.values[kept], self.numbers[kept])
+
+    def percentile(self, percent: float) -> float:
+        """Return a percentile, exactly, as `numpy.percentile` does of all pixels."""
+        below = np.cumsum(self.numbers)
+        rank = percent / 100 * (int(below[-1]) - 1)
+        first, share = int(rank), rank - int(rank)
+        here, following = self.values[np.searchsorted(below, (first, first + bool(share)), side="right")].tolist()
+        return float(here + share * (following - here))
+
+    def bulk(self) -> float:
+        """Return what lies between the percentiles 5 and 95."""
+        return self.percentile(95.0) - self.percentile(5.0)
+
+    def piled(self) -> Cut:
+        """Tell whether far more pixels have the least value, and the greatest, than the next one."""
+        if len(self.numbers) < 2:
+            return False, False
+        return bool(self.numbers[0] > PILE * self.numbers[1]), bool(self.numbers[-1] > PILE * self.numbers[-2])
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Pixels of any type, as many as are enough, and the least and the greatest of all."""
+
+    pixels: NDArray[Any]
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, frames: Frames) -> "Sampled":
+        """Take every so manieth pixel; ImageError if any of all is NaN or infinite."""
+        total, width = math.prod(frames.shape), frames.shape[-1]
+        step = -(-total // SAMPLE)
+        while math.gcd(step, width) > 1:  # else only some columns would be seen
+            step += 1
+        sample, position, wrong = [], 0, 0
+        least, greatest = math.inf, -math.inf
+        for _, chunk in _chunks(frames):
+            pixels = chunk.ravel()
+            ends = float(pixels.min()), float(pixels.max())
+            if not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
+                wrong += int(np.count_nonzero(~np.isfinite(pixels)))
+            least, greatest = min(least, ends[0]), max(greatest, ends[1])
+            sample.append(pixels[-position % step :: step])
+            position += len(pixels)
+        if wrong:
+            raise ImageError(
+                f"{wrong} of {total} pixels are NaN or infinite: replace them first, "
+                "for instance with numpy.nan_to_num or by their neighbours' median"
+            )
+        return cls(np.concatenate(sample), least, greatest)
+
+    def within(self, least: float, greatest: float) -> "Sampled":
+        """Return the same without values beyond."""
+        pixels = self.pixels[(self.pixels >= least) & (self.pixels <= greatest)]
+        return Sampled(pixels, float(pixels.min()), float(pixels.max()))
+
+    def percentile(self, percent: float) -> float:
+        """Return a percentile of the sample."""
+        with np.errstate(over="ignore"):  # of what is refused afterwards
+            return percentile(self.pixels, percent)
+
+    def bulk(self) -> float:
+        """Return what lies between the percentiles 5 and 95, about."""
+        some = self.pixels[:: max(1, self.pixels.size // COARSE)].astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.subtract(*np.percentile(some, (95.0, 5.0))))
+
+    def piled(self) -> Cut:
+        """Tell whether far more pixels have the least value, and the greatest, than the next one."""
+        return _piled(self.pixels, self.least, np.min), _piled(self.pixels, self.greatest, np.max)
 
 
 def percentile(pixels: NDArray[Any], percent: float) -> float:
