@@ -68,8 +68,8 @@ RARE, LESSER = 0.01, 0.4
 """Share of all pixels that hits are at most; and that all with this much of their rise are: where more are, bright ones
 are usual."""
 
-SLIGHT, USUAL, USUALLY = 0.02, 16.0, 0.3
-"""Changes that are no impulse's: of the scale, and times that quantile of all, six standard deviations of noise."""
+SLIGHT, USUAL, USUALLY = 0.02, 10.0, 0.3
+"""Changes that are no impulse's: of the scale, and times that quantile of all, four standard deviations of noise."""
 
 BESIDE = 4.0
 """Times the median of the changes in 5x5 pixels: along edges and in textures all are larger."""

@@ -148,7 +148,7 @@ def test_untouched_pixels_are_told_as_by_loops() -> None:
     known = (tile >= extremes.NEAR) & (tile <= 1 - extremes.NEAR)
     changes = np.where(known, np.abs(restored - tile), np.nan)
     around = np.pad(changes, 2, mode="symmetric")
-    usual = max(0.02, 16 * np.nanquantile(changes, 0.3))
+    usual = max(0.02, 10 * np.nanquantile(changes, 0.3))
     for row, column in np.argwhere(known):
         beside = np.nanmedian(around[row : row + 5, column : column + 5])
         if changes[row, column] <= max(usual, 4 * beside):
