@@ -92,7 +92,7 @@ class DataOptions:
         sides are no multiples of what the network takes; the others are cut.
     multiple : what the network takes sides to be multiples of.
     apart : share of crops of ``gsp`` whose impulses have a level of their own, which is 0 for a third of these.
-    between : share of crops of ``sp`` and ``gsp`` in which half of the impulses have any value, as of a bad detector.
+    between : share of crops with impulses in which half of the impulses have any value, as of a bad detector.
     blurred : share of the crops of ``tem`` that a camera's transfer function blurs, noise aside.
 
     Impulses are drawn at 0 and 1 exactly, and their share is mostly above the percentiles of the normalisation; so

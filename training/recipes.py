@@ -176,7 +176,6 @@ RECIPES = {
             specimens=EVEN | {"hr": 0.2, "atoms": 0.12},
             room=0.2,
             apart=0.25,
-            between=0.2,
             levels=(0.03, 0.45),
         ),
         shape={"spectral": (64, 128), "filled": True},
