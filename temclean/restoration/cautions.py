@@ -120,7 +120,7 @@ def of_straying(findings: Sequence[Findings]) -> str | None:
 
 def of_defects(findings: Sequence[Findings]) -> Iterator[str]:
     """Yield what to say where outliers were replaced, lost lines mended, and stripes taken off."""
-    hit = "far beyond all others, with sharp edges as hits of X-rays or a camera's defects have,"
+    hit = "standing out alone, with sharp edges as hits of X-rays or a camera's defects have,"
     for kind, one, many, why in (
         ("hits", "pixel", "pixels", hit),
         ("lines", "stretch of a row", "stretches of rows", "of one value, as lost lines are,"),
@@ -129,7 +129,7 @@ def of_defects(findings: Sequence[Findings]) -> Iterator[str]:
         if found:
             where = f" in {len(found)} of {len(findings)} frames" if len(findings) > 1 else ""
             what = one if sum(found) == 1 else many
-            yield f"{sum(found)} {what}{where} {why} took the value of what is next to them (--residual shows where)"
+            yield f"{sum(found)} {what}{where} {why} took the value of what is around them (--residual shows where)"
     strong = [each.stripes for each in findings if each.stripes]
     if strong:
         where = f" in {len(strong)} of {len(findings)} frames" if len(findings) > 1 else ""

@@ -82,7 +82,14 @@ SUCH = 0.25
 """How far from black or white a result is at most where the specimen is so."""
 
 SEEN = 2**15
-"""Pixels that tell how many are that bright, about."""
+"""Pixels that tell how many are that bright, or how strong the noise is, about."""
+
+HIGH = 0.2
+"""Of the scale, by which pixels stand out of a result at least: less leaves nothing that is seen."""
+
+ALONE, HALF, BOTH = 6.0, 0.5, 1
+"""Times the median of 5x5 pixels by which they do; and how many of the 8 next to one stand out by that share of it at
+most, as where a hit covers two: along edges that strayed, or were lost, more do."""
 
 
 def keep_areas(tile: Floats, restored: Floats) -> None:
@@ -255,6 +262,53 @@ def replace_hits(tile: Floats) -> Places:
             tile[rows, columns] = np.median(tile[_beside(spot, tile.shape)])
             found.extend(spot)
     return found
+
+
+def left(frame: NDArray[Any], restored: NDArray[Any], width: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where single pixels of a frame stand out of its result, as a camera's bad pixels do within its range.
+
+    A network lays them out over what is around them where noise is so weak that they do not drown in it.
+
+    Parameters
+    ----------
+    frame, restored : ndarray, (rows, columns)
+    width : float
+        Of the scale, in the frame's units.
+
+    Examples
+    --------
+    >>> frame = np.random.default_rng(1).normal(0.5, 0.01, (64, 64))
+    >>> frame[20, 30] = 0.9
+    >>> [place.tolist() for place in left(frame, np.full((64, 64), 0.5), 1.0)]
+    [[20], [30]]
+    """
+    step = max(1, math.isqrt(frame.size // SEEN))
+    usual = float(np.median(_apart(frame[::step, ::step], restored[::step, ::step], width)))
+    least = max(HIGH, CLEAR * usual / 0.6745)  # that of noise is 0.6745 of its standard deviation
+    band = max(1, SEEN // frame.shape[1])
+    found: list[NDArray[np.intp]] = []
+    for top in range(0, len(frame), band):
+        far = np.argwhere(_apart(frame[top : top + band], restored[top : top + band], width) > least)
+        found.append(far + np.array([top, 0]))
+    rows, columns = np.concatenate(found).T
+    down, across = (shift.ravel() for shift in np.mgrid[-2:3, -2:3])
+    around = (
+        (rows[:, None] + down).clip(0, frame.shape[0] - 1),
+        (columns[:, None] + across).clip(0, frame.shape[1] - 1),
+    )
+    changes = _apart(frame[around], restored[around], width)
+    own = changes[:, 12]
+    beside = changes.reshape(-1, 5, 5)[:, 1:4, 1:4] > HALF * own[:, None, None]
+    alone = (own > ALONE * np.median(changes, axis=1)) & (beside.sum(axis=(1, 2)) <= 1 + BOTH)
+    alone &= np.median(frame[around], axis=1) > frame.min()  # a few electrons, counted one by one, are no hits
+    return rows[alone], columns[alone]
+
+
+def _apart(frame: NDArray[Any], restored: NDArray[Any], width: float) -> Floats:
+    """Return how far pixels are from their result, in units of the scale."""
+    apart: Floats = np.abs(frame.astype(np.float32) - restored.astype(np.float32))
+    apart /= np.float32(width)
+    return apart
 
 
 def _spots(places: NDArray[np.intp]) -> list[Places]:

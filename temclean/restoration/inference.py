@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
+from temclean.evidence import data_bar
 from temclean.evidence.lines import straying
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
@@ -26,6 +27,9 @@ WILD = {"sp", "gsp"}
 IMPULSES_ALONE = {"sp"}
 """Those of them whose models change nothing else."""
 
+LOOKED_AT_TWICE = {"general", "lr", "fast", "g", "gsp"}
+"""Families whose models look once more at an image in which bad pixels were replaced, and change nothing but noise."""
+
 ATOMS_ALONE = {"n2a"}
 """Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
 
@@ -38,17 +42,23 @@ def restore_steadily(
     scale: Scaling,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[NDArray[Any], float, int]:
-    """Denoise as :func:`restore`, and once more where a scanned beam strayed, with its rows put back.
+    """Denoise as :func:`restore`, and once more where single pixels stand out, and where a scanned beam strayed.
 
-    Return the frame that was denoised in the end, by how many pixels its rows were put back, root mean square, and how
-    many pixels that were hit were replaced.
+    These pixels take the value of the first result then, and the rows are put back. Return the frame that was denoised
+    in the end, by how many pixels its rows were put back, root mean square, and how many pixels were replaced.
     """
     hits = restore(window, out, session, cut, scale, progress)
-    frame = window[len(window) // 2]
+    frame, family = window[len(window) // 2], session.model.family
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
-    if len(window) > 1 or scale.flat or coarse or not session.model.normalisation.scanned:
+    if len(window) > 1 or scale.flat or coarse:
         return frame, 0.0, hits
-    found = straying.measure(frame, out)
+    if family in LOOKED_AT_TWICE:
+        places = extremes.left(*data_bar.above(frame, out), scale.high - scale.low - scale.room)
+        if len(places[0]):
+            frame = frame.copy()
+            frame[places] = out[places]
+            hits = restore([frame], out, session, cut, scale) + len(places[0]) * (family not in WILD)
+    found = straying.measure(frame, out) if session.model.normalisation.scanned else None
     if found is None:
         return frame, 0.0, hits
     found = found.whole()
