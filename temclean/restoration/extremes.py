@@ -91,6 +91,9 @@ ALONE, HALF, BOTH = 6.0, 0.5, 1
 """Times the median of 5x5 pixels by which they do; and how many of the 8 next to one stand out by that share of it at
 most, as where a hit covers two: along edges that strayed, or were lost, more do."""
 
+STEEP = 2.0
+"""Times the change, by which a result may differ within 3x3 pixels: where it is steeper, changes come of that."""
+
 
 def keep_areas(tile: Floats, restored: Floats) -> None:
     """Put areas at black or white back into a result where they were taken away.
@@ -300,6 +303,8 @@ def left(frame: NDArray[Any], restored: NDArray[Any], width: float) -> tuple[NDA
     own = changes[:, 12]
     beside = changes.reshape(-1, 5, 5)[:, 1:4, 1:4] > HALF * own[:, None, None]
     alone = (own > ALONE * np.median(changes, axis=1)) & (beside.sum(axis=(1, 2)) <= 1 + BOTH)
+    near = restored[around].reshape(-1, 5, 5)[:, 1:4, 1:4].astype(np.float32)
+    alone &= np.ptp(near, axis=(1, 2)) < STEEP * width * own
     alone &= np.median(frame[around], axis=1) > frame.min()  # a few electrons, counted one by one, are no hits
     return rows[alone], columns[alone]
 
