@@ -17,6 +17,10 @@ SAMPLE = 2**22  # pixels that are enough for percentiles, where a histogram cann
 WIDEST_HISTOGRAM = 16  # bits
 COARSE, SPARE = 2**12, 16  # pixels that tell roughly where a percentile lies, and how many of these more to look at
 PILE = 4  # times as many pixels at an extreme as at the next value: noise is cut off there, which counts are not
+BLOCK, BLOCKS = 8, 128  # side of the blocks, and how many along a side, that tell counts from noise that is cut off
+DARK = 1.0  # steps above the least value, below which the mean of such a block lies
+SPREAD = 1.25  # variance over mean, in steps, up to which they are counts: those of electrons have 1
+ENOUGH = 100  # counts that tell
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joine
 
     Where a percentile is the extreme itself, and far more pixels have that value than the next one, noise was cut off
     there, and networks know that 0 and 1 may stand for more. Elsewhere they would take the quiet floor of an image of
-    counted electrons for such a cut and lower it: there ``room`` is left.
+    counted electrons for such a cut and lower it: there ``room`` is left, and where most pixels of it hold no electron
+    (`counted`).
 
     Parameters
     ----------
@@ -84,12 +89,51 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joine
         raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
     few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
     scaling, cut = (_by_histogram if few else _by_sample)(frames, (low, high))
-    cut = cut[0] and not joined, cut[1]
+    if cut[0] and room and (joined or counted(frames[len(frames) // 2])):
+        cut = False, cut[1]
     below, above = (room * (scaling.high - scaling.low) * (not piled) for piled in cut)
     scaling = Scaling(scaling.low - below, scaling.high + above, below + above)
     if not (math.isfinite(scaling.high - scaling.low) and (scaling.flat or _invertible(scaling))):
         raise ImageError(f"intensities from {scaling.low:g} to {scaling.high:g} span too much or too little: rescale")
     return scaling
+
+
+def counted(frame: NDArray[Any]) -> bool:
+    """Tell whether the dark parts of a frame (rows, columns) hold few single counts, not noise that was cut off.
+
+    In blocks whose mean is less than a step, the step being that between the lowest values, the variance of counts is
+    their mean times the step; that of noise which was cut off is more, by as many steps as it is wide. It is taken from
+    pixels and those below, as no scanned beam joins them.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> counted(rng.poisson(0.1, (128, 128))), counted(rng.normal(-9, 9, (128, 128)).clip(0).round())
+    (True, False)
+    """
+    rows, columns = (_of_blocks(length) for length in frame.shape)
+    if not rows.size or not columns.size:
+        return False
+    blocks = frame[rows][:, columns].astype(np.float64)
+    blocks -= blocks.min()
+    step, next_step = 0.0, 0.0
+    if (above := blocks[blocks > 0]).size and (further := above[above > (step := float(above.min()))]).size:
+        next_step = float(further.min()) - step
+    if not (step and next_step):
+        return False
+    blocks /= min(step, next_step)
+    blocks = blocks.reshape(len(rows) // BLOCK, BLOCK, len(columns) // BLOCK, BLOCK).swapaxes(1, 2)
+    dark = blocks[blocks.mean(axis=(2, 3)) < DARK]
+    if dark.sum() < ENOUGH:
+        return False
+    return bool(0.5 * np.mean(np.diff(dark, axis=1) ** 2) < SPREAD * dark.mean())
+
+
+def _of_blocks(length: int) -> NDArray[np.intp]:
+    """Return which of so many rows or columns blocks are made of, spread evenly over all."""
+    there = length // BLOCK
+    first = np.linspace(0, there - 1, min(there, BLOCKS)).astype(np.intp) * BLOCK
+    return (first[:, None] + np.arange(BLOCK)).ravel()
 
 
 def _invertible(scaling: Scaling) -> bool:
