@@ -62,7 +62,8 @@ def lattice(raw: NDArray[Any], result: NDArray[Any]) -> Lattice:
 
     The power spectra :math:`P` of the residual, without what is usual at each brightness (`blocks.Compared`), and
     :math:`R` of the result are medians over squares of 64x64 pixels under a Hann window; what is smooth in them is the
-    geometric mean :math:`\bar P`, :math:`\bar R` over the ring between 3x3 and 9x9 frequencies. Of the frequencies with
+    geometric mean :math:`\bar P`, :math:`\bar R` over the ring between 3x3 and 9x9 frequencies, but of rows or columns
+    that are brighter or darker as a whole what these have at half of their waves. Of the frequencies with
     :math:`R / \bar R > 5` and :math:`\sqrt P / (\sqrt P + \sqrt R) > 0.25`, that with the greatest :math:`P / \bar P`
     is returned. A median over 16 squares of noise scatters by about a third, so noise does not reach 4.
 
@@ -110,7 +111,7 @@ def missing_from(pair: Pair | None) -> Lattice:
     missing = _power(found.residual - pair.compared.usual.mean[found.level])
     lost, left = np.sqrt(missing), np.sqrt(there)
     share = lost / np.maximum(lost + left, np.finfo(np.float32).tiny)
-    height = missing / _smooth(missing)
+    height = missing / np.maximum(_smooth(missing), _of_lines(missing))
     height = np.where(candidate & (share > SHARE), height, 0.0)
     row, column = np.unravel_index(int(np.argmax(height)), height.shape)
     if not height[row, column] > 0:
@@ -147,6 +148,20 @@ def _smooth(power: NDArray[np.float64]) -> NDArray[np.float64]:
     total = _box(table, OUTER, 0) - _box(table, INNER, (OUTER - INNER) // 2)
     smooth: NDArray[np.float64] = np.exp(total / (OUTER**2 - INNER**2))
     return smooth
+
+
+def _of_lines(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what whole rows, or columns, that are brighter or darker have at most of their waves; 0 elsewhere.
+
+    They lie on the axes of a spectrum, where the window spreads them to the next frequencies. Noise of rows has all
+    waves along its axis, a pattern few.
+    """
+    usual = np.zeros_like(power)
+    for column in (0, 1):
+        usual[:, column] = np.median(power[:, column])
+    for row in (-1, 0, 1):
+        usual[row] = np.maximum(usual[row], np.median(power[row]))
+    return usual
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,9 @@ FEW_STEPS = 20
 """Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
 which is then above 1.4% of the contrast."""
 
+FEW_OF_MOST = 8
+"""The same for what lies between the percentiles 5 and 95, where few bright things widen the range."""
+
 STRONG_NOISE = 0.6
 """Noise over contrast (`noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
 
@@ -67,12 +70,17 @@ SATURATED = 0.02
 
 def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
     """Return what to say where an image of whole numbers has so few that rounding to them spoils its result."""
-    steps = math.ceil(scaling.high - scaling.low - scaling.room)
-    if dtype.kind not in "iu" or not 0 < steps < FEW_STEPS:
+    if dtype.kind not in "iu" or scaling.flat:
         return None
+    steps, most = math.ceil(scaling.high - scaling.low - scaling.room), math.ceil(scaling.bulk)
+    if steps >= FEW_STEPS and most >= FEW_OF_MOST:
+        return None
+    where = f"only {steps} whole numbers between dark and bright"
+    if steps >= FEW_STEPS:
+        where = f"nine tenths of its pixels within {max(most, 1)} whole numbers"
     return (
-        f"the image has only {steps} whole numbers between dark and bright, and the result is rounded to these; "
-        "--dtype float32, or an image of 32-bit floats, keeps what lies between"
+        f"the image has {where}, and the result is rounded to these; --dtype float32, or an image of 32-bit floats, "
+        "keeps what lies between"
     )
 
 

@@ -202,8 +202,11 @@ def grain(report: NoiseReport, sample: Sample) -> float:
 def _microscope(report: NoiseReport, sample: Sample, about: About) -> tuple[Kind, str] | None:
     """Return what microscope an image must be from by its noise, and why; None where the noise is even."""
     rows, columns = report.along_rows[0], report.along_columns[0]
-    if rows - columns > max(HANGING, 5 * report.along_error) or (report.row and not report.column):
+    hanging = rows - columns > max(HANGING, 5 * report.along_error)
+    if hanging or (report.row and not report.column):
         kind: Kind = "SEM" if (about.angstroms or 0.0) > SEM_ONLY else "STEM"
+        if not hanging:
+            return kind, "whole rows are brighter or darker than the next, as a scanned beam leaves them"
         return kind, "its noise hangs together along rows, as a scanned beam's does"
     dark, bright = (
         report.at(sample.low + sample.width * float(share)) ** 2
@@ -215,6 +218,8 @@ def _microscope(report: NoiseReport, sample: Sample, about: About) -> tuple[Kind
 
 
 def _even(report: NoiseReport, sample: Sample) -> str:
+    if report.fine_structure:
+        return "its noise cannot be told from fine structure, as where an image was resampled"
     level = 100 * grain(report, sample)
     return f"even grain of {level:.2g}% of the range" if level >= 0.1 else "there is hardly any noise"
 

@@ -17,6 +17,10 @@ SAMPLE = 2**22  # pixels that are enough for percentiles, where a histogram cann
 WIDEST_HISTOGRAM = 16  # bits
 COARSE, SPARE = 2**12, 16  # pixels that tell roughly where a percentile lies, and how many of these more to look at
 PILE = 4  # times as many pixels at an extreme as at the next value: noise is cut off there, which counts are not
+BLOCK, BLOCKS = 8, 128  # side of the blocks, and how many along a side, that tell counts from noise that is cut off
+DARK = 1.0  # steps above the least value, below which the mean of such a block lies
+SPREAD = 1.25  # variance over mean, in steps, up to which they are counts: those of electrons have 1
+ENOUGH = 100  # counts that tell
 
 APART = 4.0
 """Times what lies between the percentiles 5 and 95 from which on the range may be that of single outliers."""
@@ -34,14 +38,15 @@ class Scaling:
     """The intensities, in the image's own units, that become 0 and 1; equal where all pixels are.
 
     Of their distance, ``room`` is left below and above the percentiles that were measured. ``lag`` is the filter that
-    undoes the lag of the image first (`temclean.evidence.lag`), empty where there is none. Of a stack of several
-    ``channels`` each has its own, and the whole is the narrowest of them.
+    undoes the lag of the image first (`temclean.evidence.lag`), empty where there is none; ``bulk`` lies between the
+    percentiles 5 and 95. Of a stack of several ``channels`` each has its own, and the whole is the narrowest of them.
     """
 
     low: float
     high: float
     room: float = field(default=0.0, compare=False)
     lag: tuple[float, ...] = ()
+    bulk: float = field(default=0.0, compare=False)
     channels: "tuple[Scaling, ...]" = ()
 
     def of(self, channel: int) -> "Scaling":
@@ -69,7 +74,8 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joine
 
     Where a percentile is the extreme itself, and far more pixels have that value than the next one, noise was cut off
     there, and networks know that 0 and 1 may stand for more. Elsewhere they would take the quiet floor of an image of
-    counted electrons for such a cut and lower it: there ``room`` is left.
+    counted electrons for such a cut and lower it: there ``room`` is left, and where most pixels of it hold no electron
+    (`counted`).
 
     Parameters
     ----------
@@ -93,18 +99,58 @@ def measure(frames: Frames, low: float, high: float, room: float = 0.0, *, joine
     if frames.dtype.kind not in "iuf":
         raise ImageError(f"pixels of type {frames.dtype} cannot be denoised: convert them to real numbers")
     few = frames.dtype.kind in "iu" and 8 * frames.dtype.itemsize <= WIDEST_HISTOGRAM
-    values = Counted.of(frames) if few else Sampled.of(frames)
+    values = Histogram.of(frames) if few else Subset.of(frames)
     scaling, cut = _between(values, low, high)
     if scaling.high - scaling.low > APART * values.bulk():
         least, greatest = _usual(frames)
         if least < greatest and (scaling.low < least or scaling.high > greatest):
-            scaling, cut = _between(values.within(least, greatest), low, high)
-    cut = cut[0] and not joined, cut[1]
+            values = values.within(least, greatest)
+            scaling, cut = _between(values, low, high)
+    if cut[0] and room and (joined or counted(frames[len(frames) // 2])):
+        cut = False, cut[1]
     below, above = (room * (scaling.high - scaling.low) * (not piled) for piled in cut)
-    scaling = Scaling(scaling.low - below, scaling.high + above, below + above)
+    scaling = Scaling(scaling.low - below, scaling.high + above, below + above, bulk=values.bulk())
     if not (math.isfinite(scaling.high - scaling.low) and (scaling.flat or _invertible(scaling))):
         raise ImageError(f"intensities from {scaling.low:g} to {scaling.high:g} span too much or too little: rescale")
     return scaling
+
+
+def counted(frame: NDArray[Any]) -> bool:
+    """Tell whether the dark parts of a frame (rows, columns) hold few single counts, not noise that was cut off.
+
+    In blocks whose mean is less than a step, the step being that between the lowest values, the variance of counts is
+    their mean times the step; that of noise which was cut off is more, by as many steps as it is wide. It is taken from
+    pixels and those below, as no scanned beam joins them.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> counted(rng.poisson(0.1, (128, 128))), counted(rng.normal(-9, 9, (128, 128)).clip(0).round())
+    (True, False)
+    """
+    rows, columns = (_of_blocks(length) for length in frame.shape)
+    if not rows.size or not columns.size:
+        return False
+    blocks = frame[rows][:, columns].astype(np.float64)
+    blocks -= blocks.min()
+    step, next_step = 0.0, 0.0
+    if (above := blocks[blocks > 0]).size and (further := above[above > (step := float(above.min()))]).size:
+        next_step = float(further.min()) - step
+    if not (step and next_step):
+        return False
+    blocks /= min(step, next_step)
+    blocks = blocks.reshape(len(rows) // BLOCK, BLOCK, len(columns) // BLOCK, BLOCK).swapaxes(1, 2)
+    dark = blocks[blocks.mean(axis=(2, 3)) < DARK]
+    if dark.sum() < ENOUGH:
+        return False
+    return bool(0.5 * np.mean(np.diff(dark, axis=1) ** 2) < SPREAD * dark.mean())
+
+
+def _of_blocks(length: int) -> NDArray[np.intp]:
+    """Return which of so many rows or columns blocks are made of, spread evenly over all."""
+    there = length // BLOCK
+    first = np.linspace(0, there - 1, min(there, BLOCKS)).astype(np.intp) * BLOCK
+    return (first[:, None] + np.arange(BLOCK)).ravel()
 
 
 def _invertible(scaling: Scaling) -> bool:
@@ -115,7 +161,7 @@ Cut = tuple[bool, bool]
 """Whether noise was cut off at the lowest and at the greatest value."""
 
 
-def _between(values: "Counted | Sampled", low: float, high: float) -> tuple[Scaling, Cut]:
+def _between(values: "Histogram | Subset", low: float, high: float) -> tuple[Scaling, Cut]:
     """Return the scale between two percentiles, or extremes where these coincide, and where noise is cut off."""
     scaling = Scaling(values.percentile(low), values.percentile(high))
     if scaling.flat:
@@ -146,14 +192,14 @@ def _usual(frames: Frames) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Counted:
+class Histogram:
     """How often each value occurs, of whole numbers of few bits; values rise."""
 
     values: NDArray[np.int64]
     numbers: NDArray[np.int64]
 
     @classmethod
-    def of(cls, frames: Frames) -> "Counted":
+    def of(cls, frames: Frames) -> "Histogram":
         """Count the values of all pixels."""
         info = np.iinfo(frames.dtype)
         least = int(info.min)
@@ -173,10 +219,10 @@ class Counted:
         """The greatest."""
         return float(self.values[-1])
 
-    def within(self, least: float, greatest: float) -> "Counted":
+    def within(self, least: float, greatest: float) -> "Histogram":
         """Return the same without values beyond."""
         kept = (self.values >= least) & (self.values <= greatest)
-        return Counted(self.values[kept], self.numbers[kept])
+        return Histogram(self.values[kept], self.numbers[kept])
 
     def percentile(self, percent: float) -> float:
         """Return a percentile, exactly, as `numpy.percentile` does of all pixels."""
@@ -198,7 +244,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class Subset:
     """Pixels of any type, as many as are enough, and the least and the greatest of all."""
 
     pixels: NDArray[Any]
@@ -206,7 +252,7 @@ class Sampled:
     greatest: float
 
     @classmethod
-    def of(cls, frames: Frames) -> "Sampled":
+    def of(cls, frames: Frames) -> "Subset":
         """Take every so manieth pixel; ImageError if any of all is NaN or infinite."""
         total, width = math.prod(frames.shape), frames.shape[-1]
         step = -(-total // SAMPLE)
@@ -229,10 +275,10 @@ class Sampled:
             )
         return cls(np.concatenate(sample), least, greatest)
 
-    def within(self, least: float, greatest: float) -> "Sampled":
+    def within(self, least: float, greatest: float) -> "Subset":
         """Return the same without values beyond."""
         pixels = self.pixels[(self.pixels >= least) & (self.pixels <= greatest)]
-        return Sampled(pixels, float(pixels.min()), float(pixels.max()))
+        return Subset(pixels, float(pixels.min()), float(pixels.max()))
 
     def percentile(self, percent: float) -> float:
         """Return a percentile of the sample."""

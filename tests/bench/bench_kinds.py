@@ -1,11 +1,12 @@
-"""Score models on fourteen kinds of images that neither temclean's simulator nor the check set draws.
+"""Score models on nineteen kinds of images that neither temclean's simulator nor the check set draws.
 
     python tests/bench/bench_kinds.py [MODEL ...] [--noises g05 g20 p30 ...] [--only KIND ...]
 
 MODEL is a shipped name, ``auto``, or an ONNX file. The noise is Gaussian (``g20``: C = 0.2) or of counts (``p30``: 30
-at the brightest). Each kind is a formula of its own, 320 x 320 pixels. Prints PSNR in dB after the linear fit to the
-truth of the noisy image, of the best of seven Gaussian blurs, of BM3D (``pip install bm3d``), which is told the noise
-and sees counts through Anscombe's transform, and of the models; then the means.
+at the brightest). Each kind is a formula of its own, 320 x 320 pixels; the last five are in ``more_kinds.py``, and
+``training/README.md`` speaks of the fourteen before. Prints PSNR in dB after the linear fit to the truth of the noisy
+image, of the best of seven Gaussian blurs, of BM3D (``pip install bm3d``), which is told the noise and sees counts
+through Anscombe's transform, and of the models; then the means.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import warnings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import more_kinds
 import numpy as np
 from scipy import ndimage
 
@@ -267,7 +269,7 @@ KINDS = {
         liquid,
         circuit,
     )
-}
+} | more_kinds.KINDS
 
 
 def psnr(clean, result):

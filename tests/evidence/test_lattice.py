@@ -55,6 +55,22 @@ def test_noise_alone_is_no_pattern(name: str, kind: str) -> None:
     assert lattice(raw, kept).height < CLEAR
 
 
+@pytest.mark.parametrize("along", [0, 1])
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_that_are_brighter_or_darker_are_no_pattern(along: int, seed: int) -> None:
+    """A tenth of them is left; as many lines hide a pattern that is as weak, but not one that is clear."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:384, :384]
+    kept = np.exp(-((rows - 200) ** 2 + (columns - 170) ** 2) / 9000.0)
+    lines = 0.04 * rng.standard_normal((384, 1) if along else (1, 384))
+    raw = kept + lines + rng.normal(0, 0.08, rows.shape)
+    assert not lattice(raw, kept + 0.1 * lines).clear
+    wave = 0.1 * np.cos(2 * np.pi * (rows if along else columns) / 8)
+    found = lattice(raw + wave, kept + 0.1 * lines + 0.5 * wave)
+    assert found.clear
+    assert found.period == pytest.approx(8.0, rel=0.1)
+
+
 @pytest.mark.parametrize("kind", [noise.SaltPepper(0.2), noise.GaussianSaltPepper(0.2)])
 @pytest.mark.parametrize("seed", range(4))
 def test_what_specks_do_to_the_brightness_is_no_pattern(kind: noise.Noise, seed: int) -> None:

@@ -12,7 +12,7 @@ from temclean.evidence.agreement import Agreement
 from temclean.evidence.findings import Findings
 from temclean.evidence.lattice import Lattice
 from temclean.evidence.residual import Missing
-from temclean.restoration import cautions, inference, pipeline
+from temclean.restoration import cautions, inference, pipeline, scaling
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -23,6 +23,17 @@ AMPLIFIER = Path(__file__).parents[1] / "data" / "amplifier.onnx"
 def test_nothing_is_said_of_nothing() -> None:
     assert list(cautions.of_findings([])) == []
     assert list(cautions.of_findings([Findings(), Findings(Missing(3.0, 1, 1, 8), Lattice(3.0, 8.0, 0.9))])) == []
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_few_bright_things_do_not_hide_that_a_ground_has_few_whole_numbers(dtype: str) -> None:
+    draw = np.random.default_rng(1)
+    for mean, said in ((2.0, True), (40.0, False)):
+        counts = draw.poisson(mean, (128, 128))
+        counts[:12, :12] = draw.poisson(200, (12, 12))
+        image = counts.astype(dtype)
+        line = cautions.of_steps(image.dtype, scaling.measure(image[None], 0.5, 99.5))
+        assert bool(line and "nine tenths of its pixels" in line) == (said and dtype != "f4")
 
 
 def test_the_worst_place_is_named_and_how_many_frames_have_one() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import temclean
 from temclean import io, noise, specimen
@@ -123,6 +124,16 @@ def test_reasons_are_in_plain_words() -> None:
     assert choice.reason.endswith("of the pixels are black or white specks and there is no grain")
     assert "even grain of" in choose(grain(), available=SHIPPED).reason
     assert choose(np.ones((64, 64)), available=SHIPPED).name == "g"
+
+
+def test_reasons_do_not_contradict_what_inspect_says_of_the_noise() -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:256, :256]
+    thing = np.exp(-((rows - 128) ** 2 + (columns - 128) ** 2) / 4000)
+    striped = thing + 0.05 * rng.standard_normal((256, 1)) + 0.05 * rng.standard_normal((256, 256))
+    assert "whole rows" in choose(striped).reason  # white along each row
+    resampled = ndimage.zoom(thing[::2, ::2] + 0.15 * rng.standard_normal((128, 128)), 2, order=3)
+    assert "cannot be told from fine structure" in choose(resampled).reason
 
 
 def test_of_a_movie_three_frames_are_looked_at() -> None:

@@ -264,6 +264,20 @@ def test_counted_electrons_are_not_taken_for_a_cut(mean, dtype):
     assert scaled(counts).low < 0
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4"])
+@pytest.mark.parametrize(("step", "offset"), [(1, 0), (7, 100)])
+def test_counts_on_an_empty_ground_are_not_taken_for_a_cut(step, offset, dtype):
+    """Most of an image may be vacuum, or a map of X-rays, where hardly a pixel holds one."""
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(0.06, (200, 200))
+    counts[60:140, 60:140] = rng.poisson(4, (80, 80))
+    assert np.count_nonzero(counts == 0) > scaling.PILE * np.count_nonzero(counts == 1)
+    assert scaled((offset + step * counts).astype(dtype)).low < offset
+    noise = rng.normal(0, 6, (200, 200))
+    noise[60:140, 60:140] += 40
+    assert scaled((offset + np.maximum(noise, 0)).astype(dtype)).low == offset
+
+
 def test_scale_of_sparse_counts_falls_back_to_the_extremes():
     for dtype in ("u1", "i4", "f4"):
         frames = np.zeros((1, 100, 100), dtype)
