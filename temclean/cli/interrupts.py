@@ -1,5 +1,6 @@
-"""What ends a command from outside, all in the same way: Ctrl-C, SIGTERM, which a queue sends before it kills, and
-SIGHUP, which comes when a terminal closes or a connection breaks.
+"""What ends a command from outside, all in the same way.
+
+Ctrl-C; SIGTERM, which a queue sends before it kills; SIGHUP, which comes when a terminal closes or a connection breaks.
 """
 
 import os

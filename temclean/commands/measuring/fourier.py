@@ -205,4 +205,5 @@ def _finite(path: Path, frames: Iterable[io.Array]) -> Iterator[io.Array]:
 
 def _other_scale(first: Path, scale: Scale, second: Path, other: Scale) -> Iterator[str]:
     if not scale.agrees(other):
-        yield f"{second}: its pixels are {other.side:.4g} nm, those of {first} {scale.side:.4g} nm, which are taken here"
+        sizes = f"{other.side:.4g} nm, those of {first} {scale.side:.4g} nm"
+        yield f"{second}: its pixels are {sizes}, which are taken here"
