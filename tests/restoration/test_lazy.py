@@ -65,6 +65,7 @@ def test_threads_that_begin_at_once_open_one_session(monkeypatch: pytest.MonkeyP
         (da.zeros((40, 56, 3)), NETWORK, "colour"),
         (da.ones((4, 40, 56))[da.ones(4) > 0], NETWORK, "compute_chunk_sizes"),
         (da.full((40, 56), np.nan), NETWORK, "NaN"),
+        (da.ma.masked_greater(da.from_array(STACK[0], chunks=(1, 40, 56)), 700), NETWORK, "masked"),
     ],
 )
 def test_what_cannot_be_denoised_is_told_at_once(image: Any, model: Path, words: str) -> None:
