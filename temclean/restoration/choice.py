@@ -18,7 +18,7 @@ from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
-from temclean.restoration import conversion
+from temclean.restoration import conversion, lazy
 from temclean.restoration.shipped import ALSO
 from temclean.restoration.shipped import available as shipped
 
@@ -122,7 +122,7 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
 
     Parameters
     ----------
-    image : array_like, Frames or Image
+    image : array_like, Frames, Image or dask array
         (rows, columns), or a stack with one choice for all its frames.
     about : About, optional
         What its file says; of an Image that is known.
@@ -142,12 +142,13 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
     """
     about = about or About.of(image)
     frames: Frames = getattr(image, "pixels", image)
-    if not hasattr(frames, "shape"):
-        frames = np.asarray(frames)
     names = set(shipped() if available is None else available)
-    if isinstance(frames, np.ndarray):
+    if lazy.is_lazy(frames):
         conversion.check(frames)
-        frames = frames.reshape(-1, *frames.shape[-2:])
+        frames = lazy.LazyFrames(frames)
+    elif isinstance(frames, np.ndarray) or not hasattr(frames, "shape"):
+        array = conversion.array(frames)
+        frames = array.reshape(-1, *array.shape[-2:])
     last = len(frames) - 1
     looked_at = (frames[index] for index in sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)}))
     found = [_of_frame(frame, about) for frame in looked_at]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from temclean.errors import ImageError, ModelError, ParameterError
-from temclean.restoration import cautions, inference, models, pipeline, scaling, tile_plan, tiling
+from temclean.restoration import cautions, choice, inference, models, pipeline, scaling, tile_plan, tiling
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -410,6 +410,8 @@ def test_masks_and_stacks_of_colours_are_refused_as_what_they_hide_would_count()
     for name in ("a.dm4", Path("a.dm4")):
         with pytest.raises(ImageError, match=r"temclean\.read\('a\.dm4'\)"):
             pipeline.denoise(name, IDENTITY, device="cpu")
+        with pytest.raises(ImageError, match=r"temclean\.read\('a\.dm4'\)"):
+            choice.choose(name)
     with pytest.raises(ImageError, match="colour image"):
         pipeline.denoise(np.zeros((4, 64, 64, 3)), IDENTITY, device="cpu")
 
