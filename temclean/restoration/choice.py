@@ -141,14 +141,15 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
     'g'
     """
     about = about or About.of(image)
-    frames: Frames = getattr(image, "pixels", image)
+    pixels: Any = getattr(image, "pixels", image)
     names = set(shipped() if available is None else available)
-    if lazy.is_lazy(frames):
-        conversion.check(frames)
-        frames = lazy.LazyFrames(frames)
-    elif isinstance(frames, np.ndarray) or not hasattr(frames, "shape"):
-        array = conversion.array(frames)
-        frames = array.reshape(-1, *array.shape[-2:])
+    if lazy.is_lazy(pixels):
+        conversion.check(pixels)
+        pixels = lazy.LazyFrames(pixels)
+    elif isinstance(pixels, np.ndarray) or not hasattr(pixels, "shape"):
+        pixels = conversion.array(pixels)
+        pixels = pixels.reshape(-1, *pixels.shape[-2:])
+    frames: Frames = pixels
     last = len(frames) - 1
     looked_at = (frames[index] for index in sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)}))
     found = [_of_frame(frame, about) for frame in looked_at]
