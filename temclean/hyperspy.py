@@ -14,6 +14,7 @@ from temclean import __version__
 from temclean.errors import ImageError, ParameterError, TemcleanWarning
 from temclean.io.units import METRES, tidy_unit
 from temclean.restoration import choice, models, pipeline
+from temclean.restoration.conversion import unmasked
 from temclean.restoration.lazy import LazyFrames
 from temclean.restoration.models import Device, Model
 from temclean.restoration.scaling import Scaling
@@ -99,7 +100,7 @@ def _frames(signal: Any) -> NDArray[Any] | LazyFrames:
         raise ImageError('this signal is in colour: take signal.change_dtype("uint8"), and of its channels their mean')
     if getattr(signal, "_lazy", False):
         return LazyFrames(signal.data)
-    pixels: NDArray[Any] = np.asarray(signal.data)
+    pixels = unmasked(signal.data)
     return pixels.reshape(-1, *pixels.shape[-2:])
 
 

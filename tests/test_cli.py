@@ -342,12 +342,12 @@ class TestInterrupted:
             image_file(tmp_path / "in" / f"{index}.tif", index, frames=4)
         return tmp_path / "in"
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path, number: signal.Signals) -> None:
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+    def test_ctrl_c_is_130_and_leaves_whole_files(self, images: Path, tmp_path: Path, name: str) -> None:
         out = tmp_path / "out"
         with start("denoise", images, "-m", "sp", "-o", out) as going:
             wait_for(out, 2)
-            going.send_signal(number)
+            going.send_signal(getattr(signal, name))
             _, messages = going.communicate(timeout=30)
         assert going.returncode == 130
         assert messages.splitlines()[-1].startswith("temclean: interrupted")
@@ -356,6 +356,20 @@ class TestInterrupted:
         for path in out.iterdir():
             with io.read(path) as image:
                 assert len(list(image.pixels)) == 4
+
+    def test_a_terminal_that_closes_leaves_whole_files(self, images: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        terminal, end = os.openpty()
+        command = [sys.executable, "-c", SLOW, "denoise", str(images), "-m", "sp", "-o", str(out)]
+        with subprocess.Popen(command, stdout=end, stderr=end) as going:
+            os.close(end)
+            wait_for(out, 2)
+            os.close(terminal)
+            going.send_signal(signal.SIGHUP)
+        assert going.returncode == 130
+        names = [path.name for path in out.iterdir()]
+        assert 2 <= len(names) < 12
+        assert all(name.endswith("_sp.tif") for name in names)
 
     def test_ctrl_c_while_a_package_loads_is_not_a_missing_package(self, tmp_path: Path, images: Path) -> None:
         """As onnxruntime does, whose compiled part says that it could not load NumPy."""

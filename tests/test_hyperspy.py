@@ -102,6 +102,7 @@ def test_the_choice_knows_what_the_signal_says(units: str, scale: float, angstro
     [
         (lambda: hs.signals.Signal1D(np.zeros((4, 5, 6))), NETWORK, "transpose"),
         (lambda: np.zeros((40, 40)), NETWORK, "temclean.denoise takes arrays"),
+        (lambda: hs.signals.Signal2D(np.ma.masked_less(np.eye(40), 0.5)), NETWORK, "masked"),
         (lambda: movie().as_lazy(), MOVIE, "compute"),
         (lambda: hs.signals.Signal2D(np.zeros((8, 8), [("R", "u1"), ("G", "u1"), ("B", "u1")])), NETWORK, "colour"),
     ],

@@ -30,7 +30,7 @@ with warnings.catch_warnings():
     from npe2.manifest.utils import import_python_name
     from qtpy.QtWidgets import QApplication, QWidget
 
-    from temclean.napari import reader
+    from temclean.napari import reader, work
     from temclean.napari.widget import Denoiser
 
 MANIFEST = Path(reader.__file__).with_name("napari.yaml")
@@ -150,3 +150,17 @@ def test_auto_says_what_it_took_and_errors_are_notifications(viewer: ViewerModel
     assert "4096 of 4096 pixels are NaN" in notification_manager.records[-1].message
     assert "nothing denoised" not in viewer.layers
     assert denoiser.run.isEnabled()
+
+
+def test_each_channel_has_its_own_scale() -> None:
+    """As on the command line: a weak detector beside a strong one would be restored to nearly nothing."""
+    strong, weak = PIXELS[:2].astype(np.float32), PIXELS[:2].astype(np.float32) / 100 + 7
+    layer = Layer.create(np.stack([strong, weak], axis=1), {"axis_labels": list("tcyx")}, "image")
+    settled = work.settle(layer, "sp")
+    found = np.stack([each for each in work.every(settled) if isinstance(each, np.ndarray)])
+    for channel, movie_of_one in enumerate((strong, weak)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.testing.assert_allclose(found[channel::2], temclean.denoise(movie_of_one, "sp"), rtol=1e-4)
+    part = work.preview(settled, 1, (slice(20, 60), slice(30, 70)))
+    np.testing.assert_allclose(part, found[1, 20:60, 30:70], rtol=1e-3)

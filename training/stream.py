@@ -32,6 +32,8 @@ AHEAD = 3
 SCENE, BATCH = 0, 1
 """Parts of the keys, so that no scene has the numbers of a batch."""
 
+ENDS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""What interrupts a command; Windows has no SIGHUP."""
 
 Made = Generator[tuple[tuple[Tensor, ...], dict[str, Any], float], None, None]
 """Batches, where the stream stands after each, and its pace."""
@@ -142,7 +144,7 @@ def undisturbed() -> Iterator[None]:
     came: list[int] = []
     before = {}
     if threading.current_thread() is threading.main_thread():  # no other may set them
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (getattr(signal, name) for name in ENDS if hasattr(signal, name)):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, lambda number, _: came.append(number))
     blocked = None

@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -118,7 +119,8 @@ def _said(show: Callable[..., None]) -> Callable[..., None]:
 
 
 def _interrupted() -> int:
-    say("interrupted; every file that was written is whole")
+    with suppress(OSError):  # the terminal may have gone
+        say("interrupted; every file that was written is whole")
     return INTERRUPTED
 
 

@@ -1,14 +1,20 @@
-"""What ends a command from outside: Ctrl-C and SIGTERM, which a queue sends before it kills, both in the same way."""
+"""What ends a command from outside, all in the same way.
+
+Ctrl-C; SIGTERM, which a queue sends before it kills; SIGHUP, which comes when a terminal closes or a connection breaks.
+"""
 
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 class Interrupts:
-    """Raises KeyboardInterrupt on both signals, and remembers it.
+    """Raises KeyboardInterrupt on these signals, but for those that are ignored, as `nohup` wants it, and remembers it.
 
     A compiled module that is interrupted while it loads may make an ImportError of its own of it, as if the
     package were not there: ``came`` says what it was.
@@ -24,7 +30,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # no other may set them
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._before[number] = signal.signal(number, self._raise)
         return self
@@ -44,7 +50,8 @@ class AskedToStop(Interrupts):
             super()._raise(number, frame)
         self.came = True
         # Printing is not safe here: the signal may have come in the middle of a print.
-        os.write(2, b"temclean: stops when the file in hand is done; again gives it up\n")
+        with suppress(OSError):  # the terminal may have gone
+            os.write(2, b"temclean: stops when the file in hand is done; again gives it up\n")
 
     def asked(self) -> bool:
         """Return whether it is time to stop."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from temclean.cli.options import AS_JSON, OVERWRITE, Either, Name, refuse
+from temclean.cli.options import AS_JSON, OVERWRITE, Either, Name, Within, refuse
 
 
 @click.command("measure")
@@ -12,7 +12,7 @@ from temclean.cli.options import AS_JSON, OVERWRITE, Either, Name, refuse
 @click.option("-o", "--out", metavar="FILE.csv", type=Name(path_type=Path), help="Write a table of all of them.")
 @click.option("--particles/--columns", cls=Either, default=None, help="What is measured; else what each image shows.")
 @click.option("--dark/--bright", cls=Either, default=None, help="Whether it is darker than what surrounds it.")
-@click.option("--width", type=click.FloatRange(0.3, 1000), metavar="PX", help="Standard deviation of columns, about.")
+@click.option("--width", type=Within(0.3, 1000), metavar="PX", help="Standard deviation of columns, about.")
 @click.option(
     "--raw", metavar="FILE", type=Name(path_type=Path), help="Of restored particles the raw image, or its folder."
 )

@@ -1,5 +1,6 @@
 """Options that several commands have, and types of values."""
 
+import math
 import os
 from typing import Any
 
@@ -14,6 +15,16 @@ class Name(click.Path):
         if value == "":
             self.fail("the name is empty, as where a variable is not set; give one, or leave it out", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Within(click.FloatRange):
+    """A number within bounds, which NaN is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is no number that this can be", param, ctx)
+        return number
 
 
 class Either(click.Option):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from temclean.cli.options import AS_JSON, Name
+from temclean.cli.options import AS_JSON, Name, Within
 
 
 @click.command("score")
@@ -15,7 +15,7 @@ from temclean.cli.options import AS_JSON, Name
 @click.option("--apart", type=click.IntRange(min=1), metavar="N", help="With --movie: frames RESULT has not seen.")
 @click.option("--frc", is_flag=True, help="Fourier ring correlation of a MOVIE's odd and even frames, or of two files.")
 @click.option("--spectrum", is_flag=True, help="Power of RESULT over that of RAW, beyond what RAW shows.")
-@click.option("--data-range", type=click.FloatRange(min=0, min_open=True), help="Range of the intensities.")
+@click.option("--data-range", type=Within(min=0, min_open=True), help="Range of the intensities.")
 @AS_JSON
 def command(
     truth: str | None,

@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from temclean.cli.interrupts import AskedToStop
-from temclean.cli.options import AS_JSON, OVERWRITE, Name, refuse
+from temclean.cli.options import AS_JSON, OVERWRITE, Name, Within, refuse
 from temclean.cli.raw_frames import DTYPES
 from temclean.cli.running import DEVICE, FRAMES, THREADS, TILE, check_frames, model_option
 from temclean.restoration.shipped import AUTO
@@ -20,7 +20,7 @@ from temclean.restoration.shipped import AUTO
 @click.option("-r", "--recursive", is_flag=True, help="Watch the folders below too, and make the same tree in OUT.")
 @click.option(
     "--settle",
-    type=click.FloatRange(0, 3600),
+    type=Within(0, 3600),
     default=0.1,
     show_default=True,
     metavar="SECONDS",

@@ -51,6 +51,8 @@ def statements(found: Inspection) -> Iterator[tuple[str, str]]:
         yield "structure", _structure(found)
     if found.model:
         yield "model", f"{found.model}: {found.choice}"
+    if found.sheet:
+        yield "sheet", found.sheet
     for warning in found.warnings:
         yield "warning", warning
 

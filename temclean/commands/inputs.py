@@ -20,6 +20,9 @@ NOWHERE = Path()
 """Below a folder: in that folder itself. One for all files, as making a path takes longer than much else does."""
 
 
+LOST = "is a link to what is not there; mount or mend that, or remove the link"
+
+
 @dataclass(frozen=True)
 class Found:
     """One file to work on, or one name for which there is none and why.
@@ -138,8 +141,9 @@ def _without_wildcards(pattern: Path) -> Path:
 def _images(
     paths: Iterable[Path], start: Path | None = None, is_file: Callable[[Path], bool] = Path.is_file
 ) -> list[Found]:
-    shown = (path for path in paths if io.is_image_name(path) and not path.name.startswith("."))
+    shown = [path for path in paths if io.is_image_name(path) and not path.name.startswith(".")]
     alone = [path for path in shown if is_file(path) or io.is_folder_format(path)]
+    lost = {path for path in set(shown).difference(alone) if path.is_symlink() and not path.exists()}
     kinds = {path.suffix for path in alone}
     if ".emi" in map(str.lower, kinds):  # it lies beside its .ser files, which bring it along
         series = {(path.parent, _object(path)) for path in alone if path.suffix.lower() == ".ser"}
@@ -154,8 +158,8 @@ def _images(
             if path.suffix.lower() not in _PREVIEWS or (path.parent, path.stem.lower()) not in better
         ]
     return [
-        Found(path, under=path.parent.relative_to(start) if start else NOWHERE)
-        for path in sorted(alone, key=counting_order)
+        Found(path, LOST if path in lost else None, path.parent.relative_to(start) if start else NOWHERE)
+        for path in sorted([*alone, *lost], key=counting_order)
     ]
 
 

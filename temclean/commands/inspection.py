@@ -34,6 +34,7 @@ class Inspection:
     lag : pixels by which a detector's lag has moved structure along its rows; None where none is sure.
     period : of a lattice or of fringes, in pixels; None where there is none.
     model, choice : what ``denoise`` takes, and why.
+    sheet : where it is shown as several models restore it, if that was asked for.
     error : why there is nothing, in one line.
     missing_extra : whether that is for want of an optional package.
     """
@@ -55,6 +56,7 @@ class Inspection:
     period: float | None = None
     model: str | None = None
     choice: str | None = None
+    sheet: str | None = None
     warnings: tuple[str, ...] = ()
     error: str | None = None
     missing_extra: bool = False

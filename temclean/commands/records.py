@@ -1,12 +1,13 @@
 """What became of each input of a run, and errors in one line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from temclean.commands.jobs import Job
-from temclean.errors import MissingExtraError, TemcleanError
+from temclean.errors import ImageError, MissingExtraError, TemcleanError
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,17 @@ def failed(job: Job, error: Exception, warnings: Iterable[str] = ()) -> Result:
     text = describe(error, job.source)
     source = str(job.source)
     return Result(source, None, "failed", text, tuple(warnings), missing_extra=missing, image=job.image)
+
+
+@contextmanager
+def naming(path: Path, *others: Path) -> Iterator[None]:
+    """Let an error about an image begin with its file, unless it begins with one of these files already."""
+    try:
+        yield
+    except ImageError as error:
+        if str(error).startswith(tuple(f"{each}: " for each in (path, *others))):
+            raise
+        raise ImageError(f"{path}: {error}") from error
 
 
 def describe(error: Exception, path: Path) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from temclean import io, metrics
 from temclean.commands import inputs
+from temclean.commands.records import naming
 from temclean.errors import ImageError, MissingExtraError, ParameterError, TemcleanError
 from temclean.evidence import drift
 from temclean.metrics import pairs
@@ -102,7 +103,8 @@ def css(movie: Path, data_range: float | None = None) -> list[float]:
         Order.of(image.pixels.shape, image.axes).check_movie(movie)
         if len(image.pixels) < 2:
             raise ImageError(f"{movie}: holds one frame; the CSS compares consecutive frames of a movie")
-        return [float(value) for value in metrics.movie_css(image.pixels, data_range)]
+        with naming(movie):
+            return [float(value) for value in metrics.movie_css(image.pixels, data_range)]
 
 
 def _score_pairs(
@@ -128,9 +130,9 @@ def _score(truth: Path, test: Path, data_range: float | None) -> Score:
             frames = zip(first.pixels, second.pixels, strict=True)
             rows = [metrics.score(one, other, data_range) for one, other in frames]
     except (TemcleanError, OSError) as error:
-        return Score(
-            *names, error=str(error).removeprefix(f"{test}: "), missing_extra=isinstance(error, MissingExtraError)
-        )
+        told = str(error).removeprefix(f"{test}: ").removeprefix("test ")  # as the metrics call them
+        told = f"{truth}: {told.removeprefix('truth ')}" if told.startswith("truth ") else told
+        return Score(*names, error=told, missing_extra=isinstance(error, MissingExtraError))
     return Score(*names, {name: _mean([row[name] for row in rows]) for name in METRICS})
 
 
@@ -228,9 +230,11 @@ def score_movie(movie: Path, result: Path, apart: int | None = None, data_range:
                 f"{movie}: holds {len(noisy)} frames, and to compare with two that a result has not seen, which "
                 f"are {apart} or more away, takes {2 * apart + 1}; give a longer movie"
             )
-        unit = _movie_span(noisy) if data_range is None else data_range
-        unseen = metrics.unseen_error(_triples(noisy, clean, apart), unit)
-        css = metrics.movie_css(clean, data_range)
+        with naming(movie):
+            unit = _movie_span(noisy) if data_range is None else data_range
+        with naming(result, movie):
+            unseen = metrics.unseen_error(_triples(noisy, clean, apart), unit)
+            css = metrics.movie_css(clean, data_range)
     scatter = float(css.std(ddof=1)) / math.sqrt(len(css)) if len(css) > 1 else 0.0
     return MovieScore(str(movie), str(result), apart, unseen, float(css.mean()), scatter)
 

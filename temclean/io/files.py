@@ -188,8 +188,12 @@ def _claim(temporary: Path, path: Path) -> bool:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        raise
+        # A server may have made the link and its answer got lost, whereupon NFS asks again.
+        if not os.path.samestat(temporary.lstat(), path.lstat()):
+            raise
     except OSError:
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
         return False
     temporary.unlink()
     return True

@@ -113,10 +113,10 @@ def find_particles(
     array([20.])
     """
     pixels = np.asarray(image)
-    if pixels.ndim != 2 or pixels.dtype.kind not in "buif" or not np.isfinite(pixels).all():
-        raise ImageError(
-            f"particles are found in one 2-D image of finite numbers, not in {pixels.dtype} {pixels.shape}"
-        )
+    if pixels.ndim != 2 or pixels.dtype.kind not in "buif":
+        raise ImageError(f"particles are found in one 2-D image of real numbers, not in {pixels.dtype} {pixels.shape}")
+    if not np.isfinite(pixels).all():
+        raise ImageError("some pixels are NaN or infinite; replace them first")
     if not all(0 < side < math.inf for side in pixel):
         raise ParameterError(f"a pixel of {pixel} cannot be; give its height and width")
     noisy = None if raw is None else np.asarray(raw)

@@ -18,6 +18,7 @@ from temclean.restoration.lazy import LazyFrames, is_lazy
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
 from temclean.restoration.shipped import AUTO
+from temclean.restoration.together import Order
 
 Region = tuple[slice, slice]
 
@@ -26,8 +27,8 @@ Region = tuple[slice, slice]
 class Settled:
     """The model for a layer, why it was taken, and the scale of all its frames: the same for a preview and for all.
 
-    ``frames`` are as the model sees them, several of a movie taken together where it wants that; ``conversion`` brings
-    results to the layer's type. What speaks ``against`` the model is a line each.
+    ``frames`` are as the model sees them, several of a movie taken together where it wants that, in their ``order``;
+    ``conversion`` brings results to the layer's type. What speaks ``against`` the model is a line each.
     """
 
     session: Session
@@ -35,6 +36,7 @@ class Settled:
     scale: Scaling
     frames: Frames
     conversion: Conversion
+    order: Order
     against: tuple[str, ...] = ()
 
 
@@ -61,19 +63,26 @@ def about(layer: Any) -> choice.About:
     return choice.About(angstroms=size * METRES[unit] * 1e10 if unit in METRES else None)
 
 
+def order_of(layer: Any) -> Order:
+    """Return how the frames of a layer lie, by the labels of its axes where these are letters, as the reader's are."""
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    return Order.of(shape, "".join(layer.axis_labels).upper())
+
+
 def settle(layer: Any, model: str) -> Settled:
     """Choose the model where none is named, open it, and measure the scale of all frames."""
     frames = frames_of(layer.data, rgb=layer.rgb, multiscale=layer.multiscale)
     chosen = choice.choose(frames, about(layer)) if model == AUTO else choice.Choice(model, "")
     session = models.session_of(models.find(chosen.name))
-    windows.check(len(frames), session.model)
-    count = together.count_of(session.model, len(frames))
-    scale = pipeline.scaling(frames, session.model, joined=count > 1)
-    seen, conversion = together.joined(frames, count), Conversion(frames.dtype, joined=count > 1)
+    order = order_of(layer)
+    windows.check(order.length, session.model)
+    count = together.count_of(session.model, order.length)
+    scale = pipeline.scaling(frames, session.model, joined=count > 1, order=order)
+    seen, conversion = together.joined(frames, count, order), Conversion(frames.dtype, joined=count > 1)
     against = cautions.of_model(seen, session.model, about(layer), chosen=model == AUTO)
     steps = cautions.of_steps(frames.dtype, scale)
     said = filter(None, (*against, steps, cautions.of_joined(session.model, count, None)))
-    return Settled(session, chosen.reason or None, scale, seen, conversion, tuple(said))
+    return Settled(session, chosen.reason or None, scale, seen, conversion, order, tuple(said))
 
 
 def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
@@ -90,7 +99,9 @@ def preview(settled: Settled, index: int, region: Region) -> NDArray[Any]:
         strict=True,
     )
     cropped = _Cropped(settled.frames, around)
-    (clean,) = pipeline.denoise_frames(cropped, settled.session, scaling=settled.scale, which=[index])
+    (clean,) = pipeline.denoise_frames(
+        cropped, settled.session, scaling=settled.scale, order=settled.order, which=[index]
+    )
     return settled.conversion.after(clean[inner])
 
 
@@ -98,9 +109,15 @@ def every(settled: Settled) -> Iterator[NDArray[Any] | str]:
     """Denoise all frames and yield each; then a line for all there is to say of them."""
     levels: list[float] = []
     found: list[Any] = []
-    for frame in pipeline.denoise_frames(
-        settled.frames, settled.session, scaling=settled.scale, noise=levels.append, findings=found.append
-    ):
+    frames = pipeline.denoise_frames(
+        settled.frames,
+        settled.session,
+        scaling=settled.scale,
+        order=settled.order,
+        noise=levels.append,
+        findings=found.append,
+    )
+    for frame in frames:
         yield settled.conversion.after(frame)
     yield from filter(None, (*settled.against, cautions.of_noise(levels), *cautions.of_findings(found)))
 

@@ -18,7 +18,7 @@ from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
-from temclean.restoration import conversion
+from temclean.restoration import conversion, lazy
 from temclean.restoration.shipped import ALSO
 from temclean.restoration.shipped import available as shipped
 
@@ -122,7 +122,7 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
 
     Parameters
     ----------
-    image : array_like, Frames or Image
+    image : array_like, Frames, Image or dask array
         (rows, columns), or a stack with one choice for all its frames.
     about : About, optional
         What its file says; of an Image that is known.
@@ -141,13 +141,15 @@ def choose(image: Any, about: About | None = None, available: Collection[str] | 
     'g'
     """
     about = about or About.of(image)
-    frames: Frames = getattr(image, "pixels", image)
-    if not hasattr(frames, "shape"):
-        frames = np.asarray(frames)
+    pixels: Any = getattr(image, "pixels", image)
     names = set(shipped() if available is None else available)
-    if isinstance(frames, np.ndarray):
-        conversion.check(frames)
-        frames = frames.reshape(-1, *frames.shape[-2:])
+    if lazy.is_lazy(pixels):
+        conversion.check(pixels)
+        pixels = lazy.LazyFrames(pixels)
+    elif isinstance(pixels, np.ndarray) or not hasattr(pixels, "shape"):
+        pixels = conversion.array(pixels)
+        pixels = pixels.reshape(-1, *pixels.shape[-2:])
+    frames: Frames = pixels
     last = len(frames) - 1
     looked_at = (frames[index] for index in sorted({round(last * part / (LOOKED_AT - 1)) for part in range(LOOKED_AT)}))
     found = [_of_frame(frame, about) for frame in looked_at]

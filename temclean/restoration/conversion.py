@@ -1,5 +1,7 @@
 """What the user wants of the result's pixels: another type than the input's, some of the raw image mixed in."""
 
+import math
+import os
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -61,6 +63,8 @@ class Conversion:
         whole = self.dtype.kind in "iu"
         info: Any = np.iinfo(self.dtype) if whole else np.finfo(self.dtype)
         self.low, self.high = float(info.min), float(info.max)
+        if whole and self.high > info.max:  # the float next to it, which 64-bit integers do not hold
+            self.high = math.nextafter(self.high, 0.0)
         self.clipped = self.total = 0
         self.raw: dict[int, NDArray[Any]] = {}
         self.done = 0
@@ -123,11 +127,18 @@ class _Cast:
 
 def array(image: ArrayLike) -> NDArray[Any]:
     """Return what is passed for an image as an array; ImageError if it is none."""
-    if np.ma.isMaskedArray(image) and np.ma.is_masked(image):
-        raise ImageError("some pixels are masked: fill them first, for instance by their neighbours' median")
-    pixels = np.asarray(image)
+    if isinstance(image, str | os.PathLike):
+        raise ImageError(f"{os.fspath(image)!r} is a name: pass what temclean.read({os.fspath(image)!r}) gives")
+    pixels = unmasked(image)
     check(pixels)
     return pixels
+
+
+def unmasked(image: ArrayLike) -> NDArray[Any]:
+    """Return an array without its mask; ImageError if a pixel is masked."""
+    if np.ma.isMaskedArray(image) and np.ma.is_masked(image):
+        raise ImageError("some pixels are masked: fill them first, for instance by their neighbours' median")
+    return np.asarray(image)
 
 
 def check(pixels: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ImageError
+from temclean.restoration.conversion import unmasked
 
 
 class Blocks(Protocol):
@@ -37,7 +38,7 @@ class LazyFrames:
     def __getitem__(self, index: int) -> NDArray[Any]:
         block = bisect_right(self._ends, index)
         if self._held[0] != block:
-            self._held = block, np.asarray(self._blocks.blocks[block].compute())
+            self._held = block, unmasked(self._blocks.blocks[block].compute())
         first = self._ends[block - 1] if block else 0
         frame: NDArray[Any] = self._held[1][index - first]
         return frame

@@ -48,6 +48,21 @@ def test_a_folder_behind_a_link_is_gone_through(tmp_path: Path) -> None:
     assert list(matches(str(tmp_path / "mine" / "**" / "*.tif"))) == [tmp_path / "mine" / "link" / "day" / "1.tif"]
 
 
+@POSIX
+def test_links_to_what_is_not_there_are_named(tmp_path: Path, run: Run, image_file: Callable[..., Path]) -> None:
+    """As where the disk that the images lie on is not mounted."""
+    folder = image_file(tmp_path / "in" / "a.tif").parent
+    (folder / "b.tif").symlink_to(tmp_path / "disk" / "b.tif")
+    (folder / "notes.txt").symlink_to(tmp_path / "disk" / "notes.txt")
+    for name, more in ((folder, []), (folder, ["-r"]), (folder / "*.tif", [])):
+        done = run("denoise", name, "-m", "sp", "--dry-run", *more)
+        assert done.code == 1
+        assert "a_sp.tif" in done.out
+        named, count = done.err.splitlines()
+        assert named.startswith(f"{folder / 'b.tif'}: is a link to what is not there")
+        assert "1 of 2 failed" in count
+
+
 def test_globs_match_what_python_s_match(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a/1.tif", "a/b/2.tif", "a/b/c/3.tif", "a/.hidden/4.tif", "5.tif", "a/.6.tif", "[x]/7.tif"):

@@ -110,3 +110,22 @@ def test_css_of_a_movie(run: Run, tmp_path: Path, image_file: ImageFile) -> None
     still = run("score", "--css", image_file(tmp_path / "still.tif"))
     assert still.code == 1
     assert "one frame" in still.err
+
+
+def test_who_holds_no_number_is_named(run: Run, tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).random((5, 20, 30), np.float32)
+    good = io.write(tmp_path / "good.tif", io.Image.from_array(frames), list(frames))
+    frames[2, 3, 4] = np.nan
+    bad = io.write(tmp_path / "bad.tif", io.Image.from_array(frames), list(frames))
+    for arguments in ([good, bad], [bad, good], ["--css", bad], ["--movie", good, bad], ["--movie", bad, good]):
+        done = run("score", *arguments)
+        assert done.code == 1
+        (line,) = done.err.splitlines()
+        assert line.removeprefix("temclean: ").startswith(f"{bad}: ")
+        assert str(good) not in line
+
+
+def test_a_range_that_is_no_number_is_a_wrong_command(run: Run, tmp_path: Path, image_file: ImageFile) -> None:
+    path = image_file(tmp_path / "a.tif")
+    for value in ("nan", "inf", "0"):
+        assert run("score", path, path, "--data-range", value).code == 2

@@ -1,5 +1,6 @@
 """``temclean inspect --sheet``: which models are on it, what they are shown to make of which part, where it goes."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,18 +155,33 @@ def test_the_part_with_most_structure_is_shown(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_only_what_is_a_sheet_is_replaced(run: Run, tmp_path: Path) -> None:
+def test_nothing_is_replaced_unasked_and_the_image_never(run: Run, tmp_path: Path) -> None:
     source, path = save(tmp_path / "a.tif"), tmp_path / "sheet.png"
-    path.write_bytes(b"mine")
+    assert f"  sheet        {path}" in run("inspect", source, "--sheet", path).out
+    before = path.read_bytes()
     done = run("inspect", source, "--sheet", path)
-    assert (done.code, path.read_bytes()) == (2, b"mine")
-    assert len(done.err.splitlines()) == 1
+    assert (done.code, done.err) == (2, f"temclean: {path}: exists; --overwrite replaces it\n")
+    done = run("inspect", path, "--sheet", path, "--overwrite")
+    assert done.code == 2
+    assert "over its image" in done.err
+    assert path.read_bytes() == before
+    assert json.loads(run("inspect", source, "--sheet", path, "--overwrite", "--json").out)["sheet"] == str(path)
+    assert run("inspect", source, "--sheet", tmp_path / "nowhere" / "sheet.png").code == 2
+    done = run("inspect", source, "--overwrite")
+    assert (done.code, done.err) == (2, "temclean: --overwrite means nothing without --sheet; leave it out\n")
     path.unlink()
-    for _ in range(2):
-        assert run("inspect", source, "--sheet", path).code == 0
     done = run("inspect", source, save(tmp_path / "b.tif"), "--sheet", path)
     assert done.code == 2
     assert "one FILE" in done.err
     assert run("inspect", source, "--sheet", tmp_path / "sheet.jpg").code == 2
     assert run("inspect", tmp_path / "none.tif", "--sheet", tmp_path / "other.png").code == 1
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.tif", "b.tif", "sheet.png"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.tif", "b.tif"]
+
+
+def test_an_image_that_cannot_be_shown_is_named(run: Run, tmp_path: Path) -> None:
+    frame = np.ones((64, 64), np.float32)
+    frame[3, 4] = np.nan
+    path = io.write(tmp_path / "a.tif", io.Image.from_array(frame), [frame])
+    done = run("inspect", path, "--sheet", tmp_path / "sheet.png")
+    assert done.code == 1
+    assert done.err.startswith(f"temclean: {path}: 1 of 4096 pixels are NaN")

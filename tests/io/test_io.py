@@ -796,10 +796,26 @@ def test_what_another_program_wrote_meanwhile_stays(tmp_path: Path, monkeypatch:
         io.write(tmp_path / "a.tif", image, frames(), replace=False)
     assert (tmp_path / "a.tif").read_bytes() == b"theirs"
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(95, "no links here")))
+    with pytest.raises(FileError, match="meanwhile; --overwrite replaces it"):
+        io.write(tmp_path / "a.tif", image, frames(), replace=False)
+    assert (tmp_path / "a.tif").read_bytes() == b"theirs"
     io.write(tmp_path / "b.tif", image, iter([counts("u2")]), replace=False)
     io.write(tmp_path / "a.tif", image, iter([counts("u2")]))
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"a.tif", "b.tif"}
+
+
+def test_a_link_whose_answer_got_lost_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS asks a server again, which has done it and says that the name is taken."""
+    link = os.link
+
+    def twice(*names: Path) -> None:
+        link(*names)
+        link(*names)
+
+    monkeypatch.setattr(os, "link", twice)
+    io.write(tmp_path / "a.tif", io.Image.from_array(counts("u2"), None, None), iter([counts("u2")]), replace=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA", "1"])

@@ -48,6 +48,11 @@ def test_one_image_and_the_model_that_fits_it() -> None:
     np.testing.assert_array_equal(clean.compute(), temclean.denoise(image, device="cpu"))
 
 
+def test_the_choice_is_that_of_the_array() -> None:
+    for array in (STACK[0], STACK[0, 0], STACK):
+        assert temclean.choose(da.from_array(array, chunks=20)) == temclean.choose(array)
+
+
 def test_threads_that_begin_at_once_open_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
     opening = models.open_session
@@ -65,6 +70,7 @@ def test_threads_that_begin_at_once_open_one_session(monkeypatch: pytest.MonkeyP
         (da.zeros((40, 56, 3)), NETWORK, "colour"),
         (da.ones((4, 40, 56))[da.ones(4) > 0], NETWORK, "compute_chunk_sizes"),
         (da.full((40, 56), np.nan), NETWORK, "NaN"),
+        (da.ma.masked_greater(da.from_array(STACK[0], chunks=(1, 40, 56)), 700), NETWORK, "masked"),
     ],
 )
 def test_what_cannot_be_denoised_is_told_at_once(image: Any, model: Path, words: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from temclean.errors import ImageError, ModelError, ParameterError
-from temclean.restoration import cautions, inference, models, pipeline, scaling, tile_plan, tiling
+from temclean.restoration import cautions, choice, inference, models, pipeline, scaling, tile_plan, tiling
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
 
@@ -421,5 +421,19 @@ def test_masks_and_stacks_of_colours_are_refused_as_what_they_hide_would_count()
         pipeline.denoise(masked, IDENTITY, device="cpu")
     nothing_masked = pipeline.denoise(np.ma.masked_array(frame), IDENTITY, device="cpu")
     np.testing.assert_array_equal(nothing_masked, pipeline.denoise(frame, IDENTITY, device="cpu"))
+    for name in ("a.dm4", Path("a.dm4")):
+        with pytest.raises(ImageError, match=r"temclean\.read\('a\.dm4'\)"):
+            pipeline.denoise(name, IDENTITY, device="cpu")
+        with pytest.raises(ImageError, match=r"temclean\.read\('a\.dm4'\)"):
+            choice.choose(name)
     with pytest.raises(ImageError, match="colour image"):
         pipeline.denoise(np.zeros((4, 64, 64, 3)), IDENTITY, device="cpu")
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", "i4", "u4"])
+def test_a_mixed_image_keeps_what_is_as_bright_as_its_type_can_be(dtype: str) -> None:
+    greatest = np.iinfo(dtype).max
+    frame = np.full((48, 48), greatest // 2, dtype)
+    frame[:24] = greatest
+    mixed = pipeline.denoise(frame, IDENTITY, device="cpu", blend=0.5)
+    assert (mixed.astype(float) / float(greatest))[:20] == pytest.approx(1.0, abs=1e-6)

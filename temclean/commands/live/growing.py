@@ -60,7 +60,7 @@ class Growing:
         with _opened(job.source) as image:
             if len(image.pixels) < 2:
                 raise ImageError(f"{job.source}: is no stack yet")
-            if len(image.axes) > 3:
+            if len(image.axes) > 3 or "C" in image.axes:  # each channel has a scale of its own
                 raise ImageError(f"{job.source}: its frames lie along {image.axes}: it is done when it is finished")
             self._shape = image.pixels.shape[-2:]
             self._job, model, self._reason = sessions.settle(job, image)

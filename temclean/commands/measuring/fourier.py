@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from temclean import io
 from temclean.commands import codes
 from temclean.commands.lines import echo
 from temclean.commands.measuring.scale import Scale
+from temclean.commands.records import naming
 from temclean.errors import ImageError
 from temclean.evidence import drift
 from temclean.metrics.rings import SEVENTH, RingCorrelation, Spectra, ring_correlation, spectra
@@ -57,7 +58,7 @@ def frc(first: Path, second: Path | None = None) -> Compared:
             Order.of(image.pixels.shape, image.axes).check_movie(first)
             if len(image.pixels) < 2:
                 raise ImageError(f"{first}: holds one frame; give a movie, or a second file of the same place")
-            a, b = (_mean(image.pixels, start, 2) for start in (0, 1))
+            a, b = (_mean(first, image.pixels, start, 2) for start in (0, 1))
         else:
             with io.read(second) as other:
                 if tuple(image.pixels.shape[-2:]) != tuple(other.pixels.shape[-2:]):
@@ -65,11 +66,13 @@ def frc(first: Path, second: Path | None = None) -> Compared:
                     raise ImageError(
                         f"{second}: shape {shape} is not that of {first}, {tuple(image.pixels.shape[-2:])}"
                     )
-                a, b = _mean(image.pixels, 0, 1), _mean(other.pixels, 0, 1)
+                warnings += _other_scale(first, scale, second, Scale.of(other))
+                a, b = _mean(first, image.pixels, 0, 1), _mean(second, other.pixels, 0, 1)
     down, right = drift.shift(a, b, FARTHEST)
     one, two = drift.overlap(a.astype(np.float32), b.astype(np.float32), (round(down), round(right)))
     rest = down - round(down), right - round(right)
-    found = ring_correlation(one, two, scale.pixel or (1.0, 1.0), rest)
+    with naming(first):
+        found = ring_correlation(one, two, scale.pixel or (1.0, 1.0), rest)
     names = (str(first),) if second is None else (str(first), str(second))
     return Compared(names, found, "nm" if scale.pixel else "px", (down, right), tuple(warnings))
 
@@ -86,8 +89,11 @@ def compare(raw: Path, result: Path) -> Compared:
             shapes = tuple(second.pixels.shape), tuple(first.pixels.shape)
             raise ImageError(f"{result}: shape {shapes[0]} is not that of {raw}, {shapes[1]}")
         scale = Scale.of(first)
-        found = spectra(zip(first.pixels, second.pixels, strict=True), scale.pixel or (1.0, 1.0))
-    return Compared((str(raw), str(result)), found, "nm" if scale.pixel else "px", warnings=tuple(_restored(raw)))
+        frames = zip(_finite(raw, first.pixels), _finite(result, second.pixels), strict=True)
+        with naming(raw, result):
+            found = spectra(frames, scale.pixel or (1.0, 1.0))
+        warnings = *_restored(raw), *_other_scale(raw, scale, result, Scale.of(second))
+    return Compared((str(raw), str(result)), found, "nm" if scale.pixel else "px", warnings=warnings)
 
 
 def print_frc(compared: Compared, *, as_json: bool) -> int:
@@ -182,9 +188,22 @@ def _restored(path: Path) -> Iterator[str]:
         )
 
 
-def _mean(frames: io.Frames, start: int, step: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _mean(path: Path, frames: io.Frames, start: int, step: int) -> "np.ndarray[Any, np.dtype[np.float64]]":
     total = np.zeros(frames.shape[-2:])
     places = range(start, len(frames), step)
-    for place in places:
-        total += frames[place]
+    for frame in _finite(path, map(frames.__getitem__, places)):
+        total += frame
     return total / len(places)
+
+
+def _finite(path: Path, frames: Iterable[io.Array]) -> Iterator[io.Array]:
+    for frame in frames:
+        if not np.isfinite(frame).all():
+            raise ImageError(f"{path}: some pixels are NaN or infinite; replace them first")
+        yield frame
+
+
+def _other_scale(first: Path, scale: Scale, second: Path, other: Scale) -> Iterator[str]:
+    if not scale.agrees(other):
+        sizes = f"{other.side:.4g} nm, those of {first} {scale.side:.4g} nm"
+        yield f"{second}: its pixels are {sizes}, which are taken here"

@@ -131,7 +131,7 @@ def _image(path: Path, place: int | None, name: str | None, wanted: Wanted) -> I
         if wanted.raw is not None:
             source = raws.raw_of(path, wanted.raw)
             before = closing.enter_context(raws.opened(path, source, image))
-            warnings += filter(None, [raws.doubt(path, source)])
+            warnings += raws.doubts(path, source, image)
         several = len(image.pixels) > 1
         for number, frame in enumerate(image.pixels):
             known = Measured(str(path), name, number if several else None, pixel_nm=scale.pixel)

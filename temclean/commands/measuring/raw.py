@@ -7,6 +7,7 @@ from typing import Any
 
 from temclean import io
 from temclean.commands.evidence.as_seen import AsSeen
+from temclean.commands.measuring.scale import Scale
 from temclean.commands.sources import digest
 from temclean.errors import FileError, ImageError
 
@@ -45,9 +46,13 @@ def opened(path: Path, raw: Path, image: io.Image) -> Iterator[io.Frames]:
         yield AsSeen(before.pixels, image.pixels, note)
 
 
-def doubt(path: Path, raw: Path) -> str | None:
-    """Return a warning where a result says that it was made of another file."""
-    made = (io.provenance(path) or {}).get("input_sha256")
-    if made is None or made == digest(raw):
-        return None
-    return f"says that it was restored from another file than {raw}, or that one has changed since"
+def doubts(path: Path, raw: Path, image: io.Image) -> Iterator[str]:
+    """Yield a warning where a result says that it was made of another file, or has pixels of another size than it."""
+    note = io.provenance(path) or {}
+    made = note.get("input_sha256")
+    if made is not None and made != digest(raw):
+        yield f"says that it was restored from another file than {raw}, or that one has changed since"
+    with io.read(raw, note.get("image")) as before:
+        here, there = Scale.of(image), Scale.of(before)
+    if not here.agrees(there):
+        yield f"its pixels are {here.side:.4g} nm, which are taken here, those of {raw} {there.side:.4g} nm"

@@ -1,5 +1,6 @@
 """The scale of an image in nanometres, and tables that give each length in pixels and in these."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,12 @@ class Scale:
         nm = METRES[image.unit] * 1e9
         down, right = image.origin or (0.0, 0.0)
         return cls((image.pixel_size[0] * nm, image.pixel_size[1] * nm), (down * nm, right * nm))
+
+    def agrees(self, other: "Scale") -> bool:
+        """Return whether another image has pixels as large, within a hundredth; or it is not known of one of them."""
+        if not self.pixel or not other.pixel:
+            return True
+        return all(math.isclose(one, two, rel_tol=0.01) for one, two in zip(self.pixel, other.pixel, strict=True))
 
     @property
     def side(self) -> float:

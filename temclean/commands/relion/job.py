@@ -64,7 +64,8 @@ def run(source: Path, folder: Path, model: str | None, device: Device, threads: 
 
 def _run(source: Path, folder: Path, model: str | None, device: Device, threads: int | None) -> int:
     listed = star.read(source)
-    plan = Plan(tuple(jobs.refuse_clashes([_job(name, folder) for name in listed.names])))
+    once = list(dict.fromkeys(listed.names))  # joined files may list one several times
+    plan = Plan(tuple(jobs.refuse_clashes(_jobs(once, folder))))
     reason = None
     if model is None:
         model, reason = _fitting(plan.jobs)
@@ -77,14 +78,32 @@ def _run(source: Path, folder: Path, model: str | None, device: Device, threads:
         with closing(results):
             code = reporter.report(_noted(results, names))
     if any(names):
-        _write(folder / MICROGRAPHS, listed.renamed(names))
+        of = dict(zip(once, names, strict=True))
+        _write(folder / MICROGRAPHS, listed.renamed([of[name] for name in listed.names]))
         _write(folder / NODES, _NODES.format(_in_project(folder / MICROGRAPHS)))
     return code
 
 
-def _job(name: str, folder: Path) -> Job:
-    """Return the job of a micrograph: below the job's folder it lies as it did below that of the job it comes from."""
-    under = PurePosixPath(_OF_A_JOB.sub("", name, count=1) if _OF_A_JOB.match(name) else name)
+def _jobs(names: Iterable[str], folder: Path) -> list[Job]:
+    """Return the jobs of micrographs, each with a result of its own: two jobs may have given them the same names."""
+    found: list[Job] = []
+    taken: set[Path] = set()
+    for name in names:
+        job = _job(name, folder)
+        if job.target in taken:
+            job = _job(name, folder, whole=True)
+        if job.target:
+            taken.add(job.target)
+        found.append(job)
+    return found
+
+
+def _job(name: str, folder: Path, *, whole: bool = False) -> Job:
+    """Return the job of a micrograph: below the job's folder it lies as it did below that of the job it comes from.
+
+    With the ``whole`` of its name it lies there as it did in the project.
+    """
+    under = PurePosixPath(_OF_A_JOB.sub("", name, count=1) if _OF_A_JOB.match(name) and not whole else name)
     parts = [part for part in under.parts if part not in {under.anchor, ".."}]
     path = Path(name)
     if not path.is_file():

@@ -1,9 +1,10 @@
 """A part of an image as each model that fits it restores it, on one sheet, with what is known of its noise."""
 
 import math
+import os
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from temclean import __version__, filters, io
 from temclean.commands import account
 from temclean.commands.inspection import Inspection
 from temclean.commands.jobs import PREVIEW
+from temclean.commands.records import naming
 from temclean.commands.views import greys, letters, scale_bar
 from temclean.commands.views.greys import Picture
 from temclean.errors import ParameterError
@@ -59,20 +61,34 @@ class Panel:
     lines: tuple[str, ...]
 
 
-def with_sheet(inspections: Iterable[Inspection], path: Path, device: Device = "auto") -> Iterator[Inspection]:
+def check(path: Path, *, overwrite: bool) -> None:
+    """Refuse a name that a sheet cannot be written under, before anything is drawn.
+
+    Raises
+    ------
+    ParameterError
+        It is not that of a PNG, something has it that may not be replaced, or its folder is not there.
+    """
+    if path.suffix.lower() != ".png":
+        raise ParameterError(f"{path}: a sheet is a PNG; give a name that ends in .png")
+    if not path.parent.is_dir():
+        raise ParameterError(f"{path}: there is no folder {path.parent}; make it first, or give another name")
+    if os.path.lexists(path) and not overwrite:
+        raise ParameterError(f"{path}: exists; --overwrite replaces it")
+
+
+def with_sheet(
+    inspections: Iterable[Inspection], path: Path, device: Device = "auto", *, overwrite: bool = False
+) -> Iterator[Inspection]:
     """Yield the one image that was looked into, after its sheet is written.
 
     Raises
     ------
     ParameterError
-        There are several, the name is not that of a PNG, or something else has it.
-    FileError
-        It cannot be written.
+        There are several, or the name of the sheet is that of the image.
+    FileError, ImageError
+        It cannot be written, or the image not be restored.
     """
-    if path.suffix.lower() != ".png":
-        raise ParameterError(f"{path}: a sheet is a PNG; give a name that ends in .png")
-    if path.exists() and PREVIEW not in (io.provenance(path) or {}):
-        raise ParameterError(f"{path}: exists and is no sheet; give another name, or remove it")
     few = list(zip(range(2), inspections, strict=False))
     if len(few) > 1:
         raise ParameterError(
@@ -80,10 +96,14 @@ def with_sheet(inspections: Iterable[Inspection], path: Path, device: Device = "
         )
     for _, found in few:
         if not found.error:
-            picture = draw(found, device)
-            note = {"temclean": __version__, PREVIEW: Path(found.input).name}
-            io.write(path, io.Image.from_array(picture), [picture], note)
-        yield found
+            source = Path(found.input)
+            if path.exists() and path.samefile(source):
+                raise ParameterError(f"{path}: the sheet would be written over its image; give another name")
+            with naming(source):
+                picture = draw(found, device)
+            note = {"temclean": __version__, PREVIEW: source.name}
+            io.write(path, io.Image.from_array(picture), [picture], note, replace=overwrite)
+        yield found if found.error else replace(found, sheet=str(path))
 
 
 def draw(found: Inspection, device: Device = "auto") -> Picture:

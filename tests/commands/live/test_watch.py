@@ -277,6 +277,10 @@ def test_a_stack_of_several_axes_is_done_when_it_is_finished(scene: Scene, tmp_p
     tifffile.imwrite(whole, stack, imagej=True, metadata={"axes": "TCYX"})
     with pytest.raises(ImageError, match="done when it is finished"):
         Growing(Job(whole, tmp_path / "b.tif"), OneSession(scene.session))
+    channels = tmp_path / "channels.tif"
+    tifffile.imwrite(channels, stack[:, 0], imagej=True, metadata={"axes": "CYX"})
+    with pytest.raises(ImageError, match="done when it is finished"):
+        Growing(Job(channels, tmp_path / "c.tif"), OneSession(scene.session))
     content, path, result = whole.read_bytes(), scene.folder / "a.tif", scene.folder / "a_network.tif"
 
     def script() -> Iterator[None]:

@@ -85,3 +85,21 @@ def test_what_is_wrong_is_said(run: Run, frames: np.ndarray, tmp_path: Path) -> 
     assert "one frame" in alone.err
     assert run("score", "--spectrum", one, other).code == 1
     assert run("score", "--frc", one, other).code == 1
+
+
+def test_who_holds_no_number_is_named(run: Run, frames: np.ndarray, tmp_path: Path) -> None:
+    good = save(tmp_path / "good.tif", frames)
+    frames[1, 3, 4] = np.nan
+    bad = save(tmp_path / "bad.tif", frames)
+    for arguments in (["--frc", bad], ["--frc", good, bad], ["--spectrum", good, bad], ["--spectrum", bad, good]):
+        done = run("score", *arguments)
+        assert (done.code, done.err.startswith(f"temclean: {bad}: ")) == (1, True)
+
+
+def test_two_sizes_of_pixels_are_warned_of(run: Run, frames: np.ndarray, tmp_path: Path) -> None:
+    one = save(tmp_path / "a.tif", frames[0])
+    other = io.write(tmp_path / "b.tif", io.Image.from_array(frames[1], 0.1, "nm"), [frames[1]])
+    for what in ("--frc", "--spectrum"):
+        done = run("score", what, one, other)
+        assert done.code == 0
+        assert done.err == f"{other}: its pixels are 0.1 nm, those of {one} 0.05 nm, which are taken here\n"

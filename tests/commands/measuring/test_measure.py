@@ -153,6 +153,9 @@ def test_particles_of_a_restored_image_are_fitted_to_the_raw_one(run: Run, tmp_p
     assert [row["diameter_error_px"] for row in rows if row["fitted"] == "0"] == [""]
     raw.write_bytes(raw.read_bytes() + b"\0")
     assert "another file" in run("measure", path, "--particles", "--raw", raw).err
+    coarser = save(tmp_path / "coarser.tif", draw.poisson(20 - 8 * true).astype(np.uint16), pixel=0.7)
+    said = run("measure", path, "--particles", "--raw", coarser).err
+    assert f"its pixels are 0.5 nm, which are taken here, those of {coarser} 0.7 nm" in said
     other = save(tmp_path / "other.tif", np.zeros((30, 30), np.uint8))
     failed = run("measure", path, "--raw", other)
     assert failed.code == 1
@@ -257,3 +260,12 @@ def test_the_table_is_not_written_over(run: Run, strained: Path, tmp_path: Path)
     assert run("measure", strained, "-o", out, "--overwrite").code == 0
     assert run("measure", strained, "-o", tmp_path / "out.tif").code == 2
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_particles_among_pixels_that_are_no_numbers(run: Run, tmp_path: Path) -> None:
+    frame = np.ones((64, 64), np.float32)
+    frame[3, 4] = np.nan
+    path = save(tmp_path / "a.tif", frame)
+    done = run("measure", path, "--particles")
+    assert (done.code, done.err) == (1, f"{path}: some pixels are NaN or infinite; replace them first\n")
+    assert run("measure", path, "--width", "nan").code == 2

@@ -118,6 +118,23 @@ def test_no_mistake_leaves_relion_waiting(run: Run, project: Path, mistake: list
     assert left() == {"RELION_JOB_EXIT_FAILURE"}
 
 
+def test_joined_files_may_list_one_twice_and_two_of_one_name(run: Run, project: Path) -> None:
+    other = Path("MotionCorr/job005/Movies/a.mrc")
+    other.parent.mkdir(parents=True)
+    with mrcfile.new(other) as file:
+        file.set_data(np.random.default_rng(9).normal(5, 1, (64, 80)).astype(np.float32))
+    tables = starfile.read(INPUT)
+    rows = tables["micrographs"]
+    more = pd.concat([rows, rows.iloc[:1], rows.iloc[:1].assign(rlnMicrographName=other.as_posix())])
+    starfile.write({**tables, "micrographs": more}, INPUT, overwrite=True)
+    done = denoise(run)
+    assert (done.code, len(done.out.splitlines())) == (0, 4)
+    listed = list(starfile.read(JOB / "micrographs.star")["micrographs"]["rlnMicrographName"])
+    assert listed[3:] == [listed[0], "External/job007/MotionCorr/job005/Movies/a.mrc"]
+    with mrcfile.open(listed[4]) as one, mrcfile.open(other) as raw:
+        np.testing.assert_allclose(one.data, raw.data, rtol=1e-5)
+
+
 def test_no_micrograph_is_written_over(run: Run, project: Path) -> None:
     before = Path("MotionCorr/job002/Movies/a.mrc").read_bytes()
     done = run("relion", "--o", "MotionCorr/job002/", "--in_mics", INPUT, "-m", IDENTITY)
