@@ -194,6 +194,10 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     """Return what is known of the noise of a sample, be it that electrons are known to be counted one by one."""
     pieces = sample.pieces
     found = impulses.suspects(sample, counted=counted) if min(pieces.shape[1:]) > 4 else None
+    dead = impulses.dead(sample, found) if found else None
+    at_low = found.at_low * found.low if found else 0.0
+    if dead and dead.mask is not None:
+        counted, found = True, impulses.suspects(sample, counted=True, dead=dead.mask)
     specks, found = found, found and cut.saturated(sample, found)
     data = variance.blocks(pieces, found.mask) if found else None
     if found is None or specks is None or data is None:
@@ -214,7 +218,8 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     line = line.doubted(math.hypot(known.doubt, BY_STRUCTURE * structured, BY_CUTS * lost))
     if min(across.correlation[0], down.correlation[0]) > FINE:
         width *= math.sqrt(known.kept)  # what may be fine structure has no tails
-    sides = impulses.salt_and_pepper(pieces, replace(found, high=specks.high), width, by_chance)
+    cut_low = found.low and (dead is None or found.high)  # else dead pixels are all that there can be at 0
+    sides = impulses.salt_and_pepper(pieces, replace(found, low=cut_low, high=specks.high), width, by_chance)
     start_error, gain_error = line.start_error * sample.width**2, line.slope_error * sample.width
     gain = line.slope * sample.width
     start = line.start * sample.width**2 - gain * sample.low
@@ -235,10 +240,10 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
         middle=middle,
         middle_error=WIDER * middle_error,
         offset=-start / gain if gain and start < 0 else 0.0,
-        dark=sides.dark + found.dark,
+        dark=sides.dark + found.dark + (dead.share if dead else 0.0),
         bright=sides.bright + found.bright,
         impulses_error=WIDER_OF_IMPULSES
-        * math.hypot(sides.error, math.sqrt((found.dark + found.bright) / pieces.size)),
+        * math.hypot(sides.error, dead.error if dead else 0.0, math.sqrt((found.dark + found.bright) / pieces.size)),
         row=across.line * sample.width,
         row_error=across.line_error * sample.width,
         column=down.line * sample.width,
@@ -248,7 +253,7 @@ def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
         along_error=WIDER_ALONG * math.hypot(max(across.error, down.error), ALONG_BY_STRUCTURE * structured),
         row_length=across.length,
         column_length=down.length,
-        clipped_low=found.at_low * found.low,
+        clipped_low=at_low,
         clipped_high=found.at_high * found.high,
         step=sample.step * sample.width,
         low=sample.low,

@@ -75,7 +75,8 @@ def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float, error: float)
     the share of a group that is above 0.5, and P, Q that of the Gaussians' tails below 0 and above 1, there lie at 0
     and at 1 :math:`r W + (1 - s) P` and :math:`s (1 - W) + (1 - r) Q`: two lines in r and s for each group, solved by
     weighted least squares. Groups are of pixels with like neighbours, which tell the clean value roughly: how it is
-    distributed in a group is fitted to the values in between.
+    distributed in a group is fitted to the values in between. Where noise is cut off at one end only, it
+    is no salt and pepper: all pixels have become that alike, as dead ones do.
 
     No tail reaches an extreme from which a group is :data:`FURTHER` of its own standard deviations away. Where all
     groups are, and where W says nothing of an extreme, what lies there is counted as it is: a bright outlier may bring
@@ -86,11 +87,12 @@ def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float, error: float)
     groups = grouped(pieces, found)
     if groups is None:
         return Specks()
-    tails = _tails(groups, sigma, (found.low, found.high))
+    cut = found.low, found.high
+    tails = _tails(groups, sigma, cut)
     far, seen, of_seen = _far(groups, found, tails[0])
-    best, by_chance, of_both = _solved(groups, tails, far)
+    best, by_chance, of_both = _solved(groups, tails, far, cut)
     doubt = math.hypot(error, DOUBT * sigma)
-    other = _solved(groups, _tails(groups, sigma + doubt, (found.low, found.high)), far)[0] if sigma else best
+    other = _solved(groups, _tails(groups, sigma + doubt, cut), far, cut)[0] if sigma else best
     moved = np.abs(best - other)
     error = math.hypot(of_both, float(moved.sum()))
     sure = best > CERTAIN * np.maximum(np.hypot(by_chance, moved), 1 / pieces.size)
@@ -178,24 +180,29 @@ def _telling(above: Doubles) -> Mask:
     return np.stack([above > HALF, above < 1 - HALF])
 
 
-def _solved(groups: Groups, tails: tuple[Doubles, Doubles, Doubles], far: Mask) -> tuple[Doubles, Doubles, float]:
+def _solved(
+    groups: Groups, tails: tuple[Doubles, Doubles, Doubles], far: Mask, cut: tuple[bool, bool]
+) -> tuple[Doubles, Doubles, float]:
     """Return what share of all pixels is dark, and bright, specks, and the errors by chance, and of their sum.
 
-    Where these are ``far`` from their group they are left out, as they are counted already.
+    Where these are ``far`` from their group they are left out, as they are counted already. ``cut`` says at which ends
+    there may be any.
     """
     above, low, high = tails
     count = groups.count
-    at_low, at_high = _telling(above)
-    system = np.stack([above * at_low - high * at_high, (1 - above) * at_high - low * at_low], axis=1)
+    at_low, at_high = _telling(above) & np.array(cut)[:, None]
+    darker, brighter = (above, 1 - above) if all(cut) else (cut[0] * (1 - low), cut[1] * (1 - high))
+    system = np.stack([darker * at_low - high * at_high, brighter * at_high - low * at_low], axis=1)
+    system *= cut
     seen = ((groups.low / count - low) * at_low) + ((groups.high / count - high) * at_high)
     share = (groups.low * at_low + groups.high * at_high) / count
     weight = 1 / (share * (1 - share) / count + 1 / count**2 + (TAILS * (low * at_low + high * at_high)) ** 2)
-    alike = np.array([[1.0, -1.0], [-1.0, 1.0]]) / ALIKE**2  # where all is grey nothing else parts r from s
+    alike = np.array([[1.0, -1.0], [-1.0, 1.0]]) * all(cut) / ALIKE**2  # where all is grey nothing else parts r from s
     covariance = np.linalg.inv((system.T * weight) @ system + alike + 1e-6 * np.eye(2))
     rates = covariance @ ((system.T * weight) @ seen)
     misfit = float(np.mean((system @ rates - seen) ** 2 * weight)) / (1 + 2 * math.sqrt(2 / len(seen)))
     covariance = covariance * max(misfit, 1.0)
-    sides = (count * ~far * np.stack([above, 1 - above])).sum(1) / count.sum()
+    sides = (count * ~far * np.stack([darker, brighter])).sum(1) / count.sum()
     total = math.sqrt(float(sides @ covariance @ sides))
     return np.maximum(rates, 0.0) * sides, np.sqrt(np.diag(covariance)) * sides, total
 

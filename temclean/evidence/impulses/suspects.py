@@ -35,7 +35,8 @@ class Suspects:
     low, high : whether noise is cut off at 0 and at 1: far more pixels lie there than beside it.
     at_low, at_high : share of all pixels there.
     dark, bright : share of the other pixels that are far below, or above, all their neighbours.
-    mask : all of these, and stretches of rows that stand out from the rows beside them; None where there are none.
+    wild : all of these.
+    mask : and stretches of rows that stand out from the rows beside them; None where there are none.
     """
 
     low: bool
@@ -44,13 +45,15 @@ class Suspects:
     at_high: float
     dark: float
     bright: float
+    wild: Mask
     mask: Mask | None
 
 
-def suspects(sample: Sample, *, counted: bool = False) -> Suspects:
+def suspects(sample: Sample, *, counted: bool = False, dead: Mask | None = None) -> Suspects:
     """Find the pixels at extremes where noise is cut off, and those far from their neighbours.
 
-    Of electrons ``counted`` one by one none at all is the least there can be, and nothing is cut off there.
+    Of electrons ``counted`` one by one none at all is the least there can be, and nothing is cut off there. Those that
+    are known to be ``dead`` are suspects, and not counted.
     """
     pieces = sample.pieces
     sigma = first_sigma(pieces)
@@ -67,24 +70,26 @@ def suspects(sample: Sample, *, counted: bool = False) -> Suspects:
     filled = float(np.subtract(*np.quantile(pieces[:, ::3, ::3], NEARLY_ALL[::-1]))) if sigma else 1.0
     beyond = max(FURTHER * sigma, COUNTS * sample.step, LEAST_BEYOND * filled)
     _pieces.wild(pieces, beyond, dark.view(np.uint8), bright.view(np.uint8))
-    mask = np.zeros(pieces.shape, bool)
-    mask[:, 1:-1, 1:-1] = dark | bright
-    streaks(pieces, mask)
+    wild = np.zeros(pieces.shape, bool) if dead is None else dead.copy()
+    if dead is not None:
+        dark &= ~dead[:, 1:-1, 1:-1]
+    wild[:, 1:-1, 1:-1] |= dark | bright
     if low:
         dark &= ~at_low[:, 1:-1, 1:-1]
-        mask |= at_low
+        wild |= at_low
     if high:
         bright &= ~at_high[:, 1:-1, 1:-1]
-        mask |= at_high
-    return Suspects(low, high, *shares, share_of(dark), share_of(bright), mask if bool(mask.any()) else None)
+        wild |= at_high
+    mask = streaks(pieces, wild)
+    return Suspects(low, high, *shares, share_of(dark), share_of(bright), wild, mask if bool(mask.any()) else None)
 
 
-def streaks(pieces: Floats, mask: Mask) -> None:
-    """Add to a mask the stretches of rows that lie above, or below, the rows on both sides: lost or repeated lines."""
+def streaks(pieces: Floats, wild: Mask) -> Mask:
+    """Return a mask with stretches of rows that lie above, or below, the rows on both sides: lost or repeated lines."""
     count, rows, columns = pieces.shape
     parts = columns // STREAK
     if rows < 8 or not parts:
-        return
+        return wild
     sums = pieces[:, :, : parts * STREAK].reshape(count, rows, parts, STREAK).mean(3)
     bent = bend(sums, 1)
     usual = np.float32(FURTHER * 1.4826) * np.float32(median(np.abs(bent)))
@@ -95,8 +100,11 @@ def streaks(pieces: Floats, mask: Mask) -> None:
     found[:, 2:-2] = far
     found[:, :, 1:] |= found[:, :, :-1].copy()  # where a stretch ends is not at a multiple of its parts
     found[:, :, :-1] |= found[:, :, 1:].copy()
-    if share_of(found) < MOST_STREAKS:
-        mask[:, :, : parts * STREAK] |= np.repeat(found, STREAK, 2)
+    if not found.any() or share_of(found) >= MOST_STREAKS:
+        return wild
+    mask = wild.copy()
+    mask[:, :, : parts * STREAK] |= np.repeat(found, STREAK, 2)
+    return mask
 
 
 def first_sigma(pieces: Floats) -> float:
