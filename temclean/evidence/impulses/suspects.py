@@ -49,11 +49,11 @@ class Suspects:
     mask: Mask | None
 
 
-def suspects(sample: Sample, *, counted: bool = False, dead: Mask | None = None) -> Suspects:
+def suspects(sample: Sample, *, counted: bool = False, known: Mask | None = None) -> Suspects:
     """Find the pixels at extremes where noise is cut off, and those far from their neighbours.
 
     Of electrons ``counted`` one by one none at all is the least there can be, and nothing is cut off there. Those that
-    are known to be ``dead`` are suspects, and not counted.
+    are ``known`` are suspects, and not counted.
     """
     pieces = sample.pieces
     sigma = first_sigma(pieces)
@@ -70,9 +70,10 @@ def suspects(sample: Sample, *, counted: bool = False, dead: Mask | None = None)
     filled = float(np.subtract(*np.quantile(pieces[:, ::3, ::3], NEARLY_ALL[::-1]))) if sigma else 1.0
     beyond = max(FURTHER * sigma, COUNTS * sample.step, LEAST_BEYOND * filled)
     _pieces.wild(pieces, beyond, dark.view(np.uint8), bright.view(np.uint8))
-    wild = np.zeros(pieces.shape, bool) if dead is None else dead.copy()
-    if dead is not None:
-        dark &= ~dead[:, 1:-1, 1:-1]
+    wild = np.zeros(pieces.shape, bool) if known is None else known.copy()
+    if known is not None:
+        dark &= ~known[:, 1:-1, 1:-1]
+        bright &= ~known[:, 1:-1, 1:-1]
     wild[:, 1:-1, 1:-1] |= dark | bright
     if low:
         dark &= ~at_low[:, 1:-1, 1:-1]
