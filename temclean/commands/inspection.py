@@ -32,7 +32,8 @@ class Inspection:
     median : of the first frame.
     noise : of the first frame; None where it cannot be measured, and ``no_noise`` says why.
     lag : pixels by which a detector's lag has moved structure along its rows; None where none is sure.
-    period : of a lattice or of fringes, in pixels; None where there is none.
+    period : of a lattice or of fringes, in pixels; None where there is none, or less than 64 pixels along a side to
+        tell by.
     model, choice : what ``denoise`` takes, and why.
     sheet : where it is shown as several models restore it, if that was asked for.
     error : why there is nothing, in one line.

@@ -28,8 +28,8 @@ RESAMPLED = 0.15
 PERIODIC = 0.4
 """Autocorrelation of what rows share, 5 rows or more apart, from which on it is a lattice and no noise."""
 
-SEGMENT = 32
-"""Pixels of a row over which noise of the whole row is averaged."""
+SEGMENT, SHORTEST = 32, 8
+"""Pixels of a row over which noise of the whole row is averaged, and at least in images that are no three as wide."""
 
 LITTLE = 0.5
 """Share of the noise that a difference along an axis keeps, below which it is measured along the other alone."""
@@ -141,16 +141,15 @@ def _common(filtered: tuple[Floats, Mask | None], lag: int, line: float, data: B
 def shared(left: Floats, related: float) -> tuple[float, float]:
     """Return the standard deviation of what a row shares, 0 where it is not sure, and its standard error.
 
-    Of ``related`` rows one is counted.
+    Of ``related`` rows one is counted. Where rows are too short to tell, the error is all that varies.
     """
-    parts = left.shape[2] // SEGMENT
-    if parts < 2:
-        return 0.0, 0.0
-    means = left[:, :, : parts * SEGMENT].reshape(*left.shape[:2], parts, SEGMENT).mean(3, dtype=np.float64)
+    side = min(SEGMENT, left.shape[2] // 3)
+    if side < SHORTEST:
+        return 0.0, float(np.sqrt(np.mean(left * left)))
+    parts = left.shape[2] // side
+    means = left[:, :, : parts * side].reshape(*left.shape[:2], parts, side).mean(3, dtype=np.float64)
     means = means[:, :, ::2]  # neighbours may hang together
     parts = means.shape[2]
-    if parts < 2:
-        return 0.0, 0.0
     products = (means.sum(2) ** 2 - (means**2).sum(2)) / (parts * (parts - 1))
     value = float(products.mean())
     error = float(products.std()) * math.sqrt(related / products.size)

@@ -312,3 +312,24 @@ def test_values_beyond_all_others_make_nothing_divide_by_zero() -> None:
     draw = np.random.default_rng(0)
     image = np.where(draw.random((256, 256)) < 1e-4, 1e100, draw.normal(5, 1, (256, 256)))
     assert math.isfinite(measure(image).at(5.0))
+
+
+@pytest.mark.parametrize("width", [24, 32, 40, 63, 90])
+def test_noise_of_whole_rows_is_measured_in_narrow_images_too(width: int) -> None:
+    off = []
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        shared = rng.normal(0, 5, (256, 1))
+        lined = measure(rng.normal(100, 5, (256, width)) + shared)
+        off.append((lined.row - 5) / lined.row_error)
+        plain = measure(rng.normal(100, 5, (256, width)))
+        assert plain.row == 0
+        assert plain.row_error > 0
+    assert abs(np.mean(off)) < 0.75
+    assert 0.6 < np.sqrt(np.mean(np.square(off))) < 1.4  # of 16, within 2.3 standard errors
+
+
+def test_of_rows_too_short_to_tell_the_error_says_so() -> None:
+    report = measure(np.random.default_rng(3).normal(100, 5, (256, 20)))
+    assert report.row == 0
+    assert report.row_error == pytest.approx(5, rel=0.4)

@@ -129,3 +129,18 @@ def test_pixels_that_are_needles_take_no_memory(pixel: tuple[float, float]) -> N
     metrics.columns(image, 2.0, pixel)
     assert tracemalloc.get_traced_memory()[1] < 2e8
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.6])
+@pytest.mark.parametrize("pixel", [(0.2, 0.1), (0.1, 0.3)])
+def test_the_usual_width_is_the_same_in_oblong_pixels(pixel: tuple[float, float], noise: float) -> None:
+    even = np.array(pixel) / np.sqrt(pixel[0] * pixel[1])
+    for spacing, width in ((17.0, 2.5), (12.0, 3.0), (20.0, 2.0)):
+        found = []
+        for side in (np.ones(2), even):
+            shape = (round(220 / side[0]), round(220 / side[1]))
+            image = drawn(lattice(spacing, 220) / side, width, shape, (side[0], side[1]))
+            image += np.random.default_rng(0).normal(0, noise, shape)
+            found.append(atoms.usual_width(image, (side[0], side[1])))
+        assert found[0] is not None
+        assert found[1] == pytest.approx(found[0], rel=0.02)

@@ -15,6 +15,7 @@ from temclean.metrics import Columns
 from temclean.metrics.columns import column_width
 from temclean.metrics.counting import Groups, intensity_groups
 from temclean.metrics.echoes import echoes
+from temclean.metrics.gaussians import even_of
 from temclean.metrics.lattice import Lattice, fit_lattice
 from temclean.metrics.neighbours import nearest
 from temclean.metrics.strain import local_strain
@@ -51,25 +52,28 @@ def find(pixels: NDArray[Any], scale: Scale, *, dark: bool, width: float | None 
     noise = report(sample) if sample else None
     correlation = correlations(noise, FURTHEST) if noise and (noise.row_length or noise.column_length) else None
     pixel = scale.pixel or (1.0, 1.0)
-    found = metrics.columns(pixels, width or usual_width(pixels), pixel, dark=dark, correlation=correlation)
+    found = metrics.columns(pixels, width or usual_width(pixels, pixel), pixel, dark=dark, correlation=correlation)
     between = echoes(found.positions * scale.even, np.abs(found.intensity) / np.maximum(found.width, 1e-9) ** 2)
     kept = Columns(**{each.name: getattr(found, each.name)[~between] for each in fields(found)})
     return Atoms(kept, fit_lattice(kept.positions * scale.even), int(between.sum()))
 
 
-def usual_width(pixels: NDArray[Any]) -> float | None:
-    """Return the width that columns seem to have; None where nothing in the image is wider than its noise.
+def usual_width(pixels: NDArray[Any], pixel: tuple[float, float] = (1.0, 1.0)) -> float | None:
+    """Return the width that columns seem to have, in pixels; None where nothing in the image is wider than its noise.
 
-    Where a lattice shows, its period says what is possible, as strong noise and uneven light mislead the estimate.
+    Where a lattice shows, its period says what is possible, as strong noise and uneven light mislead the estimate. Of
+    oblong pixels, of a height and width ``pixel`` in any unit, it is in square ones as large, and the period, which is
+    told in pixels along whichever direction, may be as many of these as pixels are long, or as they are short.
 
     Raises
     ------
     ImageError : the image is not two-dimensional, real and finite.
+    ParameterError : a pixel cannot be so high and wide.
     """
-    width = column_width(pixels)
+    width, even = column_width(pixels, pixel), even_of(pixel)
     sample = samples.sample(pixels)
     period = spectrum.structure(sample).period if sample else None
-    if period is not None and not period * NARROW < width < period * WIDE:
+    if period is not None and not period * NARROW * min(even) < width < period * WIDE * max(even):
         return period * WIDE
     return width if width > NOISE else None
 

@@ -161,7 +161,7 @@ def _frame(
     if wanted.kind == "columns":
         found = atoms.find(frame, scale, dark=bool(wanted.dark), width=wanted.width)
     elif wanted.kind is None and (angstroms is None or angstroms <= COARSE):
-        width = wanted.width or atoms.usual_width(frame)
+        width = wanted.width or atoms.usual_width(frame, scale.pixel or (1.0, 1.0))
         found = atoms.find(frame, scale, dark=bool(wanted.dark), width=width) if width else None
         found = found if found and _are_columns(found, angstroms) else None
     if found:

@@ -1,7 +1,4 @@
-"""Pixels that say nothing of the noise around them: those cut off at an extreme, and those far from all neighbours.
-
-And salt and pepper: how many pixels were sent to an extreme that noise, cut off there, does not explain.
-"""
+"""Salt and pepper: how many pixels were sent to an extreme that noise, cut off there, does not explain."""
 
 import math
 from dataclasses import dataclass
@@ -10,27 +7,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import _pieces
-from temclean.evidence.samples import Floats, Mask, Sample, bend, median, share_of
+from temclean.evidence.impulses.suspects import FURTHER, Suspects
+from temclean.evidence.samples import Floats, Mask
 from temclean.evidence.variance import Doubles, below
-
-FURTHER = 5.0
-"""Standard deviations of the noise by which a wild pixel lies beyond its neighbours."""
-
-STREAK = 16
-"""Pixels of a row that are looked at together for stretches that are brighter or darker than the rows beside them."""
-
-MOST_STREAKS = 0.1
-"""Share of them above which they are the specimen's."""
-
-LEAST_BEYOND = 0.02
-"""By how much of the range that nearly all pixels fill a wild pixel lies beyond its neighbours at least."""
-
-NEARLY_ALL = (0.02, 0.98)
-"""Quantiles between which that range is: a single outlier may make that of all a hundred times as wide."""
-
-COUNTS = 6
-"""Steps by which it does where values come in steps: of counted electrons one alone is nothing wild."""
 
 BINS = 48
 """Groups of pixels by what surrounds them."""
@@ -57,92 +36,11 @@ CERTAIN = 4.0
 DOUBT = 0.01
 """Of the width of Gaussian noise, what is in doubt besides its standard error: it was fitted to other places."""
 
-
 TAILS = 0.03
 """Share of a group's tails that may be wrong."""
 
 ALIKE = 0.1
 """By how much the shares that go to 0 and to 1 differ, where nothing tells: a standard deviation."""
-
-
-@dataclass(frozen=True)
-class Suspects:
-    """Pixels that say nothing about the noise around them.
-
-    Attributes
-    ----------
-    low, high : whether noise is cut off at 0 and at 1: far more pixels lie there than beside it.
-    at_low, at_high : share of all pixels there.
-    dark, bright : share of the other pixels that are far below, or above, all their neighbours.
-    mask : all of these, and stretches of rows that stand out from the rows beside them; None where there are none.
-    """
-
-    low: bool
-    high: bool
-    at_low: float
-    at_high: float
-    dark: float
-    bright: float
-    mask: Mask | None
-
-
-def suspects(sample: Sample, *, counted: bool = False) -> Suspects:
-    """Find the pixels at extremes where noise is cut off, and those far from their neighbours.
-
-    Of electrons ``counted`` one by one none at all is the least there can be, and nothing is cut off there.
-    """
-    pieces = sample.pieces
-    sigma = first_sigma(pieces)
-    at_low, at_high = pieces <= 0, pieces >= 1
-    shares = share_of(at_low), share_of(at_high)
-    # Electrons counted one by one have many zeros without being cut off.
-    alike = not sigma and shares[0] + shares[1] < 0.5
-    few = sample.step > 0.4 * max(sigma, 1e-9) and sample.step > 0.02 and not alike
-    beside = np.float32(max(1.5 * sample.step, sigma / 16, 1e-3))
-    least = 4 / pieces.size
-    low = not (few or counted) and shares[0] > max(least, 2 * (share_of(pieces < beside) - shares[0]))
-    high = not few and shares[1] > max(least, 2 * (share_of(pieces > 1 - beside) - shares[1]))
-    dark, bright = (np.empty((len(pieces), *(length - 2 for length in pieces.shape[1:])), bool) for _ in range(2))
-    filled = float(np.subtract(*np.quantile(pieces[:, ::3, ::3], NEARLY_ALL[::-1]))) if sigma else 1.0
-    beyond = max(FURTHER * sigma, COUNTS * sample.step, LEAST_BEYOND * filled)
-    _pieces.wild(pieces, beyond, dark.view(np.uint8), bright.view(np.uint8))
-    mask = np.zeros(pieces.shape, bool)
-    mask[:, 1:-1, 1:-1] = dark | bright
-    streaks(pieces, mask)
-    if low:
-        dark &= ~at_low[:, 1:-1, 1:-1]
-        mask |= at_low
-    if high:
-        bright &= ~at_high[:, 1:-1, 1:-1]
-        mask |= at_high
-    return Suspects(low, high, *shares, share_of(dark), share_of(bright), mask if bool(mask.any()) else None)
-
-
-def streaks(pieces: Floats, mask: Mask) -> None:
-    """Add to a mask the stretches of rows that lie above, or below, the rows on both sides: lost or repeated lines."""
-    count, rows, columns = pieces.shape
-    parts = columns // STREAK
-    if rows < 8 or not parts:
-        return
-    sums = pieces[:, :, : parts * STREAK].reshape(count, rows, parts, STREAK).mean(3)
-    bent = bend(sums, 1)
-    usual = np.float32(FURTHER * 1.4826) * np.float32(median(np.abs(bent)))
-    here, above, below = bent[:, 1:-1], bent[:, :-2], bent[:, 2:]
-    beside = np.maximum(np.abs(above), np.abs(below))
-    far = (np.abs(here) > np.maximum(usual, 1.4 * beside)) & (here * above < 0) & (here * below < 0)
-    found = np.zeros((count, rows, parts), bool)
-    found[:, 2:-2] = far
-    found[:, :, 1:] |= found[:, :, :-1].copy()  # where a stretch ends is not at a multiple of its parts
-    found[:, :, :-1] |= found[:, :, 1:].copy()
-    if share_of(found) < MOST_STREAKS:
-        mask[:, :, : parts * STREAK] |= np.repeat(found, STREAK, 2)
-
-
-def first_sigma(pieces: Floats) -> float:
-    """Guess the noise from the middle of the mixed differences of pixels that are not at an extreme."""
-    found = np.empty(len(pieces) * (pieces.shape[1] // 2) * (pieces.shape[2] // 2), np.float32)
-    inside = _pieces.crossed(pieces, found)
-    return median(found[:inside]) / 2 / 0.6745 if inside > 50 else 0.0
 
 
 @dataclass(frozen=True)
@@ -177,7 +75,8 @@ def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float, error: float)
     the share of a group that is above 0.5, and P, Q that of the Gaussians' tails below 0 and above 1, there lie at 0
     and at 1 :math:`r W + (1 - s) P` and :math:`s (1 - W) + (1 - r) Q`: two lines in r and s for each group, solved by
     weighted least squares. Groups are of pixels with like neighbours, which tell the clean value roughly: how it is
-    distributed in a group is fitted to the values in between.
+    distributed in a group is fitted to the values in between. Where noise is cut off at one end only, it
+    is no salt and pepper: all pixels have become that alike, as dead ones do.
 
     No tail reaches an extreme from which a group is :data:`FURTHER` of its own standard deviations away. Where all
     groups are, and where W says nothing of an extreme, what lies there is counted as it is: a bright outlier may bring
@@ -188,11 +87,12 @@ def salt_and_pepper(pieces: Floats, found: Suspects, sigma: float, error: float)
     groups = grouped(pieces, found)
     if groups is None:
         return Specks()
-    tails = _tails(groups, sigma, (found.low, found.high))
+    cut = found.low, found.high
+    tails = _tails(groups, sigma, cut)
     far, seen, of_seen = _far(groups, found, tails[0])
-    best, by_chance, of_both = _solved(groups, tails, far)
+    best, by_chance, of_both = _solved(groups, tails, far, cut)
     doubt = math.hypot(error, DOUBT * sigma)
-    other = _solved(groups, _tails(groups, sigma + doubt, (found.low, found.high)), far)[0] if sigma else best
+    other = _solved(groups, _tails(groups, sigma + doubt, cut), far, cut)[0] if sigma else best
     moved = np.abs(best - other)
     error = math.hypot(of_both, float(moved.sum()))
     sure = best > CERTAIN * np.maximum(np.hypot(by_chance, moved), 1 / pieces.size)
@@ -280,24 +180,29 @@ def _telling(above: Doubles) -> Mask:
     return np.stack([above > HALF, above < 1 - HALF])
 
 
-def _solved(groups: Groups, tails: tuple[Doubles, Doubles, Doubles], far: Mask) -> tuple[Doubles, Doubles, float]:
+def _solved(
+    groups: Groups, tails: tuple[Doubles, Doubles, Doubles], far: Mask, cut: tuple[bool, bool]
+) -> tuple[Doubles, Doubles, float]:
     """Return what share of all pixels is dark, and bright, specks, and the errors by chance, and of their sum.
 
-    Where these are ``far`` from their group they are left out, as they are counted already.
+    Where these are ``far`` from their group they are left out, as they are counted already. ``cut`` says at which ends
+    there may be any.
     """
     above, low, high = tails
     count = groups.count
-    at_low, at_high = _telling(above)
-    system = np.stack([above * at_low - high * at_high, (1 - above) * at_high - low * at_low], axis=1)
+    at_low, at_high = _telling(above) & np.array(cut)[:, None]
+    darker, brighter = (above, 1 - above) if all(cut) else (cut[0] * (1 - low), cut[1] * (1 - high))
+    system = np.stack([darker * at_low - high * at_high, brighter * at_high - low * at_low], axis=1)
+    system *= cut
     seen = ((groups.low / count - low) * at_low) + ((groups.high / count - high) * at_high)
     share = (groups.low * at_low + groups.high * at_high) / count
     weight = 1 / (share * (1 - share) / count + 1 / count**2 + (TAILS * (low * at_low + high * at_high)) ** 2)
-    alike = np.array([[1.0, -1.0], [-1.0, 1.0]]) / ALIKE**2  # where all is grey nothing else parts r from s
+    alike = np.array([[1.0, -1.0], [-1.0, 1.0]]) * all(cut) / ALIKE**2  # where all is grey nothing else parts r from s
     covariance = np.linalg.inv((system.T * weight) @ system + alike + 1e-6 * np.eye(2))
     rates = covariance @ ((system.T * weight) @ seen)
     misfit = float(np.mean((system @ rates - seen) ** 2 * weight)) / (1 + 2 * math.sqrt(2 / len(seen)))
     covariance = covariance * max(misfit, 1.0)
-    sides = (count * ~far * np.stack([above, 1 - above])).sum(1) / count.sum()
+    sides = (count * ~far * np.stack([darker, brighter])).sum(1) / count.sum()
     total = math.sqrt(float(sides @ covariance @ sides))
     return np.maximum(rates, 0.0) * sides, np.sqrt(np.diag(covariance)) * sides, total
 
