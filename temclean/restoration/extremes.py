@@ -5,13 +5,10 @@ areas too. Of impulses at a level C of 0.42, the greatest that was trained on, 4
 white; where the truth is white, Gaussian noise leaves half of the pixels so. Where clearly more are, in a window of any
 of a few sizes, it is an area.
 
-And hits of X-rays, cosmic rays or defects of a camera, far beyond 0 or 1, which no model is to see: a microscope's
-image of anything is spread over some pixels and falls off gradually, that of a single atom too. A hit is one pixel or a
-few that touch, all about as bright, and the next ones show none of it.
+And of salt and pepper alone, all pixels that nothing has hit: a network would change them by a little.
 """
 
 import math
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +16,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Places = list[tuple[int, int]]
 Number = TypeVar("Number", np.uint8, np.float32)
 
 NEAR = 1e-4
@@ -43,31 +39,6 @@ extreme pixel by the smallest window, one in any window, and a pixel that is not
 AROUND = 17
 """So far around a lost pixel its area comes back; among impulses around 13 of 5x5 lost ones, as rims are lost there."""
 
-BEYOND = 0.25
-"""How far beyond 0 or 1 hits reach at least; less is within what networks have learned to take out."""
-
-EXTENT = 4
-"""Pixels along either side of the largest hit."""
-
-SURROUNDINGS = 4
-"""Pixels on each side of it that tell what is usual there."""
-
-CLEAR = 8.0
-"""Standard deviations of these, other hits left out, by which all its pixels stand out; and units of the scale, where
-all around are as dark as can be: of electrons counted one by one, few are no hit."""
-
-ALIKE = 0.5
-"""Share of the greatest rise of its pixels that the least one has: a point that a microscope shows falls off faster."""
-
-SHARP = 0.25
-"""Share of the least rise that pixels next to it stay below. Of a point with a width of 1.5 pixels at half of its
-height, which is less than the two that sampling asks for, the next pixels have 0.29; where it lies between pixels and a
-block of them is alike, as little as the square of that."""
-
-RARE, LESSER = 0.01, 0.4
-"""Share of all pixels that hits are at most; and that all with this much of their rise are: where more are, bright ones
-are usual."""
-
 SLIGHT, USUAL, USUALLY = 0.02, 10.0, 0.3
 """Changes that are no impulse's: of the scale, and times that quantile of all, four standard deviations of noise."""
 
@@ -80,19 +51,6 @@ the specimen's brightest or darkest."""
 
 SUCH = 0.25
 """How far from black or white a result is at most where the specimen is so."""
-
-SEEN = 2**15
-"""Pixels that tell how many are that bright, or how strong the noise is, about."""
-
-HIGH = 0.2
-"""Of the scale, by which pixels stand out of a result at least: less leaves nothing that is seen."""
-
-ALONE, HALF, BOTH = 6.0, 0.5, 1
-"""Times the median of 5x5 pixels by which they do; and how many of the 8 next to one stand out by that share of it at
-most, as where a hit covers two: along edges that strayed, or were lost, more do."""
-
-STEEP = 2.0
-"""Times the change, by which a result may differ within 3x3 pixels: where it is steeper, changes come of that."""
 
 
 def keep_areas(tile: Floats, restored: Floats) -> None:
@@ -224,144 +182,3 @@ def _run_sums(values: NDArray[Any], length: int) -> NDArray[Any]:
     if total is None:
         raise AssertionError(length)
     return total
-
-
-def replace_hits(tile: Floats) -> Places:
-    """Put the median of the pixels next to a hit in its place.
-
-    Parameters
-    ----------
-    tile : ndarray of float32, (rows, columns)
-        On the network's scale, of which 0 and 1 are the ends; changed in place.
-
-    Returns
-    -------
-    list of (row, column)
-        The pixels that were replaced.
-
-    Examples
-    --------
-    >>> tile = np.random.default_rng(1).normal(0.5, 0.1, (64, 64)).astype(np.float32)
-    >>> tile[20, 30:32] = 7.0
-    >>> replace_hits(tile)
-    [(20, 30), (20, 31)]
-    >>> bool(tile.max() < 1.2)
-    True
-    """
-    found: Places = []
-    for sign, end in ((1.0, 1.0), (-1.0, 0.0)):
-        if sign * (float(tile.max() if sign > 0 else tile.min()) - end) <= BEYOND:
-            continue
-        step = max(1, math.isqrt(tile.size // SEEN))
-        seen = np.sort(sign * tile[::step, ::step], axis=None)
-        usual, often = (float(seen[int(share * (seen.size - 1))]) for share in (0.5, 1.0 - RARE))
-        least = max(sign * end + BEYOND, usual + (often - usual) / LESSER)
-        far = np.argwhere(tile > least if sign > 0 else tile < -least)
-        if len(far) > RARE * tile.size:
-            continue
-        darkest = float(tile.min())
-        for spot in filter(partial(_is_hit, tile, sign, (darkest, least)), _spots(far)):
-            rows, columns = np.array(spot).T
-            tile[rows, columns] = np.median(tile[_beside(spot, tile.shape)])
-            found.extend(spot)
-    return found
-
-
-def left(frame: NDArray[Any], restored: NDArray[Any], width: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where single pixels of a frame stand out of its result, as a camera's bad pixels do within its range.
-
-    A network lays them out over what is around them where noise is so weak that they do not drown in it.
-
-    Parameters
-    ----------
-    frame, restored : ndarray, (rows, columns)
-    width : float
-        Of the scale, in the frame's units.
-
-    Examples
-    --------
-    >>> frame = np.random.default_rng(1).normal(0.5, 0.01, (64, 64))
-    >>> frame[20, 30] = 0.9
-    >>> [place.tolist() for place in left(frame, np.full((64, 64), 0.5), 1.0)]
-    [[20], [30]]
-    """
-    step = max(1, math.isqrt(frame.size // SEEN))
-    usual = float(np.median(_apart(frame[::step, ::step], restored[::step, ::step], width)))
-    least = max(HIGH, CLEAR * usual / 0.6745)  # that of noise is 0.6745 of its standard deviation
-    band = max(1, SEEN // frame.shape[1])
-    found: list[NDArray[np.intp]] = []
-    for top in range(0, len(frame), band):
-        far = np.argwhere(_apart(frame[top : top + band], restored[top : top + band], width) > least)
-        found.append(far + np.array([top, 0]))
-    rows, columns = np.concatenate(found).T
-    down, across = (shift.ravel() for shift in np.mgrid[-2:3, -2:3])
-    around = (
-        (rows[:, None] + down).clip(0, frame.shape[0] - 1),
-        (columns[:, None] + across).clip(0, frame.shape[1] - 1),
-    )
-    changes = _apart(frame[around], restored[around], width)
-    own = changes[:, 12]
-    beside = changes.reshape(-1, 5, 5)[:, 1:4, 1:4] > HALF * own[:, None, None]
-    alone = (own > ALONE * np.median(changes, axis=1)) & (beside.sum(axis=(1, 2)) <= 1 + BOTH)
-    near = restored[around].reshape(-1, 5, 5)[:, 1:4, 1:4].astype(np.float32)
-    alone &= np.ptp(near, axis=(1, 2)) < STEEP * width * own
-    alone &= np.median(frame[around], axis=1) > frame.min()  # a few electrons, counted one by one, are no hits
-    return rows[alone], columns[alone]
-
-
-def _apart(frame: NDArray[Any], restored: NDArray[Any], width: float) -> Floats:
-    """Return how far pixels are from their result, in units of the scale."""
-    apart: Floats = np.abs(frame.astype(np.float32) - restored.astype(np.float32))
-    apart /= np.float32(width)
-    return apart
-
-
-def _spots(places: NDArray[np.intp]) -> list[Places]:
-    """Return the groups of pixels that touch, also by their corners, but for those that reach too far."""
-    left = {(int(row), int(column)) for row, column in places}
-    spots = []
-    while left:
-        spot = [left.pop()]
-        for row, column in spot:  # which grows meanwhile
-            for place in [(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]:
-                if place in left:
-                    left.remove(place)
-                    spot.append(place)
-        if max(np.ptp(spot, axis=0)) < EXTENT:
-            spots.append(sorted(spot))
-    return spots
-
-
-def _beside(spot: Places, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pixels that touch a group."""
-    own = set(spot)
-    near = {(row + down, column + right) for row, column in spot for down in (-1, 0, 1) for right in (-1, 0, 1)}
-    inside = [place for place in near - own if 0 <= place[0] < shape[0] and 0 <= place[1] < shape[1]]
-    rows, columns = np.array(sorted(inside), dtype=np.intp).reshape(-1, 2).T
-    return rows, columns
-
-
-def _is_hit(tile: Floats, sign: float, known: tuple[float, float], spot: Places) -> bool:
-    """Tell a hit by how far all its pixels stand out, how alike they are, and how sharp its edges are.
-
-    Known are the tile's darkest value, and from which on pixels, times the sign, may be hits.
-    """
-    rows, columns = np.array(spot).T
-    top, left = max(int(rows.min()) - SURROUNDINGS, 0), max(int(columns.min()) - SURROUNDINGS, 0)
-    window = sign * tile[top : int(rows.max()) + SURROUNDINGS + 1, left : int(columns.max()) + SURROUNDINGS + 1]
-    beside = _beside(spot, tile.shape)
-    others = np.ones(window.shape, bool)
-    others[rows - top, columns - left] = others[beside[0] - top, beside[1] - left] = False
-    others &= window <= known[1]
-    if not others.any():
-        return False
-    usual = float(np.median(window[others]))
-    own = window[rows - top, columns - left] - usual
-    next_to_it = float(window[beside[0] - top, beside[1] - left].max()) - usual
-    least = float(own.min())
-    if usual <= sign * known[0] and not np.median(np.abs(window[others] - usual)) and least < CLEAR:
-        return False
-    sides = np.ptp(spot, axis=0) + 1
-    sharp = SHARP**2 if sides.min() > 1 and len(spot) == sides.prod() else SHARP
-    sure = least > CLEAR * float(window[others].std())
-    return sure and least >= ALIKE * float(own.max()) and next_to_it < sharp * least

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from temclean.errors import ModelError
 from temclean.evidence import data_bar
+from temclean.evidence.impulses import hits
+from temclean.evidence.impulses.hits import Place
 from temclean.evidence.lines import straying
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
@@ -47,26 +49,29 @@ def restore_steadily(
     These pixels take the value of the first result then, and the rows are put back. Return the frame that was denoised
     in the end, by how many pixels its rows were put back, root mean square, and how many pixels were replaced.
     """
-    hits = restore(window, out, session, cut, scale, progress)
+    replaced = restore(window, out, session, cut, scale, progress)
     frame, family = window[len(window) // 2], session.model.family
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
     if len(window) > 1 or scale.flat or coarse:
-        return frame, 0.0, hits
+        return frame, 0.0, len(replaced)
     if family in LOOKED_AT_TWICE:
-        places = extremes.left(*data_bar.above(frame, out), scale.high - scale.low - scale.room)
-        if len(places[0]):
+        left = hits.left(*data_bar.above(frame, out), scale.low, scale.high, many=family in WILD)
+        left = [place for place in left if place not in replaced]
+        if left:
             frame = frame.copy()
-            frame[places] = out[places]
-            hits = restore([frame], out, session, cut, scale) + len(places[0]) * (family not in WILD)
+            rows, columns = np.array(left).T
+            frame[rows, columns] = out[rows, columns]
+            restore([frame], out, session, cut, scale)
+            replaced |= set(left if family not in WILD else ())
     found = straying.measure(frame, out) if session.model.normalisation.scanned else None
     if found is None:
-        return frame, 0.0, hits
+        return frame, 0.0, len(replaced)
     found = found.whole()
     steady = straying.steadied(frame, out, found)
     if steady is None:
-        return frame, 0.0, hits
+        return frame, 0.0, len(replaced)
     restore([steady], out, session, cut, scale)
-    return steady, found.width, hits
+    return steady, found.width, len(replaced)
 
 
 def restore(
@@ -76,18 +81,19 @@ def restore(
     cut: tiling.Plan,
     scale: Scaling,
     progress: Callable[[int], object] | None = None,
-) -> int:
+) -> set[Place]:
     """Denoise the middle one of the frames that the model looks at into ``out``, tile by tile.
 
-    Return how many hit pixels were replaced before the network saw them. Models that take such pixels out by
-    themselves see them, and those of movies, which know them from the frames around.
+    Return which pixels, (row, column), were hit and replaced before the network saw them. Models that take such pixels
+    out by themselves see them, and those of movies, which know them from the frames around.
     """
     if scale.flat:
         out[...] = window[len(window) // 2]
         if progress:
             progress(len(cut))
-        return 0
-    alone, hits = len(window) == 1 and session.model.family not in WILD | ATOMS_ALONE, 0
+        return set()
+    alone = len(window) == 1 and session.model.family not in WILD | ATOMS_ALONE
+    replaced: set[Place] = set()
     # What the kernel cannot write goes through a band of rows.
     direct = tiling.writable(out.dtype)
     dtype = out.dtype if direct else _kernel_type(out.dtype)
@@ -102,9 +108,9 @@ def restore(
         for number in range(row * across, (row + 1) * across):
             for frame, tile in zip(frames, tiles, strict=True):
                 frame.tile(cut, number, scale.low, unit, tile)
-            usual = alone and tiles.min() >= -extremes.BEYOND and tiles.max() <= 1.0 + extremes.BEYOND
+            usual = alone and tiles.min() >= -hits.BEYOND and tiles.max() <= 1.0 + hits.BEYOND
             if alone and not usual:
-                hits += _within(cut.own(number), extremes.replace_hits(tiles[0]), beyond)
+                replaced |= _own(cut.own(number), hits.replace_hits(tiles[0]), beyond)
             blender.add(run(session, tiles, within=bool(usual))[None], band, rows.start)
             if progress:
                 progress(1)
@@ -112,13 +118,14 @@ def restore(
             if out.dtype.kind == "f":
                 np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)
             out[rows] = band
-    return hits
+    return replaced
 
 
-def _within(own: tuple[range, range], places: extremes.Places, beyond: int) -> int:
-    """Count the places in a tile, and what lies ``beyond`` it, that are the tile's own."""
-    rows, columns = (range(len(part)) for part in own)
-    return sum(row - beyond in rows and column - beyond in columns for row, column in places)
+def _own(own: tuple[range, range], places: list[Place], beyond: int) -> set[Place]:
+    """Return where those places in a tile, with what lies ``beyond`` it, are in the image that are the tile's own."""
+    rows, columns = own
+    found = ((rows.start + row - beyond, columns.start + column - beyond) for row, column in places)
+    return {place for place in found if place[0] in rows and place[1] in columns}
 
 
 def _kernel_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -14,7 +14,8 @@ from scipy import ndimage
 
 import temclean
 from temclean.errors import TemcleanWarning
-from temclean.restoration import extremes, scaling
+from temclean.evidence.impulses import hits
+from temclean.restoration import scaling
 
 IDENTITY = Path(__file__).parents[1] / "data" / "identity.onnx"
 SIGMA = 0.1
@@ -40,7 +41,7 @@ def test_hits_of_some_pixels_are_replaced(height: float, sign: int) -> None:
     for spot in HITS:
         for place in spot:
             tile[place] += sign * np.float32(height)
-    assert sorted(extremes.replace_hits(tile)) == sorted(place for spot in HITS for place in spot)
+    assert sorted(hits.replace_hits(tile)) == sorted(place for spot in HITS for place in spot)
     assert np.abs(tile - before).max() < 4 * SIGMA
 
 
@@ -50,7 +51,7 @@ def test_points_of_a_microscope_stay(width: float, height: float) -> None:
     for down, right in itertools.product(np.arange(0.0, 0.6, 0.1), repeat=2):
         tile = point(width, height, (down, right))
         before = tile.copy()
-        assert extremes.replace_hits(tile) == []
+        assert hits.replace_hits(tile) == []
         np.testing.assert_array_equal(tile, before)
 
 
@@ -117,26 +118,26 @@ def test_what_stands_out_of_a_result_alone_is_found() -> None:
     frame = clean + np.random.default_rng(6).normal(0.0, 0.02, clean.shape)
     for place in HITS[0] + HITS[1]:
         frame[place] += 0.5
-    found = extremes.left(frame.astype(np.float32), clean.astype(np.float32), 1.0)
-    assert sorted(zip(*(each.tolist() for each in found), strict=True)) == sorted(HITS[0] + HITS[1])
+    found = hits.left(frame.astype(np.float32), clean.astype(np.float32), 0.0, 1.0)
+    assert sorted(found) == sorted(HITS[0] + HITS[1])
     strong = frame + np.random.default_rng(7).normal(0.0, 0.1, clean.shape)
-    assert not len(extremes.left(strong, clean, 1.0)[0])
+    assert hits.left(strong, clean, 0.0, 1.0) == []
     stepped = clean + (np.arange(192) > 96)[:, None]
-    assert not len(extremes.left(stepped, ndimage.shift(stepped, (1, 0), order=1), 1.0)[0])
+    assert hits.left(stepped, ndimage.shift(stepped, (1, 0), order=1), 0.0, 1.0) == []
 
 
 @pytest.mark.parametrize("mean", [0.02, 0.3, 1.0, 2.0, 20.0, 300.0])
 def test_no_count_of_electrons_stands_out(mean: float) -> None:
     clean = mean * lattice()
     counts = np.random.default_rng(8).poisson(clean).astype(np.float32)
-    assert not len(extremes.left(counts, clean, float(np.subtract(*np.percentile(counts, (99.5, 0.5)))))[0])
+    assert hits.left(counts, clean, *np.percentile(counts, (0.5, 99.5)).tolist()) == []
 
 
 def test_many_hot_pixels_are_replaced() -> None:
     before = grain(256)
     hot = np.random.default_rng(5).random(before.shape) < 0.004
     tile = before + np.float32(6.0) * hot
-    assert len(extremes.replace_hits(tile)) > 0.95 * np.count_nonzero(hot)
+    assert len(hits.replace_hits(tile)) > 0.95 * np.count_nonzero(hot)
     assert np.count_nonzero(tile > 2.0) < 0.05 * np.count_nonzero(hot)
 
 
@@ -145,7 +146,7 @@ def test_lines_and_areas_stay() -> None:
     tile[40, 20:90] += 5.0
     tile[60:66, 60:66] += 5.0
     before = tile.copy()
-    assert extremes.replace_hits(tile) == []
+    assert hits.replace_hits(tile) == []
     np.testing.assert_array_equal(tile, before)
 
 
@@ -154,17 +155,17 @@ def test_electrons_counted_one_by_one_stay(mean: float) -> None:
     counts = np.random.default_rng(3).poisson(mean, (512, 512)).astype(np.float32)
     low, high = np.percentile(counts, (0.5, 99.5))
     tile = (counts - low) / np.float32(max(high - low, 1.0))
-    lost = [counts[place] for place in extremes.replace_hits(tile)]
+    lost = [counts[place] for place in hits.replace_hits(tile)]
     assert sum(lost) < 1e-3 * counts.sum()
 
 
 def test_hits_at_corners_and_of_everything_end() -> None:
     tile = grain(8)
     tile[0, 0] = tile[7, 7] = 9.0
-    extremes.replace_hits(tile)
+    hits.replace_hits(tile)
     assert np.isfinite(tile).all()
     for shape in ((1, 1), (1, 7), (3, 3)):
-        extremes.replace_hits(np.full(shape, 9.0, np.float32))
+        hits.replace_hits(np.full(shape, 9.0, np.float32))
 
 
 @pytest.mark.parametrize("tile", [1024, 448])
