@@ -126,6 +126,16 @@ def test_what_stands_out_of_a_result_alone_is_found() -> None:
     assert hits.left(stepped, ndimage.shift(stepped, (1, 0), order=1), 0.0, 1.0) == []
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_noise_that_is_cut_off_does_not_stand_out(many: bool) -> None:
+    """Of a dark ground half of the pixels are 0 then, and what is left looks like strong noise among none."""
+    clean = np.zeros((256, 256), np.float32)
+    clean[100:140, 90:160] = 0.5
+    for sigma in (0.03, 0.1, 0.2):
+        frame = np.maximum(clean + np.random.default_rng(9).normal(0.0, sigma, clean.shape), 0.0).astype(np.float32)
+        assert hits.left(frame, clean, 0.0, 1.0, many=many) == []
+
+
 @pytest.mark.parametrize("mean", [0.02, 0.3, 1.0, 2.0, 20.0, 300.0])
 def test_no_count_of_electrons_stands_out(mean: float) -> None:
     clean = mean * lattice()

@@ -51,6 +51,9 @@ ALONE, HALF, BOTH = 6.0, 0.5, 1
 """Times the median of 5x5 pixels by which they do; and how many of the 8 next to one stand out by that share of it at
 most, as where a hit covers two: along edges that strayed, or were lost, more do."""
 
+MOSTLY = 0.85
+"""Quantile of the changes that tells, beside their median, how strong noise is: where it is cut off, half are 0."""
+
 STEEP = 2.0
 """Times the change, by which a result may differ within 3x3 pixels: where it is steeper, changes come of that."""
 
@@ -117,8 +120,8 @@ def left(frame: NDArray[Any], restored: NDArray[Any], low: float, high: float, *
     [(20, 30)]
     """
     step, width = max(1, math.isqrt(frame.size // SEEN)), high - low
-    usual = float(np.median(_apart(frame[::step, ::step], restored[::step, ::step], width)))
-    least = max(HIGH, CLEAR * usual / 0.6745)  # that of noise is 0.6745 of its standard deviation
+    middle, most = np.quantile(_apart(frame[::step, ::step], restored[::step, ::step], width), (0.5, MOSTLY))
+    least = max(HIGH, CLEAR * float(max(middle / 0.6745, most / 1.4395)))  # what these are of Gaussian noise
     band = max(1, SEEN // frame.shape[1])
     found: list[NDArray[np.intp]] = []
     for top in range(0, len(frame), band):
