@@ -29,8 +29,10 @@ PATIENCE = 120.0
 EVERYWHERE = """
 h5py html tifffile temclean.cli.denoise temclean.cli.models temclean.cli.simulate temclean.cli.raw_frames
 temclean.commands.account temclean.commands.batch temclean.commands.inspection temclean.commands.manifest
-temclean.commands.simulate temclean.commands.tables temclean.commands.evidence.files temclean.commands.live.raw
-temclean.commands.views.preview temclean.commands.views.report temclean.io.hdf5 temclean.metrics onnxruntime
+temclean.commands.progress temclean.commands.simulate temclean.commands.tables temclean.commands.evidence.files
+temclean.commands.live.raw temclean.commands.views.preview temclean.commands.views.report temclean.commands.views.seen
+temclean.io.hdf5.reader temclean.io.tiff.own_tag temclean.io.tiff.reader temclean.metrics temclean.weights onnxruntime
+PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PngImagePlugin PIL.PpmImagePlugin
 """
 """What every command imports, or nearly: that is no part of what a file costs."""
 

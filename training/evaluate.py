@@ -203,15 +203,15 @@ def kept_graphene(pixel_size: float, size: int = 1024, seed: int = GRAPHENE_SEED
 
 
 def graphene_scores(
-    restore: Restore, family: str, pixel_size: float, levels: Sequence[float], count: int = 2
+    restore: Restore, family: str, pixel_size: float, levels: Sequence[float], count: int = 2, size: int = 1024
 ) -> dict[float, float]:
-    """Mean MS-SSIM of restored images (1024 x 1024) of ``kept_graphene``, by level."""
+    """Mean MS-SSIM of restored images, ``size`` pixels a side, of ``kept_graphene``, by level."""
     scores = {}
     for level in levels:
         values = []
         for number in range(count):
             seed = GRAPHENE_SEED + number
-            clean = kept_graphene(pixel_size, seed=seed).image
+            clean = kept_graphene(pixel_size, size, seed).image
             restored = restore(distort(clean, family, level, seed))
             values.append(metrics.ms_ssim(target(clean, family, level, seed), restored, data_range=1.0))
         scores[level] = float(np.mean(values))

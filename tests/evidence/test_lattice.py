@@ -1,5 +1,7 @@
 """Of a regular pattern that a result lacks, period and share are told; noise and what is kept are not."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,12 @@ def dumbbells(split: float, size: int = 256, period: float = 26.0) -> np.ndarray
     y = (rows + period / 2) % period - period / 2
     x = (columns + period / 2) % period - period / 2
     return sum(np.exp(-(y**2 + (x - shift) ** 2) / 18) for shift in (-split / 2, split / 2))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Callable[[str], np.ndarray]:
+    """Return a function that draws a specimen once."""
+    return lru_cache(maxsize=None)(lambda name: specimen.draw(name, 256, 0.1, 3).image)
 
 
 @pytest.mark.parametrize("direction", [0.0, 30.0, 130.0])
@@ -47,12 +55,17 @@ def test_fused_dumbbells_are_told_and_whole_ones_are_not() -> None:
 
 @pytest.mark.parametrize("kind", ["g 0.1", "g 0.36", "sp 0.1", "gsp 0.2", "bbg 0.2"])
 @pytest.mark.parametrize("name", ["graphene-atoms", "square", "scene"])
-def test_noise_alone_is_no_pattern(name: str, kind: str) -> None:
-    clean = specimen.draw(name, 256, 0.1, 3).image
-    family, level = kind.split()
-    kept = noise.background(clean, noise.BackgroundBrightness(float(level)), 4) if family == "bbg" else clean
-    raw = noise.apply(clean, noise.FAMILIES[family](float(level)), 4)
-    assert lattice(raw, kept).height < CLEAR
+def test_noise_alone_is_no_pattern(name: str, kind: str, drawn: Callable[[str], np.ndarray]) -> None:
+    """In four draws of the noise; not one in ten million reaches ``CLEAR``, if its power is distributed exponentially.
+
+    The median of 16 powers reaches h times their usual median, 0.7 of their mean, where 8 of them do: the chance is
+    12870 exp(-0.7 h)^8 at the most, 3e-11 for h = 6, and there are fewer than 2000 frequencies.
+    """
+    clean, (family, level) = drawn(name), kind.split()
+    for seed in range(4, 8):
+        kept = noise.background(clean, noise.BackgroundBrightness(float(level)), seed) if family == "bbg" else clean
+        raw = noise.apply(clean, noise.FAMILIES[family](float(level)), seed)
+        assert lattice(raw, kept).height < CLEAR, seed
 
 
 @pytest.mark.parametrize("along", [0, 1])

@@ -82,6 +82,7 @@ def test_areas_stay_among_impulses(model: str) -> None:
     assert (restored[outside] > 0.9).mean() < 1e-4
 
 
+@pytest.mark.usefixtures("network_once")
 @pytest.mark.parametrize("model", WILD)
 @pytest.mark.parametrize("level", [0.03, 0.2, 0.42])
 def test_impulses_go_as_before(model: str, level: float, monkeypatch: pytest.MonkeyPatch) -> None:

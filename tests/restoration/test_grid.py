@@ -111,6 +111,7 @@ def test_results_of_made_images_have_no_grid(model: str) -> None:
     assert heights(pipeline.denoise(noisy, model, device="cpu") + unseen).max() < 6
 
 
+@pytest.mark.usefixtures("network_once")
 @pytest.mark.parametrize("model", ["g", "gsp", "sp", "bbg-keep"])
 def test_nothing_is_lost(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of no specimen over 0.01 dB; most win."""
