@@ -73,11 +73,11 @@ def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
     if dtype.kind not in "iu" or scaling.flat:
         return None
     steps, most = math.ceil(scaling.high - scaling.low - scaling.room), math.ceil(scaling.bulk)
-    if steps >= FEW_STEPS and most >= FEW_OF_MOST:
+    if steps >= FEW_STEPS and not 0 < most < FEW_OF_MOST:
         return None
     where = f"only {steps} whole numbers between dark and bright"
     if steps >= FEW_STEPS:
-        where = f"nine tenths of its pixels within {max(most, 1)} whole numbers"
+        where = f"nine tenths of its pixels within {most} whole numbers"
     return (
         f"the image has {where}, and the result is rounded to these; --dtype float32, or an image of 32-bit floats, "
         "keeps what lies between"
