@@ -127,6 +127,43 @@ def test_what_stands_out_of_a_result_alone_is_found() -> None:
 
 
 @pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("width", [1.5, 2.0])
+def test_points_that_a_network_laid_out_are_no_bad_pixels(width: float, many: bool) -> None:
+    """Single heavy atoms on carbon had the first result's value, a third of their height, before a second look."""
+    clean = np.full((128, 128), 0.5)
+    for down, right in itertools.product(np.arange(0.0, 0.6, 0.1), repeat=2):
+        atom = point(width, 0.6, (down, right)) - grain()
+        noisy = clean + atom + np.random.default_rng(3).normal(0.0, 0.01, clean.shape)
+        for sign, laid_out in itertools.product((1, -1), (0.0, 0.3)):
+            found = hits.left(sign * noisy, sign * (clean + laid_out * atom), -1.0, 1.0, many=many)
+            assert (64, 64) not in found
+
+
+@pytest.mark.parametrize(
+    ("low", "width", "dtype"),
+    [
+        (1e6, 1.0, "f8"),
+        (1e9, 1.0, "f8"),
+        (0.0, 1e-300, "f8"),
+        (2**55, 1e3, "i8"),
+        (-3e38, 6e38, "f4"),
+        (2e9, 900, "u4"),
+    ],
+)
+def test_bad_pixels_are_found_on_any_scale(low: float, width: float, dtype: str) -> None:
+    """As float32 a frame of little contrast far from 0 has a few values left; none may overflow."""
+    clean = lattice()
+    frame = clean + np.random.default_rng(6).normal(0.0, 0.02, clean.shape)
+    frame[20, 30] += 0.4
+    scaled = [
+        (int(low) + (width * each).astype("i8")) if dtype == "i8" else low + width * each for each in (frame, clean)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hits.left(*(each.astype(dtype) for each in scaled), low, low + width) == [(20, 30)]
+
+
+@pytest.mark.parametrize("many", [False, True])
 def test_noise_that_is_cut_off_does_not_stand_out(many: bool) -> None:
     """Of a dark ground half of the pixels are 0 then, and what is left looks like strong noise among none."""
     clean = np.zeros((256, 256), np.float32)
