@@ -71,6 +71,15 @@ def test_the_scale_is_that_of_what_was_not_hit(dtype: str, share: float, sigma: 
     np.testing.assert_allclose((found.low, found.high), wanted, atol=20)
 
 
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+@pytest.mark.parametrize("bright", range(0, 25, 6))
+def test_the_scale_of_a_stack_knows_its_one_bright_frame(dtype: str, bright: int) -> None:
+    """It did where that was one of eight frames that were asked."""
+    stack = np.random.default_rng(2).poisson(100.0, (25, 64, 64))
+    stack[bright] = np.random.default_rng(3).poisson(3000.0, (64, 64))
+    assert scaling.measure(stack.astype(dtype), 0.5, 99.5).high > 2900
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.05, 0.2, 0.5, 1.0, 3.0, 30.0])
 def test_the_scale_of_counts_is_that_of_all(mean: float) -> None:
     for number in range(3):
