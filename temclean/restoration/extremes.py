@@ -45,9 +45,15 @@ SLIGHT, USUAL, USUALLY = 0.02, 10.0, 0.3
 BESIDE = 4.0
 """Times the median of the changes in 5x5 pixels: along edges and in textures all are larger."""
 
+AT_ONCE = 2**14
+"""Pixels whose surroundings are in memory at a time."""
+
 BY_CHANCE = 0.002
 """Chance that so many of the 8 neighbours of a black or white pixel were hit alike, below which they were not: all are
 the specimen's brightest or darkest."""
+
+ROUNDED = 1e-6
+"""Of the scale, by which pixels that were put back may be off: tiles are float32, and so are ramps."""
 
 SUCH = 0.25
 """How far from black or white a result is at most where the specimen is so."""
@@ -114,10 +120,10 @@ def keep_untouched(tile: Floats, restored: Floats) -> None:
     if not known.any():
         return
     least = max(SLIGHT, USUAL * float(np.quantile(changes[known], USUALLY)))
-    large = np.nonzero(changes > least)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(changes, CLOSE // 2, mode="symmetric"), (CLOSE, CLOSE))
-    beside = np.nanmedian(around[large].reshape(-1, CLOSE * CLOSE), axis=1)
-    known[large] = changes[large] <= BESIDE * beside
+    large = np.argwhere(changes > least)
+    for rows, columns in (large[first : first + AT_ONCE].T for first in range(0, len(large), AT_ONCE)):
+        known[rows, columns] = changes[rows, columns] <= BESIDE * _medians(around[rows, columns])
     for value, extreme, beyond in ((0.0, tile < NEAR, tile < -NEAR), (1.0, tile > 1.0 - NEAR, tile > 1.0 + NEAR)):
         if not beyond.any():
             continue
@@ -126,6 +132,28 @@ def keep_untouched(tile: Floats, restored: Floats) -> None:
         together = tops & (sums(tops.view(np.uint8), 3) > least)  # itself counts too
         known |= together & (np.abs(restored - np.float32(value)) < SUCH)
     np.copyto(restored, tile, where=known)
+
+
+def keep_exactly(frame: NDArray[Any], restored: NDArray[Any], width: float) -> None:
+    """Give the pixels of a result that were put back the very value of their frame, which tiles of float32 round.
+
+    Parameters
+    ----------
+    frame, restored : ndarray, (rows, columns)
+        Before and after, in the frame's units; ``restored`` is changed in place.
+    width : float
+        Of the scale.
+    """
+    for before, after in zip(frame, restored, strict=True):
+        np.copyto(after, before, where=np.abs(np.subtract(after, before, dtype=np.float64)) <= ROUNDED * width)
+
+
+def _medians(windows: Floats) -> Floats:
+    """Return the median of what is no NaN in each window; one value at least is none."""
+    values = np.sort(windows.reshape(len(windows), -1), axis=1)  # NaN comes last
+    count, each = np.count_nonzero(~np.isnan(values), axis=1), np.arange(len(values))
+    medians: Floats = (values[each, (count - 1) // 2] + values[each, count // 2]) / 2
+    return medians
 
 
 def _more_than_chance(share: float) -> int:

@@ -114,6 +114,8 @@ def restore(
             blender.add(run(session, tiles, within=bool(usual))[None], band, rows.start)
             if progress:
                 progress(1)
+        if session.model.family in IMPULSES_ALONE:
+            extremes.keep_exactly(window[len(window) // 2][rows], band, scale.high - scale.low)
         if not direct:
             if out.dtype.kind == "f":
                 np.clip(band, np.finfo(out.dtype).min, np.finfo(out.dtype).max, out=band)

@@ -29,8 +29,8 @@ BEYOND = 3.0
 """Times the range of medians over 3x3 pixels by which pixels lie beyond that which are outliers: noise alone reaches
 0.8 times as far, a few counts of electrons 2 times."""
 
-MEDIANS, FRAMES = 2**16, 8
-"""Medians, and frames, that are enough to tell."""
+MEDIANS = 2**16
+"""Medians that are enough to tell, about."""
 
 
 @dataclass(frozen=True)
@@ -175,15 +175,15 @@ def _between(values: "Histogram | Subset", low: float, high: float) -> tuple[Sca
 def _usual(frames: Frames) -> tuple[float, float]:
     """Return between which values pixels are no outliers; the same twice where nothing tells.
 
-    Medians over 3x3 pixels know nothing of those that lie by themselves. They are alike where electrons are few.
+    Medians over 3x3 pixels know nothing of those that lie by themselves. They are alike where electrons are few. All
+    frames are asked: a bright one among many dim ones is no outlier.
     """
     rows, columns = frames.shape[-2:]
     if min(rows, columns) < 3:
         return 0.0, 0.0
     found = []
-    chosen = np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))
-    step = max(1, math.isqrt(rows * columns * len(chosen) // MEDIANS))
-    for index in chosen:
+    step = max(1, math.isqrt(rows * columns * len(frames) // MEDIANS))
+    for index in range(len(frames)):
         around = np.lib.stride_tricks.sliding_window_view(frames[index], (3, 3))[::step, ::step]
         found.append(np.partition(around.reshape(-1, 9), 4, axis=1)[:, 4])
     ends = np.percentile(np.concatenate(found).astype(np.float64), (0.5, 99.5))

@@ -66,6 +66,13 @@ def test_dark_structure_is_not_dead(scene: str, dose: float) -> None:
     assert report.impulses_error < 0.1
 
 
+@pytest.mark.parametrize("dose", [12, 20, 100])
+def test_what_lies_between_the_columns_of_a_lattice_is_not_dead(dose: float) -> None:
+    """Every eighth pixel, by itself among bright ones: a fifth of all pixels were said to be dead."""
+    image, _ = counted(0.5 + 0.5 * np.cos(np.pi * COLUMNS / 2) * np.cos(np.pi * ROWS / 2), dose, 0.0)
+    assert measure(image).dark * image.size < 12
+
+
 def test_the_error_of_dead_pixels_is_that_by_which_they_scatter() -> None:
     off = []
     for seed in range(24):

@@ -71,6 +71,15 @@ def test_the_scale_is_that_of_what_was_not_hit(dtype: str, share: float, sigma: 
     np.testing.assert_allclose((found.low, found.high), wanted, atol=20)
 
 
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+@pytest.mark.parametrize("bright", range(0, 25, 6))
+def test_the_scale_of_a_stack_knows_its_one_bright_frame(dtype: str, bright: int) -> None:
+    """It did where that was one of eight frames that were asked."""
+    stack = np.random.default_rng(2).poisson(100.0, (25, 64, 64))
+    stack[bright] = np.random.default_rng(3).poisson(3000.0, (64, 64))
+    assert scaling.measure(stack.astype(dtype), 0.5, 99.5).high > 2900
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.05, 0.2, 0.5, 1.0, 3.0, 30.0])
 def test_the_scale_of_counts_is_that_of_all(mean: float) -> None:
     for number in range(3):
@@ -124,6 +133,43 @@ def test_what_stands_out_of_a_result_alone_is_found() -> None:
     assert hits.left(strong, clean, 0.0, 1.0) == []
     stepped = clean + (np.arange(192) > 96)[:, None]
     assert hits.left(stepped, ndimage.shift(stepped, (1, 0), order=1), 0.0, 1.0) == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("width", [1.5, 2.0])
+def test_points_that_a_network_laid_out_are_no_bad_pixels(width: float, many: bool) -> None:
+    """Single heavy atoms on carbon had the first result's value, a third of their height, before a second look."""
+    clean = np.full((128, 128), 0.5)
+    for down, right in itertools.product(np.arange(0.0, 0.6, 0.1), repeat=2):
+        atom = point(width, 0.6, (down, right)) - grain()
+        noisy = clean + atom + np.random.default_rng(3).normal(0.0, 0.01, clean.shape)
+        for sign, laid_out in itertools.product((1, -1), (0.0, 0.3)):
+            found = hits.left(sign * noisy, sign * (clean + laid_out * atom), -1.0, 1.0, many=many)
+            assert (64, 64) not in found
+
+
+@pytest.mark.parametrize(
+    ("low", "width", "dtype"),
+    [
+        (1e6, 1.0, "f8"),
+        (1e9, 1.0, "f8"),
+        (0.0, 1e-300, "f8"),
+        (2**55, 1e3, "i8"),
+        (-3e38, 6e38, "f4"),
+        (2e9, 900, "u4"),
+    ],
+)
+def test_bad_pixels_are_found_on_any_scale(low: float, width: float, dtype: str) -> None:
+    """As float32 a frame of little contrast far from 0 has a few values left; none may overflow."""
+    clean = lattice()
+    frame = clean + np.random.default_rng(6).normal(0.0, 0.02, clean.shape)
+    frame[20, 30] += 0.4
+    scaled = [
+        (int(low) + (width * each).astype("i8")) if dtype == "i8" else low + width * each for each in (frame, clean)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hits.left(*(each.astype(dtype) for each in scaled), low, low + width) == [(20, 30)]
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -35,6 +35,9 @@ QUIETER, SUCH = 0.8, 0.05
 UNLIKE = 0.3
 """Share of the zeros by chance that is in doubt: clean values are not gamma distributed."""
 
+REPEATED, FARTHEST = 0.5, 8
+"""Share of the dead pixels that others follow at one distance, and how far, from which on they are a lattice's."""
+
 CERTAIN = 4.0
 """Standard errors from which on there are dead pixels."""
 
@@ -95,7 +98,19 @@ def dead(sample: Sample, found: Suspects) -> Dead | None:
     mask = np.zeros(zero.shape, bool)
     unlikely = likely & (chance < share / 2)
     mask[inner] = zero[inner] & (number >= CLEAR) & unlikely[place]
-    return Dead(share, error, mask)
+    return Dead(0.0, error, None) if _repeated(mask) else Dead(share, error, mask)
+
+
+def _repeated(mask: Mask) -> bool:
+    """Tell whether pixels lie at the same distance from each other, as between columns of a lattice."""
+    least, width = REPEATED * np.count_nonzero(mask), mask.shape[2]
+    for down in range(FARTHEST + 1):
+        for right in range(-FARTHEST if down else 2, FARTHEST + 1):
+            here = mask[:, down:, max(right, 0) : width + min(right, 0)]
+            there = mask[:, : mask.shape[1] - down, max(-right, 0) : width + min(-right, 0)]
+            if here.size and np.count_nonzero(here & there) > least:
+                return True
+    return False
 
 
 def _ring(values: Floats) -> Floats:
