@@ -24,8 +24,8 @@ FEW_STEPS = 20
 """Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
 which is then above 1.4% of the contrast."""
 
-FEW_OF_MOST = 8
-"""The same for what lies between the percentiles 5 and 95, where few bright things widen the range."""
+FEW_OF_MOST = 6
+"""The same for what lies between the percentiles 10 and 90, where few bright things widen the range."""
 
 STRONG_NOISE = 0.6
 """Noise over contrast (`noise_level`) that no model has learned: `gsp` at C = 0.40 comes closest."""
@@ -77,7 +77,7 @@ def of_steps(dtype: np.dtype[Any], scaling: Scaling) -> str | None:
         return None
     where = f"only {steps} whole numbers between dark and bright"
     if steps >= FEW_STEPS:
-        where = f"nine tenths of its pixels within {most} whole numbers"
+        where = f"four fifths of its pixels within {most} whole numbers"
     return (
         f"the image has {where}, and the result is rounded to these; --dtype float32, or an image of 32-bit floats, "
         "keeps what lies between"

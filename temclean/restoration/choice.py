@@ -18,7 +18,7 @@ from temclean.evidence import noise, samples, spectrum
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Frames, Sample
 from temclean.evidence.spectrum import Structure
-from temclean.restoration import conversion, lazy
+from temclean.restoration import conversion, lazy, scaling
 from temclean.restoration.shipped import ALSO
 from temclean.restoration.shipped import available as shipped
 
@@ -41,6 +41,9 @@ SPECKS_FOR_GRAIN = 0.3
 
 GRAIN = 0.5
 """Grain, of the range, over the share of specks, from which on both are there; with salt and pepper alone it is 0."""
+
+USUAL, NARROW = (0.5, 99.5), 0.25
+"""Percentiles between which all that is no speck lies, and share of the range below which grain is over that."""
 
 HANGING = 0.06
 """Correlation along rows over that along columns, from which on it is a scanned beam's."""
@@ -187,6 +190,9 @@ def specks(report: NoiseReport, sample: Sample, about: About) -> tuple[str, str]
         return None
     if about.kind and min(report.dark, report.bright) < ONE_SIDED:  # saturated
         return None
+    usual = scaling.measure(sample.pieces, *USUAL)
+    if 0 < usual.high - usual.low < NARROW:  # specks far beyond all others make that a sliver of the range
+        level /= usual.high - usual.low
     share = f"{100 * report.impulses:.2g}% of the pixels are black or white specks"
     if level < GRAIN * report.impulses:
         return "sp", f"{share} and there is no grain"

@@ -36,6 +36,9 @@ SOME, MAJORITY, MOST = 11, 13, 16
 """Of the pixels in such a window, those belong to the area that have so many extreme pixels in the 5x5 around them: an
 extreme pixel by the smallest window, one in any window, and a pixel that is not extreme itself."""
 
+BODY = 9
+"""Of such a window, so many stand out of the scale in a small particle; of hits of a pixel in twenty hardly ever."""
+
 AROUND = 17
 """So far around a lost pixel its area comes back; among impulses around 13 of 5x5 lost ones, as rims are lost there."""
 

@@ -150,7 +150,8 @@ def _alone(session: Session, tile: NDArray[np.float32], within: bool) -> NDArray
     """Run the network on a tile (rows, columns) within its reach; what stands out of that is put back as it is.
 
     But wild pixels are not put back if the model is one that takes them out: what stands out counts as its median over
-    3x3 pixels, so that bright particles stay; and areas at black or white, which are too large for wild pixels, stay.
+    3x3 pixels where enough of 5x5 do, so that bright particles stay; and areas at black or white, which are too large
+    for wild pixels, stay.
     """
     seen, put_back = tile, False
     if not within and (tile.min() < -REACH or tile.max() > 1.0 + REACH):
@@ -170,7 +171,8 @@ def _alone(session: Session, tile: NDArray[np.float32], within: bool) -> NDArray
     if excess is not None:
         if wild:
             windows = np.lib.stride_tricks.sliding_window_view(np.pad(excess, 1, mode="edge"), (3, 3))
-            restored[outside] += np.median(windows[outside], axis=(1, 2))
+            together = extremes.sums((excess != 0).view(np.uint8), extremes.CLOSE)[outside] >= extremes.BODY
+            restored[outside] += np.median(windows[outside], axis=(1, 2)) * together
         else:
             restored[outside] += excess[outside]
     return restored

@@ -23,7 +23,7 @@ SPREAD = 1.25  # variance over mean, in steps, up to which they are counts: thos
 ENOUGH = 100  # counts that tell
 
 APART = 4.0
-"""Times what lies between the percentiles 5 and 95 from which on the range may be that of single outliers."""
+"""Times what lies between the percentiles 10 and 90 from which on the range may be that of single outliers."""
 
 BEYOND = 3.0
 """Times the range of medians over 3x3 pixels by which pixels lie beyond that which are outliers: noise alone reaches
@@ -39,7 +39,7 @@ class Scaling:
 
     Of their distance, ``room`` is left below and above the percentiles that were measured. ``lag`` is the filter that
     undoes the lag of the image first (`temclean.evidence.lag`), empty where there is none; ``bulk`` lies between the
-    percentiles 5 and 95. Of a stack of several ``channels`` each has its own, and the whole is the narrowest of them.
+    percentiles 10 and 90. Of a stack of several ``channels`` each has its own, and the whole is the narrowest of them.
     """
 
     low: float
@@ -233,8 +233,8 @@ class Histogram:
         return float(here + share * (following - here))
 
     def bulk(self) -> float:
-        """Return what lies between the percentiles 5 and 95."""
-        return self.percentile(95.0) - self.percentile(5.0)
+        """Return what lies between the percentiles 10 and 90."""
+        return self.percentile(90.0) - self.percentile(10.0)
 
     def piled(self) -> Cut:
         """Tell whether far more pixels have the least value, and the greatest, than the next one."""
@@ -286,10 +286,10 @@ class Subset:
             return percentile(self.pixels, percent)
 
     def bulk(self) -> float:
-        """Return what lies between the percentiles 5 and 95, about."""
+        """Return what lies between the percentiles 10 and 90, about."""
         some = self.pixels[:: max(1, self.pixels.size // COARSE)].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(np.subtract(*np.percentile(some, (95.0, 5.0))))
+            return float(np.subtract(*np.percentile(some, (90.0, 10.0))))
 
     def piled(self) -> Cut:
         """Tell whether far more pixels have the least value, and the greatest, than the next one."""

@@ -36,6 +36,9 @@ CASES = (
     ("general", "saturated", 0.002, 0.05),
     ("general", "saturated", 0.008, 0.05),
     ("gsp", "saturated", 0.05, 0.05),
+    ("auto", "saturated", 0.008, 0.05),
+    ("auto", "saturated", 0.05, 0.05),
+    ("auto", "any value", 0.02, 0.02),
 )
 SATURATED = 32.0
 """Ranges by which saturated pixels lie beyond: of 2000 counts in 16 bits."""

@@ -192,3 +192,14 @@ def test_what_is_no_image_is_refused_as_by_denoise() -> None:
     for shape in ((64,), (64, 64, 3)):
         with pytest.raises(ImageError, match="shape"):
             choose(np.zeros(shape))
+
+
+@pytest.mark.parametrize("share", [0.015, 0.05])
+@pytest.mark.parametrize(("sigma", "model"), [(0.0, "sp"), (40.0, "gsp")])
+def test_grain_beside_saturated_pixels_is_told_from_what_they_leave(share: float, sigma: float, model: str) -> None:
+    """Beside 65535, grain of a twentieth of what else there is looked like none."""
+    draw = np.random.default_rng(7)
+    y, x = np.mgrid[:256, :256]
+    image = 1500 + 400 * np.sin(x / 7.0) * np.cos(y / 9.0) + draw.normal(0.0, sigma, (256, 256))
+    image[draw.random(image.shape) < share] = 65535
+    assert temclean.choose(np.rint(image).astype("u2")).name == model
