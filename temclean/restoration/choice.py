@@ -191,20 +191,20 @@ def specks(report: NoiseReport, sample: Sample, about: About) -> tuple[str, str]
     if about.kind and min(report.dark, report.bright) < ONE_SIDED:  # saturated
         return None
     usual = scaling.measure(sample.pieces, *USUAL)
-    if 0 < usual.high - usual.low < NARROW:  # specks far beyond all others make that a sliver of the range
-        level /= usual.high - usual.low
-    share = f"{100 * report.impulses:.2g}% of the pixels are black or white specks"
+    if 0 < (share := usual.high - usual.low) < NARROW:  # specks far beyond all others make that a sliver of the range
+        level = max(level, level * report.filled / (share * sample.width))
+    told = f"{100 * report.impulses:.2g}% of the pixels are black or white specks"
     if level < GRAIN * report.impulses:
-        return "sp", f"{share} and there is no grain"
-    return "gsp", f"{share}, and there is grain of {100 * level:.2g}% of the range"
+        return "sp", f"{told} and there is no grain"
+    return "gsp", f"{told}, and there is grain of {100 * level:.2g}% of the range"
 
 
 def grain(report: NoiseReport, sample: Sample) -> float:
-    """Return the standard deviation of white noise at the median, of the range from the least to the greatest value."""
+    """Return the standard deviation of white noise at the median, of the range that is filled but for few outliers."""
     if report.fine_structure:
         return 0.0
     middle = sample.low + sample.width * samples.median(sample.pieces[:, ::3, ::3])
-    return report.at(middle) / sample.width
+    return report.at(middle) / report.filled
 
 
 def _microscope(report: NoiseReport, sample: Sample, about: About) -> tuple[Kind, str] | None:
