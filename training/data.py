@@ -33,7 +33,7 @@ MICROSCOPES = {name for name, kind in noise.FAMILIES.items() if issubclass(kind,
 SCANNED = {"stem", "sem"}
 """Those of a beam that scans, whose detector's lag the pipeline undoes before a network sees the image."""
 
-LARGE = {"lr", "faint"}
+LARGE = {"lr", "faint", "rough"}
 """Specimens of low magnification, drawn in pixels of any size to :data:`LARGEST_PIXELS`: a beam strays by ångströms,
 which such pixels do not show."""
 
@@ -43,7 +43,7 @@ LARGEST_PIXELS = 30.0
 SUPPORTED = (0.2, 0.6)
 """Å a pixel of ``supported``: coarse pixels, in which a lattice still shows beside the grain of its film."""
 
-COUNTS = (0.3, 300.0)
+COUNTS = (0.3, 3000.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
 
 STRAYS, STEADY, DRAWS = 1.5, 0.8, 12

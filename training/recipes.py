@@ -89,6 +89,7 @@ LARGE = {
     "labyrinth": 0.1,
     "circuits": 0.06,
     "scene": 0.06,
+    "rough": 0.6,
 }
 """Shares of specimens of low magnification."""
 
@@ -127,7 +128,8 @@ GENERAL = Recipe(
     replace(
         GAUSSIAN,
         noises={"g": 0.22, "poisson": 0.22, "tem": 0.16, "stem": 0.24, "sem": 0.16},
-        levels=(0.03, 0.6),
+        specimens=mixture(0.64),
+        levels=(0.003, 0.6),
         crop=256,
         batch=3,
         multiple=64,
@@ -138,6 +140,7 @@ GENERAL = Recipe(
     relative=0.04,
     rare=0.03,
     similarity=0.6,
+    floor=1e-6,
     shape={"spectral": (64, 128)},
 )
 

@@ -17,6 +17,7 @@ from temclean.specimen import (
     faint,
     fringed,
     phase,
+    rough,
     scenes,
     structures,
     survey,
@@ -148,6 +149,7 @@ SURVEYS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float32]]] = 
     "arrays": survey.arrays,
     "labyrinth": fringed.labyrinth,
     "circuits": fringed.circuits,
+    "rough": rough.draw,
 }
 
 
