@@ -46,9 +46,9 @@ SUPPORTED = (0.2, 0.6)
 COUNTS = (0.3, 3000.0)
 """Electrons a pixel at intensity 1 of ``poisson``, drawn evenly on a logarithmic scale."""
 
-STRAYS, STEADY, DRAWS = 1.5, 0.8, 12
-"""Pixels by which the beam of a scanned image strays at most (root mean square), in what share of the crops, and draws
-to look for such a beam: where it strays further, no network can tell where a column was, and learns nothing."""
+STRAYED, STRAYS = 0.7, (0.1, 3.0)
+"""Share of the scanned crops whose beam strays, at its widest, by pixels (root mean square) drawn evenly on a
+logarithmic scale; in the others by ångströms, as :mod:`temclean.noise.priors` has it, up to the larger number."""
 
 SHORT = (0.7, 25.0)
 """The same of ``short``, exposures of a few milliseconds."""
@@ -187,17 +187,28 @@ def expose(image: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     return noise.apply(mtf.blur(noisy, transfer), read, int(rng.integers(2**63))), mtf.blur(image, transfer)
 
 
+def steadied(chain: noise.Chain, rng: np.random.Generator) -> noise.Chain:
+    """Return a microscope's steps with a beam that strays as far as :data:`STRAYS` says, alike in all else."""
+    widest = max((step.strays for step in chain.steps if isinstance(step, noise.Jitter)), default=0.0)
+    if not widest:
+        return chain
+    wanted = float(np.exp(rng.uniform(*np.log(STRAYS)))) if rng.random() < STRAYED else min(widest, STRAYS[1])
+    return noise.Chain(
+        tuple(
+            replace(step, **{name: getattr(step, name) * wanted / widest for name in ("x", "y", "line")})
+            if isinstance(step, noise.Jitter)
+            else step
+            for step in chain.steps
+        )
+    )
+
+
 def record(image: Array, family: str, pixel_size: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """Make a pair of a crop as a microscope and its user would: (noisy, clean), the clean one altered as users do."""
     if rng.random() < 0.3:
         image = image + np.float32(rng.uniform(0.0, 2.0) * float(image.mean()))
     kind = noise.FAMILIES[family](pixel_size=pixel_size)  # type: ignore[call-arg]
-    chain = kind.draw(image, int(rng.integers(2**63)))
-    if rng.random() < STEADY:
-        for _ in range(DRAWS):
-            if all(step.strays <= STRAYS for step in chain.steps if isinstance(step, noise.Jitter)):
-                break
-            chain = kind.draw(image, int(rng.integers(2**63)))
+    chain = steadied(kind.draw(image, int(rng.integers(2**63))), rng)
     noisy = noise.apply(image, chain, int(rng.integers(2**63)))
     clean, noisy = postprocess.draw_all(image, noisy, rng)
     weights = lag.measure(noisy[None]) if family in SCANNED else ()

@@ -85,6 +85,7 @@ SPECIMENS = [
     "arrays",
     "labyrinth",
     "circuits",
+    "rough",
     "bright-field",
     "soot",
     "any-fringes",

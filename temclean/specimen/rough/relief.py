@@ -125,9 +125,9 @@ def section(rng: np.random.Generator, size: int) -> Image:
             wall = np.exp(-0.5 * ((away - 2.5 * width) / width) ** 2)
         image -= np.float32(rng.uniform(0.2, 1.0)) * wall
     grains = np.zeros((size, size), np.float32)
-    width = log_uniform(rng, 0.8, 4.0)
-    count = int(log_uniform(rng, 0.003, 0.1) * size**2 / width**2)
+    spread = log_uniform(rng, 0.8, 4.0)
+    count = int(log_uniform(rng, 0.003, 0.1) * size**2 / spread**2)
     np.add.at(grains.ravel(), rng.integers(0, size**2, count), rng.uniform(0.3, 1.0, count).astype(np.float32))
     where = field(rng, size, 2.0, 0.3 * size, 4.0) > rng.uniform(-2.0, 1.0)
-    grains = filters.gaussian(grains * where, width)
-    return image - np.float32(rng.uniform(0.2, 1.0) * 6.0 * width**2) * grains
+    grains = filters.gaussian(grains * where, spread)
+    return image - np.float32(rng.uniform(0.2, 1.0) * 6.0 * spread**2) * grains
