@@ -17,7 +17,8 @@ class Findings:
 
     ``strayed`` is by how many pixels rows were put back, root mean square, ``lines`` how many lost lines were mended,
     and ``stripes`` what was taken off whole columns, root mean square (`temclean.evidence.lines`); ``hits`` is how many
-    pixels were replaced (`temclean.restoration.extremes`).
+    pixels were replaced (`temclean.restoration.extremes`), and ``back`` in what share of them came back what a model
+    had taken away that noise cannot be (`temclean.evidence.erased`).
     """
 
     missing: Missing = field(default_factory=Missing)
@@ -27,6 +28,7 @@ class Findings:
     hits: int = 0
     lines: int = 0
     stripes: float = 0.0
+    back: float = 0.0
 
 
 def compare(raw: NDArray[Any], result: NDArray[Any], *, background_removed: bool = False) -> Findings:

@@ -20,6 +20,9 @@ from temclean.restoration.choice import About, grain, specks
 from temclean.restoration.modelfile import Model
 from temclean.restoration.scaling import Scaling
 
+LEAST_BACK = 0.01
+"""Share of the pixels with fine structure that came back, from which on it is worth a line."""
+
 FEW_STEPS = 20
 """Whole numbers between dark and bright below which a result suffers from being rounded to them: by 0.29 of a step,
 which is then above 1.4% of the contrast."""
@@ -127,7 +130,7 @@ def of_straying(findings: Sequence[Findings]) -> str | None:
 
 
 def of_defects(findings: Sequence[Findings]) -> Iterator[str]:
-    """Yield what to say where outliers were replaced, lost lines mended, and stripes taken off."""
+    """Yield what to say where outliers were replaced, lost lines mended, stripes taken off, fine structure put back."""
     hit = "standing out alone, with sharp edges as hits of X-rays or a camera's defects have,"
     for kind, one, many, why in (
         ("hits", "pixel", "pixels", hit),
@@ -144,6 +147,11 @@ def of_defects(findings: Sequence[Findings]) -> Iterator[str]:
         yield (
             f"whole columns are brighter or darker by {max(strong):.3g} (root mean square){where}, as amplifiers of "
             "cameras make them; that was taken off (--residual shows it)"
+        )
+    if (back := max((each.back for each in findings), default=0.0)) > LEAST_BACK:
+        yield (
+            f"in {back:.0%} of the image the model took away more than its noise can be: such fine structure is put "
+            "back, with some of the noise"
         )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.evidence import data_bar
+from temclean.evidence import data_bar, erased
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
 from temclean.evidence.lines import straying
@@ -32,6 +32,9 @@ IMPULSES_ALONE = {"sp"}
 LOOKED_AT_TWICE = {"general", "lr", "fast", "g", "gsp"}
 """Families whose models look once more at an image in which bad pixels were replaced, and change nothing but noise."""
 
+KEEPING = LOOKED_AT_TWICE - WILD
+"""Those of them into whose results comes back what noise cannot be: of wild pixels residuals do not tell."""
+
 ATOMS_ALONE = {"n2a"}
 """Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
 
@@ -43,17 +46,18 @@ def restore_steadily(
     cut: tiling.Plan,
     scale: Scaling,
     progress: Callable[[int], object] | None = None,
-) -> tuple[NDArray[Any], float, int]:
+) -> tuple[NDArray[Any], dict[str, Any]]:
     """Denoise as :func:`restore`, and once more where single pixels stand out, and where a scanned beam strayed.
 
-    These pixels take the value of the first result then, and the rows are put back. Return the frame that was denoised
-    in the end, by how many pixels its rows were put back, root mean square, and how many pixels were replaced.
+    These pixels take the value of the first result then, and the rows are put back. Of weak noise comes back what the
+    model took away that noise cannot be. Return the frame that was denoised in the end, and what was seen to, by the
+    names of `temclean.evidence.findings.Findings`.
     """
     replaced = restore(window, out, session, cut, scale, progress)
     frame, family = window[len(window) // 2], session.model.family
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
     if len(window) > 1 or scale.flat or coarse:
-        return frame, 0.0, len(replaced)
+        return frame, {"hits": len(replaced)}
     if family in LOOKED_AT_TWICE:
         left = hits.left(*data_bar.above(frame, out), scale.low, scale.high, many=family in WILD)
         left = [place for place in left if place not in replaced]
@@ -64,14 +68,17 @@ def restore_steadily(
             restore([frame], out, session, cut, scale)
             replaced |= set(left if family not in WILD else ())
     found = straying.measure(frame, out) if session.model.normalisation.scanned else None
+    seen_to: dict[str, Any] = {"hits": len(replaced)}
     if found is None:
-        return frame, 0.0, len(replaced)
+        if family in KEEPING and not scale.lag:
+            seen_to["back"] = erased.put_back(*data_bar.above(frame, out), without=replaced)
+        return frame, seen_to
     found = found.whole()
     steady = straying.steadied(frame, out, found)
     if steady is None:
-        return frame, 0.0, len(replaced)
+        return frame, seen_to
     restore([steady], out, session, cut, scale)
-    return steady, found.width, len(replaced)
+    return steady, seen_to | {"strayed": found.width}
 
 
 def restore(

@@ -270,12 +270,12 @@ def denoise_frames(
     for index in range(len(frames)) if which is None else which:
         scale = measured.of(order.channel(index))
         window, out = seen[index], np.empty(cut.shape, dtype=frames.dtype)
-        frame, strayed, hits = inference.restore_steadily(window, out, session, cut, scale, progress)
+        frame, seen_to = inference.restore_steadily(window, out, session, cut, scale, progress)
         lines, striped = (0, 0.0) if mended is None else mended.seen_to.pop(index)
         if (end := data_bar.rows_above(window[len(window) // 2])) < len(out):
             out[end:] = (frames[index] if measured.lag else window[len(window) // 2])[end:]
         if (noise or findings) and not scale.flat:
-            seen_to = {"strayed": strayed, "hits": hits, "lines": lines, "stripes": striped}
+            seen_to |= {"lines": lines, "stripes": striped}
             measure = partial(_measure, frame, out, seen_to, session.model, noise, findings)
             later(measure) if later else measure()
             del measure

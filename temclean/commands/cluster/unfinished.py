@@ -149,6 +149,7 @@ def _read(entry: dict[str, Any]) -> Done:
             each.get("hits", 0),
             each.get("lines", 0),
             each.get("stripes", 0.0),
+            each.get("back", 0.0),
         )
         for each in entry.pop("findings")
     )

@@ -50,7 +50,8 @@ def bent(rng: np.random.Generator, image: Image, steepest: float = 0.6) -> Image
     down, right = places[0] - y, places[1] - x
     upper = image[y, x] * (1 - right) + image[y, x + 1] * right
     lower = image[y + 1, x] * (1 - right) + image[y + 1, x + 1] * right
-    return (upper * (1 - down) + lower * down).astype(np.float32)
+    bent_image: Image = (upper * (1 - down) + lower * down).astype(np.float32)
+    return bent_image
 
 
 def heights(rng: np.random.Generator, size: int) -> Image:
@@ -82,7 +83,8 @@ def lit(rng: np.random.Generator, height: Image) -> Image:
     angle = rng.uniform(0.0, 2.0 * np.pi)
     facing = (np.float32(np.cos(angle)) * across + np.float32(np.sin(angle)) * down) / steep
     level, slope, edge = rng.uniform(0.0, 1.0, 3) ** 2
-    return (level * height + slope * facing + edge * steep).astype(np.float32)
+    shown: Image = (level * height + slope * facing + edge * steep).astype(np.float32)
+    return shown
 
 
 def relief(rng: np.random.Generator, size: int) -> Image:

@@ -1,0 +1,160 @@
+r"""What a network took away that noise cannot be: fine, irregular structure, where noise is weak.
+
+Networks take from rough surfaces what is finer than they believe in, however weak the noise is: on a polished
+section 2.8 times as much as its noise. Where noise is weak and each pixel has its own, that is seen by the residual
+alone, whose variance around a pixel, :math:`v`, cannot be more than noise at that brightness makes it,
+:math:`\sigma^2`, but by chance. The share of it that is structure comes back,
+
+.. math:: \hat x + (1 - \kappa \sigma^2 / v)_+ \, (y - \hat x),
+
+which is Wiener's gain (Wiener 1949) for structure of unknown strength in known noise, and none where :math:`v` may be
+chance.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean import filters
+from temclean.evidence import blocks, noise, samples
+from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.noise import NoiseReport
+from temclean.evidence.samples import Mask, median
+
+SMALLEST = 64
+"""Pixels along a side, below which the noise is not known well enough."""
+
+WEAK = 0.07
+"""Noise over the contrast of the result from which on all is left to the network."""
+
+WILD = 0.01
+"""Share of wild pixels from which on these are a matter for other models."""
+
+ALIKE = 0.15
+"""Correlation with the next pixel from which on the residual may hang together by noise alone."""
+
+AROUND = 3.0
+"""Width in pixels of the Gaussian over which the variance of the residual is taken."""
+
+CHANCE = 1.5
+"""Times the variance of the noise that the residual's may have by chance, over the hundred pixels of that Gaussian."""
+
+ALONE, BESIDE = 5.0, 0.35
+"""Deviations from which on a pixel is wild where none beside it has that share of its own, to the same side: such
+pixels stay away."""
+
+BEYOND = 0.25
+"""How far beyond the least and the greatest value of a result, in parts of what lies between, its image's are hits."""
+
+LEVELS = 256
+"""Intensities between which the table of the noise lies."""
+
+BAND = 2**20
+"""Pixels looked at in one go."""
+
+GLANCE = 2**14
+"""Pixels that tell whether the noise may be weak at all."""
+
+
+def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[int, int]] = ()) -> float:
+    """Put back into a result, in place, what its residual has beyond noise; return in what share of the pixels.
+
+    Nothing is done where the noise is strong, hangs together or is shared by whole rows, as then the residual does not
+    tell; nor where an image is small.
+
+    Parameters
+    ----------
+    raw, result : ndarray, (rows, columns)
+        Before and after; of the same scale and of any real type.
+    without : iterable of (row, column)
+        Pixels that were hit, and are to stay away; those outside of the image do not matter.
+    """
+    if min(raw.shape) < SMALLEST:
+        return 0.0
+    pair = blocks.pair(raw, result)
+    if pair is None or not _may_be_weak(pair):
+        return 0.0
+    variances = _variances(pair)
+    if variances is None:
+        return 0.0
+    height, width = raw.shape
+    hit = np.array([place for place in without if place[0] < height and place[1] < width], np.intp).reshape(-1, 2)
+    band, margin = max(1, BAND // width), int(np.ceil(4 * AROUND)) + 1
+    before = result.copy() if band < height else result
+    count = 0
+    for top in range(0, height, band):
+        rows = slice(top, min(top + band, height))
+        wider = slice(max(0, rows.start - margin), min(height, rows.stop + margin))
+        level = pair.scaled(before[wider])
+        residual = pair.scaled(raw[wider]) - level
+        place = np.clip(level * np.float32(LEVELS - 1), 0, LEVELS - 1).astype(np.intp)
+        variance = variances[place]
+        inside = hit[(hit[:, 0] >= wider.start) & (hit[:, 0] < wider.stop)]
+        residual[inside[:, 0] - wider.start, inside[:, 1]] = 0.0
+        residual[_wild(residual, level, np.sqrt(variance))] = 0.0
+        around = filters.gaussian(residual * residual, AROUND)
+        expected = filters.gaussian(variance, AROUND)
+        share = 1.0 - np.float32(CHANCE) * expected / np.maximum(around, np.float32(1e-30))
+        inner = slice(rows.start - wider.start, rows.stop - wider.start)
+        changed = share[inner] > 0.0
+        _add(result[rows], changed, (share * residual)[inner] * pair.unit)
+        count += int(np.count_nonzero(changed))
+    return count / raw.size
+
+
+def _may_be_weak(pair: Pair) -> bool:
+    """Return whether half of the residual is so small that the noise may be weak."""
+    step = max(1, int(np.sqrt(pair.raw.size / GLANCE)))
+    few = np.s_[::step, ::step]
+    after = pair.scaled(pair.result[few])
+    left = np.abs(pair.scaled(pair.raw[few]) - after)
+    contrast = blocks.percentile(np.sort(after, axis=None), 99.5) - blocks.percentile(np.sort(after, axis=None), 0.5)
+    return 0.0 < median(left) < WEAK * contrast
+
+
+def _variances(pair: Pair) -> Floats | None:
+    """Return the most that the noise's variance may be at levels of the result from 0 to 1; None if nothing tells."""
+    sample = samples.sample(pair.raw)
+    if sample is None:
+        return None
+    report = noise.report(sample)
+    hanging = max(abs(report.along_rows[0]), abs(report.along_columns[0])) > ALIKE
+    if hanging or report.row or report.column or report.impulses > WILD:
+        return None
+    levels = pair.offset + pair.unit * np.linspace(0.0, 1.0, LEVELS)
+    most = np.array([_most(report, float(level)) for level in levels.clip(report.low, report.high)]) / pair.unit
+    return (most**2).astype(np.float32) if 0.0 < float(np.median(most)) < WEAK else None
+
+
+def _most(report: NoiseReport, level: float) -> float:
+    """Return the standard deviation of the noise at an intensity, and what it may be more."""
+    return max(report.at(level) + report.error_at(level), 0.3 * report.step)
+
+
+def _wild(residual: Floats, level: Floats, deviation: Floats) -> Mask:
+    """Return where a pixel deviates and none of the eight beside it does, or beyond all that the result shows."""
+    wild = np.abs(residual) > ALONE * deviation
+    if not wild.any():
+        return wild
+    padded = np.pad(residual, 1, mode="edge")
+    rows, columns = np.nonzero(wild)
+    own = residual[rows, columns]
+    most = np.zeros_like(own)
+    for down in range(3):
+        for across in range(3):
+            if (down, across) != (1, 1):
+                np.maximum(most, padded[rows + down, columns + across] * np.sign(own), out=most)
+    seen = level[rows, columns] + own
+    wild[rows, columns] = (most < BESIDE * np.abs(own)) | (seen > 1.0 + BEYOND) | (seen < -BEYOND)
+    return wild
+
+
+def _add(result: NDArray[Any], changed: Mask, more: NDArray[Any]) -> None:
+    """Add to the pixels of a result that change, in its own type."""
+    values = result[changed].astype(np.float64) + more[changed]
+    if result.dtype.kind in "iu":
+        limits = np.iinfo(result.dtype)
+        values = np.rint(values).clip(limits.min, limits.max)
+    result[changed] = values.astype(result.dtype)
