@@ -48,6 +48,9 @@ pixels stay away."""
 BEYOND = 0.25
 """How far beyond the least and the greatest value of a result, in parts of what lies between, its image's are hits."""
 
+CLEAR = 0.25
+"""Share of the residual from which on a pixel counts as one where structure came back."""
+
 LEVELS = 256
 """Intensities between which the table of the noise lies."""
 
@@ -59,7 +62,7 @@ GLANCE = 2**14
 
 
 def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[int, int]] = ()) -> float:
-    """Put back into a result, in place, what its residual has beyond noise; return in what share of the pixels.
+    """Put back into a result, in place, what its residual has beyond noise; return in what share of the pixels it is clear.
 
     Nothing is done where the noise is strong, hangs together or is shared by whole rows, as then the residual does not
     tell; nor where an image is small.
@@ -81,13 +84,16 @@ def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[in
         return 0.0
     height, width = raw.shape
     hit = np.array([place for place in without if place[0] < height and place[1] < width], np.intp).reshape(-1, 2)
-    band, margin = max(1, BAND // width), int(np.ceil(4 * AROUND)) + 1
-    before = result.copy() if band < height else result
+    margin = int(np.ceil(4 * AROUND)) + 1
+    band = max(margin, BAND // width)
+    above = result[:0].copy()  # rows as they were before something came back
     count = 0
     for top in range(0, height, band):
         rows = slice(top, min(top + band, height))
-        wider = slice(max(0, rows.start - margin), min(height, rows.stop + margin))
-        level = pair.scaled(before[wider])
+        wider = slice(top - len(above), min(height, rows.stop + margin))
+        before = np.concatenate([above, result[top : wider.stop]])
+        above = before[: rows.stop - wider.start][-margin:].copy()
+        level = pair.scaled(before)
         residual = pair.scaled(raw[wider]) - level
         place = np.clip(level * np.float32(LEVELS - 1), 0, LEVELS - 1).astype(np.intp)
         variance = variances[place]
@@ -100,7 +106,7 @@ def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[in
         inner = slice(rows.start - wider.start, rows.stop - wider.start)
         changed = share[inner] > 0.0
         _add(result[rows], changed, (share * residual)[inner] * pair.unit)
-        count += int(np.count_nonzero(changed))
+        count += int(np.count_nonzero(share[inner] > CLEAR))
     return count / raw.size
 
 
