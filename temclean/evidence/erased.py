@@ -62,7 +62,7 @@ GLANCE = 2**14
 
 
 def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[int, int]] = ()) -> float:
-    """Put back into a result, in place, what its residual has beyond noise; return in what share of the pixels it is clear.
+    """Put back into a result, in place, what its residual has beyond noise; return how much of it that changes clearly.
 
     Nothing is done where the noise is strong, hangs together or is shared by whole rows, as then the residual does not
     tell; nor where an image is small.
