@@ -37,8 +37,14 @@ def one(rng: np.random.Generator, size: int) -> Image:
     return (image - np.float32(middle)) / np.float32(max(high - low, 1e-6))
 
 
+SMALLEST = 32
+"""Pixels along a side of the smallest image that is drawn; of smaller ones the rest is cut off."""
+
+
 def draw(rng: np.random.Generator, size: int) -> Image:
     """Draw one to three rough things, beside each other where there are several, at times beside something strong."""
+    if size < SMALLEST:
+        return draw(rng, SMALLEST)[:size, :size]
     image = np.float32(log_uniform(rng, 0.1, 1.0)) * one(rng, size)
     for _ in range(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15])):
         shape = relief.field(rng, size, 2.2, log_uniform(rng, 0.1, 1.0) * size, 0.01 * size)
