@@ -89,7 +89,6 @@ LARGE = {
     "labyrinth": 0.1,
     "circuits": 0.06,
     "scene": 0.06,
-    "rough": 0.6,
 }
 """Shares of specimens of low magnification."""
 
@@ -128,8 +127,7 @@ GENERAL = Recipe(
     replace(
         GAUSSIAN,
         noises={"g": 0.22, "poisson": 0.22, "tem": 0.16, "stem": 0.24, "sem": 0.16},
-        specimens=mixture(0.64),
-        levels=(0.003, 0.6),
+        levels=(0.03, 0.6),
         crop=256,
         batch=3,
         multiple=64,
@@ -140,7 +138,6 @@ GENERAL = Recipe(
     relative=0.04,
     rare=0.03,
     similarity=0.6,
-    floor=1e-6,
     shape={"spectral": (64, 128)},
 )
 
@@ -149,7 +146,8 @@ RECIPES = {
     "hr": replace(GENERAL, data=replace(GENERAL.data, specimens=mixture(0.96))),
     "lr": replace(
         GENERAL,
-        data=replace(GENERAL.data, specimens=mixture(0.06)),
+        data=replace(GENERAL.data, specimens=mixture(0.09) | {"rough": 0.54}, levels=(0.003, 0.6)),
+        floor=1e-6,
         shape={"spectral": (64, 128), "finer": (2, 1)},
     ),
     "fast": replace(

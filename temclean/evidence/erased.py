@@ -1,9 +1,8 @@
 r"""What a network took away that noise cannot be: fine, irregular structure, where noise is weak.
 
-Networks take from rough surfaces what is finer than they believe in, however weak the noise is: on a polished
-section 2.8 times as much as its noise. Where noise is weak and each pixel has its own, that is seen by the residual
-alone, whose variance around a pixel, :math:`v`, cannot be more than noise at that brightness makes it,
-:math:`\sigma^2`, but by chance. The share of it that is structure comes back,
+Networks take from rough surfaces what is finer than they believe in, however weak the noise is. Where noise is weak
+and each pixel has its own, the residual alone shows it: around a pixel its variance, :math:`v`, is no more than that
+of the noise at that brightness, :math:`\sigma^2`, but by chance. The share of it that is structure comes back,
 
 .. math:: \hat x + (1 - \kappa \sigma^2 / v)_+ \, (y - \hat x),
 
@@ -62,7 +61,7 @@ GLANCE = 2**14
 
 
 def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[int, int]] = ()) -> float:
-    """Put back into a result, in place, what its residual has beyond noise; return how much of it that changes clearly.
+    """Put back into a result what its residual has beyond noise, in place; return the share of pixels that this changes.
 
     Nothing is done where the noise is strong, hangs together or is shared by whole rows, as then the residual does not
     tell; nor where an image is small.

@@ -153,6 +153,13 @@ def test_what_models_erase_of_real_images_is_found(name: str, model: str, monkey
 
 
 @pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+def test_what_a_model_erases_comes_back_where_noise_is_weak() -> None:
+    pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
+    raw = pixels("haadf_velox.emd")[:512, -512:]
+    assert not missing(raw, pipeline.denoise(raw, "g", device="cpu")).clear
+
+
+@pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
 @pytest.mark.parametrize("model", ["g", "gsp", "sp", "bbg-keep"])
 def test_good_results_are_quiet(model: str) -> None:
     pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")

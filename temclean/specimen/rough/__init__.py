@@ -29,16 +29,15 @@ KINDS: dict[str, Callable[[np.random.Generator, int], Image]] = {
 SHARES = (0.26, 0.08, 0.1, 0.08, 0.22, 0.13, 0.13)
 """How often each is drawn."""
 
+SMALLEST = 32
+"""Pixels along a side of the smallest image that is drawn; of smaller ones the rest is cut off."""
+
 
 def one(rng: np.random.Generator, size: int) -> Image:
-    """Draw one kind, of mean 0, its contrast 1 for the middle 99% of its pixels."""
+    """Draw one kind: its median is 0, and 99% of its pixels span 1."""
     image = KINDS[str(rng.choice(list(KINDS), p=SHARES))](rng, size)
     low, middle, high = np.quantile(image[::3, ::3], (0.005, 0.5, 0.995))
     return (image - np.float32(middle)) / np.float32(max(high - low, 1e-6))
-
-
-SMALLEST = 32
-"""Pixels along a side of the smallest image that is drawn; of smaller ones the rest is cut off."""
 
 
 def draw(rng: np.random.Generator, size: int) -> Image:
