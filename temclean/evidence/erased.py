@@ -61,7 +61,7 @@ GLANCE = 2**14
 
 
 def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[int, int]] = ()) -> float:
-    """Put back into a result what its residual has beyond noise, in place; return the share of pixels that this changes.
+    """Put back into a result what its residual has beyond noise, in place; return the share of pixels it changes.
 
     Nothing is done where the noise is strong, hangs together or is shared by whole rows, as then the residual does not
     tell; nor where an image is small.
