@@ -10,7 +10,7 @@ from temclean.errors import ModelError
 from temclean.evidence import data_bar, erased
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
-from temclean.evidence.lines import straying
+from temclean.evidence.lines import straightened
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
@@ -22,6 +22,9 @@ anything, and one bright particle or wild pixel would ring through its surroundi
 
 LEAST_STEPS = 30
 """Whole numbers between dark and bright that a first result needs to tell by how much rows are displaced."""
+
+MOST_LOOKS = 3
+"""Times at most that an image is looked at again whose rows were put back."""
 
 WILD = {"sp", "gsp"}
 """Noise families whose models take wild pixels out."""
@@ -58,6 +61,15 @@ def restore_steadily(
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
     if len(window) > 1 or scale.flat or coarse:
         return frame, {"hits": len(replaced)}
+    scanned, strayed = session.model.normalisation.scanned, 0.0
+    steady = straightened.by_repeats(frame, out) if scanned else None
+    for look in range(MOST_LOOKS):
+        if steady is None:
+            break
+        frame, strayed = steady.image, steady.straying.width
+        restore([frame], out, session, cut, scale)
+        again = steady.again and look + 1 < MOST_LOOKS
+        steady = straightened.by_repeats(window[0], out, steady.straying) if again else None
     if family in LOOKED_AT_TWICE:
         left = hits.left(*data_bar.above(frame, out), scale.low, scale.high, many=family in WILD)
         left = [place for place in left if place not in replaced]
@@ -67,18 +79,13 @@ def restore_steadily(
             frame[rows, columns] = out[rows, columns]
             restore([frame], out, session, cut, scale)
             replaced |= set(left if family not in WILD else ())
-    found = straying.measure(frame, out) if session.model.normalisation.scanned else None
-    seen_to: dict[str, Any] = {"hits": len(replaced)}
-    if found is None:
-        if family in KEEPING and not scale.lag:
-            seen_to["back"] = erased.put_back(*data_bar.above(frame, out), without=replaced)
-        return frame, seen_to
-    found = found.whole()
-    steady = straying.steadied(frame, out, found)
-    if steady is None:
-        return frame, seen_to
-    restore([steady], out, session, cut, scale)
-    return steady, seen_to | {"strayed": found.width}
+    if scanned and not strayed and (steady := straightened.by_slopes(frame, out, first=True)):
+        frame, strayed = steady.image, steady.straying.width
+        restore([frame], out, session, cut, scale)
+    seen_to: dict[str, Any] = {"hits": len(replaced)} | ({"strayed": strayed} if strayed else {})
+    if family in KEEPING and not scale.lag and not strayed:
+        seen_to["back"] = erased.put_back(*data_bar.above(frame, out), without=replaced)
+    return frame, seen_to
 
 
 def restore(

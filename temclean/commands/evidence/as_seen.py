@@ -5,7 +5,7 @@ from typing import Any
 
 from temclean import io
 from temclean.evidence import lag
-from temclean.evidence.lines import lost, straying, stripes
+from temclean.evidence.lines import lost, straightened, stripes
 
 SCANNED = "scanned"
 """What a result says of itself whose model puts the rows of scanned images back."""
@@ -37,7 +37,6 @@ class AsSeen(io.Frames):
             frame = lag.undo(frame, self._weights)
         if self._rows:
             restored = self._restored[index]
-            found = straying.measure(frame, restored)
-            steady = None if found is None else straying.steadied(frame, restored, found)
-            frame = frame if steady is None else steady
+            steady = straightened.by_repeats(frame, restored) or straightened.by_slopes(frame, restored, first=False)
+            frame = frame if steady is None else steady.image
         return frame

@@ -5,7 +5,7 @@ few hundredths of a pixel what none tells alone.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -102,13 +102,19 @@ class Straying:
         """Root mean square of the displacements, pixels."""
         return float(np.sqrt(np.mean(self.right**2 + self.down**2)))
 
+    @property
+    def swept(self) -> bool:
+        """Whether most rows seem to lie as far off as they are moved at most: then none is where it seems to be."""
+        limit = (1 - FOLLOWED) * FURTHEST
+        return float(np.mean((np.abs(self.right) > limit) | (np.abs(self.down) > limit))) >= SWEPT
+
     def whole(self) -> "Straying":
         """Return what was measured beside a first result with what that has of it itself."""
         moved = (np.clip(part / (1 - FOLLOWED), -FURTHEST, FURTHEST) for part in (self.right, self.down))
         return Straying(*moved)
 
 
-def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
+def measure(raw: NDArray[Any], restored: NDArray[Any], *, far: bool = False) -> Straying | None:
     r"""Measure by how much the rows of an image are displaced; None where they are no more than noise makes them seem.
 
     Of each row :math:`y - f = o + a (f - \bar f) + d_x \partial_x f + d_y \partial_y f`, least squares weighted by the
@@ -120,19 +126,21 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
     ----------
     raw, restored : ndarray, (rows, columns)
         Of any real type.
+    far
+        Whether to return what is found where most rows seem to lie as far off as they are moved at most, too.
     """
     rows, columns = raw.shape
     if min(rows, columns) < SMALLEST or raw.size > LARGEST:
         return None
     pair = blocks.pair(raw, restored)
-    noise = _noise(pair) if pair else None
+    noise = noise_of(pair) if pair else None
     if pair is None or noise is None:
         return None
     moved = np.zeros((rows, 2))
     for turn in range(ROUNDS):
         parts = _equations(pair, moved, noise)
         matrices, sides = (part.sum(axis=0) for part in parts)
-        _make_regular(matrices)
+        make_regular(matrices)
         if not turn:
             steps, errors = _solved(matrices, sides)
             if not np.isfinite(steps).all():
@@ -140,15 +148,14 @@ def measure(raw: NDArray[Any], restored: NDArray[Any]) -> Straying | None:
             clear = np.mean(_irregular(steps / np.sqrt(errors)) ** 2, axis=0) > CLEAR
             if not clear.any():
                 return None
-            widths = _agreed(*parts)
+            widths = agreed(*parts, _irregular)
             widths = np.where(clear, np.maximum(widths, STILL), STILL)
         matrices[:, (0, 1), (0, 1)] += 1 / widths
         sides[:, :2] -= moved / widths
         moved = moved + np.linalg.solve(matrices, sides[..., None])[:, :2, 0]
         moved = _irregular(moved).clip(-FURTHEST, FURTHEST)
     found = Straying(moved[:, 0], moved[:, 1])
-    swept = float(np.mean((np.abs(moved) > (1 - FOLLOWED) * FURTHEST).any(axis=1)))
-    return found if found.width > LEAST and swept < SWEPT else None
+    return found if found.width > LEAST and (far or not found.swept) else None
 
 
 def steadied(raw: NDArray[Any], restored: NDArray[Any], straying: Straying) -> NDArray[Any] | None:
@@ -193,7 +200,7 @@ def _bands(pair: Pair) -> Iterator[tuple[slice, int, Floats]]:
         yield rows, above, pair.scaled(pair.result[top - above : rows.stop + 2])
 
 
-def _equations(pair: Pair, moved: Doubles, noise: "_Noise") -> tuple[Doubles, Doubles]:
+def _equations(pair: Pair, moved: Doubles, noise: "Noise") -> tuple[Doubles, Doubles]:
     """Return the normal equations of all rows, by every other block of columns and by those between.
 
     Matrices (2, rows, 4, 4), right sides (2, rows, 4).
@@ -211,7 +218,7 @@ def _equations(pair: Pair, moved: Doubles, noise: "_Noise") -> tuple[Doubles, Do
     return matrices, sides
 
 
-def _make_regular(matrices: Doubles) -> None:
+def make_regular(matrices: Doubles) -> None:
     """Have matrices (rows, 4, 4) an inverse: that of a row of one value has none."""
     diagonals = matrices.diagonal(axis1=1, axis2=2).copy()
     matrices[:, range(4), range(4)] += np.where(diagonals > 0, 1e-9 * diagonals, 1.0)
@@ -224,14 +231,17 @@ def _solved(matrices: Doubles, sides: Doubles) -> tuple[Doubles, Doubles]:
     return steps, inverses[:, (0, 1), (0, 1)]
 
 
-def _agreed(matrices: Doubles, sides: Doubles) -> Doubles:
-    """Return the variance of displacements, (2,), by what both halves of the columns say of them; 0 if they differ."""
+def agreed(matrices: Doubles, sides: Doubles, irregular: Callable[[Doubles], Doubles]) -> Doubles:
+    """Return the variance of displacements, (2,), by what both halves of the columns say of them; 0 if they differ.
+
+    Of what of them is ``irregular``.
+    """
     shrunk, shares = [], []
     for half, side in zip(matrices, sides, strict=True):
-        _make_regular(half)
+        make_regular(half)
         steps, errors = _solved(half, side)
         shares.append(USUAL / (USUAL + errors))
-        shrunk.append(_irregular(steps * shares[-1]))
+        shrunk.append(irregular(steps * shares[-1]))
     products = shrunk[0] * shrunk[1]
     total = products.sum(axis=0)
     sure = total > AGREED * np.sqrt((products**2).sum(axis=0))
@@ -240,15 +250,20 @@ def _agreed(matrices: Doubles, sides: Doubles) -> Doubles:
 
 
 @dataclass(frozen=True)
-class _Noise:
+class Noise:
     """The noise's standard deviation at evenly spaced intensities of the result from ``low`` on, ``scale`` a unit."""
 
     deviations: Floats
     low: float
     scale: float
 
+    @property
+    def levels(self) -> tuple[Doubles, Floats]:
+        """Intensities, and the standard deviations at them."""
+        return self.low + np.arange(len(self.deviations)) / (self.scale or 1.0), self.deviations
 
-def _noise(pair: Pair) -> _Noise | None:
+
+def noise_of(pair: Pair) -> Noise | None:
     """Measure the noise at some intensities; None where there is none."""
     step = max(1, math.isqrt(pair.raw.size) // SEEN)
     levels = pair.scaled(pair.result[::step, ::step]).ravel()
@@ -267,7 +282,7 @@ def _noise(pair: Pair) -> _Noise | None:
     intensities, deviations = np.array(found).T
     low, width = float(intensities[0]), float(intensities[-1] - intensities[0])
     table = np.interp(np.linspace(low, low + width, FINER), intensities, deviations)
-    return _Noise(table.astype(np.float32), low, (FINER - 1) / width if width > 0 else 0.0)
+    return Noise(table.astype(np.float32), low, (FINER - 1) / width if width > 0 else 0.0)
 
 
 def _irregular(moved: Doubles) -> Doubles:

@@ -1,0 +1,190 @@
+"""An image as its own repeats show it: each square as others that look like it do, some cells of a lattice further on.
+
+What a beam did to a row, a restored row shows too, as it leans on that row and its neighbours. Squares that look alike
+lie in other rows, which strayed otherwise.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean import filters
+from temclean.evidence.blocks import Floats
+from temclean.evidence.lines.splines import Doubles, coefficients, weights_at
+
+SIDE = 64
+"""Pixels along a side of the squares."""
+
+REACH = 64
+"""Pixels along rows and columns up to which others are looked for."""
+
+STEP, WIDER, LARGE = 32, 48, 2**20
+"""Pixels from square to square, and the same in images of more than so many pixels."""
+
+ALIKE, NEARLY = 0.7, 0.12
+"""Correlation with others that look like a square, at least, and by how much it may be less than that of the best."""
+
+APART = 5
+"""Rows between a square and its repeats at least: nearer ones share what the beam did."""
+
+TWICE, MOST = 2, 16
+"""Repeats of a square that it must have, as one may be like another by chance, and that are looked at."""
+
+AROUND, SOFT = 8, 0.02
+"""Side of the blocks of pixels in which it is seen how far a repeat differs, and the share of a square's variance that
+is no difference."""
+
+DOUBTED = 11
+"""Pixels over which it is seen how far an image differs from its repeats."""
+
+FEWEST = 0.3
+"""Share of an image that must repeat."""
+
+LARGEST = 2**25
+"""Pixels, above which this takes too much memory."""
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What the repeats of an image show.
+
+    Attributes
+    ----------
+    image : float32 (rows, columns), that itself where nothing repeats.
+    doubt : float32 (rows, columns), variance by which it may be wrong; infinite where nothing repeats.
+    """
+
+    image: Floats
+    doubt: Floats
+
+
+def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
+    """Return what the repeats of an image show of it; None where less than three tenths of it repeat.
+
+    Squares that overlap are laid over the places around at which they correlate best (to a fraction of a pixel), and
+    the mean of these is taken, each weighted by the inverse of its squared difference around each pixel. Means of what
+    lies before and behind, so that a lattice that is strained evenly is met. ``quick`` is for a glance: squares that
+    do not overlap.
+    """
+    rows, columns = image.shape
+    if min(rows, columns) < 2 * SIDE or image.size > LARGEST:
+        return None
+    pad = REACH + 4
+    wider = np.pad(image, pad, mode="reflect")
+    bent = coefficients(wider)
+    inside = np.pad(np.ones(image.shape, np.float32), pad)
+    total, weights = np.zeros_like(image), np.zeros_like(image)
+    bell = np.hanning(SIDE + 2)[1:-1].astype(np.float32)
+    window = np.outer(bell, bell)
+    step = SIDE if quick else STEP if image.size <= LARGE else WIDER
+    tops, lefts = (sorted({*range(0, length - SIDE + 1, step), length - SIDE}) for length in image.shape)
+    search = _Search()
+    for top in tops:
+        for left in lefts:
+            square = image[top : top + SIDE, left : left + SIDE]
+            around = wider[top + 4 : top + 4 + SIDE + 2 * REACH, left + 4 : left + 4 + SIDE + 2 * REACH]
+            found, weight = _mean_of(square, search.repeats(square, around), bent, inside, top + pad, left + pad)
+            share = window * (weight > 0)
+            total[top : top + SIDE, left : left + SIDE] += share * found
+            weights[top : top + SIDE, left : left + SIDE] += share
+    known = weights > 1e-6
+    if np.count_nonzero(known) < FEWEST * image.size:
+        return None
+    mean = np.where(known, total / np.maximum(weights, np.float32(1e-6)), image)
+    doubt = 2 * filters.convolve((image - mean) ** 2, np.full(DOUBTED, 1 / DOUBTED, np.float32))
+    return Repeats(mean, np.where(known, doubt, np.float32(np.inf)))
+
+
+class _Search:
+    """Looks for squares in what is around them; holds what is the same for all of them."""
+
+    def __init__(self) -> None:
+        self._shape = (SIDE + 2 * REACH,) * 2
+        self._sums = np.conj(np.fft.rfft2(np.ones((SIDE, SIDE), np.float32), self._shape))
+
+    def repeats(self, square: Floats, around: Floats) -> list[tuple[float, float, float]]:
+        """Return (down, right, correlation) of the places at which a square is found again, the best first."""
+        varied, count = square - square.mean(), square.size
+        if not float((varied * varied).sum()) > 0:
+            return []
+        spectrum = np.fft.rfft2(around)
+        inner = slice(0, 2 * REACH + 1)
+        products, sums, squares = (
+            np.fft.irfft2(each, self._shape)[inner, inner]
+            for each in (
+                spectrum * np.conj(np.fft.rfft2(varied, self._shape)),
+                spectrum * self._sums,
+                np.fft.rfft2(around * around) * self._sums,
+            )
+        )
+        spread = np.maximum(squares - sums * sums / count, 1e-6 * float(squares.max()) + 1e-20)
+        alike = products / np.sqrt(spread * float((varied * varied).sum()))
+        peaks = (alike == _greatest_around(alike)) & (alike > ALIKE)
+        peaks[REACH - APART + 1 : REACH + APART] = False
+        peaks[[0, -1]] = peaks[:, [0, -1]] = False
+        places = np.argwhere(peaks)
+        heights = alike[peaks]
+        order = np.argsort(-heights)[:MOST]
+        best = heights[order[0]] if order.size else 0.0
+        found = [
+            (*(_vertex(alike, row, column) - REACH), float(alike[row, column]))
+            for row, column in places[order]
+            if alike[row, column] > best - NEARLY
+        ]
+        return found if len(found) >= TWICE else []
+
+
+def _greatest_around(values: Doubles | Floats) -> Doubles | Floats:
+    """Return the greatest of 5x5 values around each."""
+    for _ in range(2):
+        wider = np.pad(values, ((2, 2), (0, 0)), mode="edge")
+        values = np.max([wider[k : k + len(values)] for k in range(5)], axis=0).T
+    return values
+
+
+def _in_blocks(values: Floats) -> Floats:
+    """Return values of a square, each the mean of its block."""
+    means: Floats = values.reshape(SIDE // AROUND, AROUND, SIDE // AROUND, AROUND).mean(axis=(1, 3))
+    return means.repeat(AROUND, axis=0).repeat(AROUND, axis=1)
+
+
+def _vertex(alike: Doubles | Floats, row: int, column: int) -> NDArray[np.float64]:
+    """Return where a peak is, by parabolas through its neighbours."""
+    middle = float(alike[row, column])
+    found = []
+    for place, before, after in (
+        (row, alike[row - 1, column], alike[row + 1, column]),
+        (column, alike[row, column - 1], alike[row, column + 1]),
+    ):
+        bend = float(before) + float(after) - 2 * middle
+        found.append(place + (0.5 * (float(before) - float(after)) / bend if bend < 0 else 0.0))
+    return np.array(found)
+
+
+def _mean_of(
+    square: Floats, repeats: list[tuple[float, float, float]], bent: Floats, inside: Floats, top: int, left: int
+) -> tuple[Floats, Floats]:
+    """Return the weighted mean of the repeats of a square, and their weights, which are 0 where there is none.
+
+    ``bent`` holds the coefficients of the spline of what the square is in, at (top, left).
+    """
+    total, weights = np.zeros_like(square), np.zeros_like(square)
+    soft = np.float32(SOFT * float(square.var()) + 1e-20)
+    for down, right, alike in repeats:
+        row, column = math.floor(down), math.floor(right)
+        part = bent[top + row - 1 : top + row + SIDE + 2, left + column - 1 : left + column + SIDE + 2]
+        mixed = np.zeros((SIDE, SIDE + 3), np.float32)
+        for k, weight in enumerate(weights_at(down - row)[0]):
+            mixed += weight * part[k : k + SIDE]
+        there = np.zeros_like(square)
+        for k, weight in enumerate(weights_at(right - column)[0]):
+            there += weight * mixed[:, k : k + SIDE]
+        row, column = round(down), round(right)
+        near = inside[top + row : top + row + SIDE, left + column : left + column + SIDE] * np.float32(alike**2)
+        near /= _in_blocks((there - square) ** 2) + soft
+        total += near * there
+        weights += near
+    total /= np.maximum(weights, np.float32(1e-20))
+    return total, weights
