@@ -152,14 +152,24 @@ RECIPES = {
     ),
     "fast": replace(
         GENERAL,
-        data=replace(GENERAL.data, crop=192, batch=6, multiple=32),
+        data=replace(
+            GENERAL.data, crop=192, batch=6, multiple=32, specimens=mixture(0.68) | {"rough": 0.3}, levels=(0.01, 0.6)
+        ),
         widths=WIDTHS,
         rate=6e-4,
+        floor=3e-6,
         shape={},
     ),
     "g": replace(
         GENERAL,
-        data=replace(GENERAL.data, noises={"g": 0.7, "bbg-keep": 0.3}, specimens=EVEN | STRAIGHT, smooth=0.85),
+        data=replace(
+            GENERAL.data,
+            noises={"g": 0.7, "bbg-keep": 0.3},
+            specimens=EVEN | STRAIGHT | {"rough": 0.7},
+            smooth=0.85,
+            levels=(0.01, 0.6),
+        ),
+        floor=3e-6,
         similarity=2.0,
     ),
     "sp": replace(

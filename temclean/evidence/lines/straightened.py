@@ -36,14 +36,14 @@ AROUND, PEAK = 15, 6.0
 """Waves of 256 on either side whose median power is usual, and how many times it a wave may have: what comes back from
 cell to cell is a column's shape, and what is gathered in few slow waves is a lattice that changes."""
 
-TOGETHER, USUAL, RARE = (33, 17, 9, 5), 2.5, 3.5
+TOGETHER, USUAL, RARE = (33, 17, 9, 5), 3.0, 4.5
 """Rows whose mean displacement is looked at, and deviations from which on, and at which wholly, it is not the beam's: a
 plane of atoms that lies elsewhere is many rows that are displaced alike."""
 
 STEADY = 0.03
 """By how much the brightness and the contrast of rows vary from row to row, of the range of the image."""
 
-AGAIN, CHANGED = 0.3, 0.15
+AGAIN, CHANGED = 0.5, 0.15
 """Pixels, root mean square, from which on a second result, beside which less is hidden, is worth another look; and
 share of it by which displacements must have changed."""
 
