@@ -39,8 +39,9 @@ is no difference."""
 DOUBTED = 11
 """Pixels over which it is seen how far an image differs from its repeats."""
 
-FEWEST = 0.3
-"""Share of an image that must repeat."""
+FEWEST, UNLIKE = 0.3, 0.07
+"""Share of an image that must repeat; and share of its variance that repeats may lack there, over that share and how
+many they are: single atoms are like each other, and repeat nothing."""
 
 LARGEST = 2**25
 """Pixels, above which this takes too much memory."""
@@ -61,7 +62,7 @@ class Repeats:
 
 
 def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
-    """Return what the repeats of an image show of it; None where less than three tenths of it repeat.
+    """Return what the repeats of an image show of it; None where too little of it repeats.
 
     Squares that overlap are laid over the places around at which they correlate best (to a fraction of a pixel), and
     the mean of these is taken, each weighted by the inverse of its squared difference around each pixel. Means of what
@@ -80,20 +81,28 @@ def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
     window = np.outer(bell, bell)
     step = SIDE if quick else STEP if image.size <= LARGE else WIDER
     tops, lefts = (sorted({*range(0, length - SIDE + 1, step), length - SIDE}) for length in image.shape)
-    search = _Search()
+    search, counts = _Search(), []
     for top in tops:
         for left in lefts:
             square = image[top : top + SIDE, left : left + SIDE]
             around = wider[top + 4 : top + 4 + SIDE + 2 * REACH, left + 4 : left + 4 + SIDE + 2 * REACH]
-            found, weight = _mean_of(square, search.repeats(square, around), bent, inside, top + pad, left + pad)
-            share = window * (weight > 0)
-            total[top : top + SIDE, left : left + SIDE] += share * found
-            weights[top : top + SIDE, left : left + SIDE] += share
+            places = search.repeats(square, around)
+            if not places:
+                continue
+            counts.append(len(places))
+            found, weight = _mean_of(square, places, bent, inside, top + pad, left + pad)
+            shown = window * (weight > 0)
+            total[top : top + SIDE, left : left + SIDE] += shown * found
+            weights[top : top + SIDE, left : left + SIDE] += shown
     known = weights > 1e-6
-    if np.count_nonzero(known) < FEWEST * image.size:
+    share = float(np.count_nonzero(known)) / image.size
+    if share < FEWEST:
         return None
     mean = np.where(known, total / np.maximum(weights, np.float32(1e-6)), image)
-    doubt = 2 * filters.convolve((image - mean) ** 2, np.full(DOUBTED, 1 / DOUBTED, np.float32))
+    unlike = (image - mean) ** 2
+    if float(unlike[known].mean()) > UNLIKE * share * float(np.mean(counts)) * float(image[known].var()):
+        return None
+    doubt = 2 * filters.convolve(unlike, np.full(DOUBTED, 1 / DOUBTED, np.float32))
     return Repeats(mean, np.where(known, doubt, np.float32(np.inf)))
 
 
