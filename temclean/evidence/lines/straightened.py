@@ -32,9 +32,10 @@ TURNS = 2
 SLOW = 129
 """Rows over which a mean displacement is drift."""
 
-AROUND, PEAK = 15, 6.0
-"""Waves of 256 on either side whose median power is usual, and how many times it a wave may have: what comes back from
-cell to cell is a column's shape, and what is gathered in few slow waves is a lattice that changes."""
+AROUND, WIDEST, PEAK = 15, 128, 6.0
+"""Waves on either side, for each 256 rows and at most, whose median power is usual, and how many times it a wave may
+have: what comes back from cell to cell is a column's shape, and what is gathered in few slow waves is a lattice that
+changes."""
 
 TOGETHER, USUAL, RARE = (33, 17, 9, 5), 3.0, 4.5
 """Rows whose mean displacement is looked at, and deviations from which on, and at which wholly, it is not the beam's: a
@@ -190,7 +191,7 @@ def _irregular(moved: Doubles) -> Doubles:
     taps = np.hanning(min(SLOW, count // 2 * 2 - 1) + 2)[1:-1]
     waves = np.fft.rfft(moved - _weighed(moved, taps / taps.sum()), axis=0)
     power = np.abs(waves) ** 2
-    reach = min(max(3, AROUND * count // 256), len(waves) - 1)
+    reach = min(max(3, AROUND * count // 256), WIDEST, len(waves) - 1)
     around = np.pad(power, ((reach, reach), (0, 0)), mode="reflect")
     usual = np.median(np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1, axis=0), axis=2) / math.log(2)
     most = PEAK * usual
