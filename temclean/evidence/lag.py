@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import samples
+from temclean.evidence.lines import between
 from temclean.evidence.samples import Floats, Frames, block_sums, steep
 
 Doubles = NDArray[np.float64]
@@ -49,9 +50,8 @@ BLOCK, APART = 6, 0.2
 """Side in pixels of blocks, and share of that correlation by which it may differ when told by their means: where a beam
 strays so far over so fine a lattice that its slopes don't tell, it does."""
 
-LINES, FLOOR, BETWEEN = 1 / 16, 40.0, 0.65
-"""Share of a spectrum, to either side, over which the percentile is what lies between its lines; and share of the
-correlation that must be there, as a longer lag has a peak that is no line."""
+BETWEEN = 0.65
+"""Share of the correlation that must be there between the lines of the spectrum: a longer lag has a peak that is none."""
 
 BEYOND = 0.06
 """Most that the pixel before the last may tell which the last does not, a partial correlation: a decaying detector's
@@ -131,7 +131,7 @@ def _correlation(image: NDArray[Any]) -> Doubles | None:
     down = float(_Along(np.ascontiguousarray(sample.pieces.swapaxes(1, 2))).correlation(1)[0][0])
     if down > ACROSS * first:
         return None
-    told, floor = 0.5 * (values + coarse), along.between_lines()
+    told, floor = 0.5 * (values + coarse), between.correlation(along.left, TAPS)
     if floor[0] > BETWEEN * told[0]:
         floor = told
     return floor if floor[0] > LEAST else None
@@ -161,21 +161,6 @@ class _Along:
         """Correlation with the next pixel, all of it taken for noise's."""
         product = self.left[..., 1:] * self.left[..., :-1]
         return float(product.mean() / max(float((self.left**2).mean()), 1e-30))
-
-    def between_lines(self) -> Doubles:
-        """Return the correlation, (TAPS,), by what lies between the lines of the spectrum along rows.
-
-        A lattice that strays by much over few pixels, which no slope tells of, is in these lines.
-        """
-        width = self.left.shape[2]
-        waves = np.fft.rfft(self.left * np.hanning(width).astype(np.float32), axis=2)
-        power: Doubles = (np.abs(waves) ** 2).mean(axis=(0, 1), dtype=np.float64)
-        reach = max(1, round(LINES * len(power)))
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(power, reach, mode="reflect"), 2 * reach + 1)
-        floor = np.pad(np.percentile(around, FLOOR, axis=1), reach // 4, mode="reflect")
-        smooth = np.convolve(floor, np.full(2 * (reach // 4) + 1, 1.0), mode="valid")
-        found: Doubles = np.fft.irfft(smooth, n=width)
-        return found[1 : TAPS + 1] / max(float(found[0]), 1e-30)
 
     def _seen(self, values: Floats) -> Floats:
         """Return the mean of values over the rows that the difference looks at, as it weights their variance."""
