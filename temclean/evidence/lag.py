@@ -51,7 +51,7 @@ BLOCK, APART = 6, 0.2
 strays so far over so fine a lattice that its slopes don't tell, it does."""
 
 BETWEEN = 0.65
-"""Share of the correlation that must be there between the lines of the spectrum: a longer lag has a peak that is none."""
+"""Share of the correlation that must be between the lines of the spectrum: a longer lag has a peak that is none."""
 
 BEYOND = 0.06
 """Most that the pixel before the last may tell which the last does not, a partial correlation: a decaying detector's
@@ -128,13 +128,12 @@ def _correlation(image: NDArray[Any]) -> Doubles | None:
     coarse, _ = along.correlation(BLOCK)
     if abs(first - float(coarse[0])) > APART * first:
         return None
-    down = float(_Along(np.ascontiguousarray(sample.pieces.swapaxes(1, 2))).correlation(1)[0][0])
-    if down > ACROSS * first:
+    turned = np.ascontiguousarray(sample.pieces.swapaxes(1, 2))
+    if float(_Along(turned).correlation(1)[0][0]) > ACROSS * first:
         return None
     told, floor = 0.5 * (values + coarse), between.correlation(along.left, TAPS)
-    if floor[0] > BETWEEN * told[0]:
-        floor = told
-    return floor if floor[0] > LEAST else None
+    found = told if floor[0] > BETWEEN * told[0] else floor
+    return found if found[0] > LEAST else None
 
 
 class _Along:
@@ -216,10 +215,8 @@ def _of_neighbours(correlation: Doubles, error: float) -> Doubles:
 
 
 def _means(values: Floats, side: int) -> Floats:
-    if side == 1:
-        return values.ravel()
-    means: Floats = (block_sums(values, side) / side**2).astype(np.float32).ravel()
-    return means
+    means: Floats = values if side == 1 else (block_sums(values, side) / side**2).astype(np.float32)
+    return means.ravel()
 
 
 def _smoothed(pieces: Floats) -> Floats:
@@ -324,9 +321,8 @@ def undo(image: NDArray[Any], weights: Weights) -> NDArray[Any]:
 
 
 def _wildness(rows: NDArray[Any]) -> float:
-    off = np.abs(_off(rows))
-    seen = off[off > 0]
-    return WILD * 1.4826 * float(np.median(seen)) if seen.size else math.inf
+    seen = np.abs(_off(rows))
+    return WILD * 1.4826 * float(np.median(seen[seen > 0])) if seen.any() else math.inf
 
 
 def _off(rows: NDArray[Any]) -> NDArray[Any]:
