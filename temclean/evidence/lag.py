@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence import samples
-from temclean.evidence.lines import between
+from temclean.evidence.lines import spectrum_floor
 from temclean.evidence.samples import Floats, Frames, block_sums, steep
 
 Doubles = NDArray[np.float64]
@@ -131,7 +131,7 @@ def _correlation(image: NDArray[Any]) -> Doubles | None:
     turned = np.ascontiguousarray(sample.pieces.swapaxes(1, 2))
     if float(_Along(turned).correlation(1)[0][0]) > ACROSS * first:
         return None
-    told, floor = 0.5 * (values + coarse), between.correlation(along.left, TAPS)
+    told, floor = 0.5 * (values + coarse), spectrum_floor.correlation(along.left, TAPS)
     found = told if floor[0] > BETWEEN * told[0] else floor
     return found if found[0] > LEAST else None
 
