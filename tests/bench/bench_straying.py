@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=["general"])
     parser.add_argument("--along", nargs="*", type=float, default=[0.0, 0.5, 1.0, 2.0])
     parser.add_argument("--across", nargs="*", type=float, default=[1.0, 2.0])
+    parser.add_argument("--scenes", action="store_true", help="print each scene too")
     parser.add_argument("--r-em", help="of an environment with tk_r_em")
     parser.add_argument("--checkset", type=Path, default=FOLDER)
     parser.add_argument("--folder", type=Path, default=FOLDER.parent / "straying", help="keep what r_em makes there")
@@ -89,6 +90,9 @@ def main() -> None:
             if options.r_em:
                 results.append(r_em("lrstem" if scene.name == "grains" else "hrstem", noisy))
             rows.append([psnr(clean, result) for result in results])
+            if options.scenes:
+                cells = " | ".join(f"{value:.2f}" for value in rows[-1])
+                print(f"| {scene.name}, {along:g}, {across:g} | {cells} |", flush=True)
         print(
             f"| {along:g}, {across:g} | {' | '.join(f'{value:.2f}' for value in np.mean(rows, axis=0))} |", flush=True
         )
