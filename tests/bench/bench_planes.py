@@ -4,10 +4,10 @@
 
 Draws lattices of 512x512 pixels whose planes of atoms lie along the rows, which is the hardest case, 17.4 pixels
 apart: 4% wider from the fifteenth plane on, bent by a sine of 3 pixels, half a cell too far from there on, every
-second plane off by half a pixel either way, one plane off by a pixel. The beam strays from row to row, along and across,
-by an AR(1) series of so many pixels (its innovations; each is correlated with the next by 0.3), and electrons are
-counted. Prints PSNR and the greatest error of a plane's height in pixels, with rows left as they are, with rows put back
-by slopes alone, and by repeats.
+second plane off by half a pixel either way, one plane off by a pixel. The beam strays from row to row, along and
+across, by an AR(1) series of so many pixels (its innovations; each is correlated with the next by 0.3), and electrons
+are counted. Prints PSNR and the greatest error of a plane's height in pixels, with rows left as they are, with rows put
+back by slopes alone, and by repeats.
 
 Of each FILE it prints how far a column lies from the mean of its opposite neighbours, root mean square in pixels down
 and along the rows; of dark columns with ``--dark``. A result of another program can be given as ``--beside FILE``.
