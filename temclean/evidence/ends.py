@@ -78,20 +78,20 @@ class Ends:
         """
         least, most = np.zeros_like(result), np.zeros_like(result)
         if self.high is not None:
-            least -= _moved(self.high - result, UNSURE * self.at_high)
+            least -= moved(self.high - result, UNSURE * self.at_high)
         if self.low is not None:
-            most += _moved(result - self.low, UNSURE * self.at_low)
+            most += moved(result - self.low, UNSURE * self.at_low)
         found: Floats = np.clip(around(residual), least, most)
         return found
 
 
-def _moved(inside: Floats, sigma: float) -> Floats:
+def moved(inside: Floats, sigma: Floats | float) -> Floats:
     """Return by how much cutting off moves the mean of noise so far inside of an end."""
     deviations = np.linspace(-FARTHEST, FARTHEST / 2, 241)
     density = np.exp(-0.5 * deviations**2) / math.sqrt(2 * math.pi)
-    moved = density - deviations * variance.below(-deviations)
-    found: Floats = np.interp(inside / max(sigma, 1e-12), deviations, moved).astype(np.float32)
-    return found * np.float32(sigma)
+    by = density - deviations * variance.below(-deviations)
+    found: Floats = np.interp(inside / np.maximum(sigma, 1e-12), deviations, by).astype(np.float32)
+    return found * np.asarray(sigma, np.float32)
 
 
 def around(values: Floats) -> Floats:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.evidence import data_bar, erased
+from temclean.evidence import data_bar
+from temclean.evidence.erased import texture, waves
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
 from temclean.evidence.lines import straightened
@@ -83,8 +84,11 @@ def restore_steadily(
         frame, strayed = steady.image, steady.straying.width
         restore([frame], out, session, cut, scale)
     seen_to: dict[str, Any] = {"hits": len(replaced)} | ({"strayed": strayed} if strayed else {})
-    if family in KEEPING and not scale.lag and not strayed:
-        seen_to["back"] = erased.put_back(*data_bar.above(frame, out), without=replaced)
+    if family in KEEPING:
+        both, recorded = data_bar.above(frame, out), data_bar.above(window[0], out)[0]
+        waves.put_back(*both, without=replaced, recorded=recorded, more=bool(strayed))
+        if not scale.lag and not strayed:
+            seen_to["back"] = texture.put_back(*both, without=replaced, recorded=recorded)
     return frame, seen_to
 
 

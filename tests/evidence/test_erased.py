@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from temclean.evidence import erased
+from temclean.evidence.erased import texture
 
 SIZE = 256
 
@@ -30,7 +30,7 @@ def rms(difference: np.ndarray) -> float:
 def test_roughness_comes_back_where_it_is_and_noise_does_not(level: float) -> None:
     clean, noisy, before = scene(level)
     result = before.copy()
-    share = erased.put_back(noisy, result)
+    share = texture.put_back(noisy, result)
     right, left = np.s_[8:-8, SIZE // 2 + 16 : -8], np.s_[8:-8, 8 : SIZE // 2 - 16]
     assert rms((before - clean)[right]) > 0.08
     assert rms((result - clean)[right]) < 1.3 * level + 0.02
@@ -42,7 +42,7 @@ def test_whole_numbers_and_other_units_come_out_alike() -> None:
     _, noisy, before = scene(0.02)
     counts, result = (np.rint(30_000 + 8_000 * image).astype(np.uint16) for image in (noisy, before))
     wanted = before.copy()
-    shares = [erased.put_back(noisy, wanted), erased.put_back(counts, result)]
+    shares = [texture.put_back(noisy, wanted), texture.put_back(counts, result)]
     assert shares[1] == pytest.approx(shares[0], abs=0.01)
     assert rms((result - 30_000.0) / 8_000.0 - wanted) < 2e-3
 
@@ -56,7 +56,7 @@ def test_nothing_comes_back_where_noise_alone_was_taken(level: float, ground: st
         clean = np.sin(x)[:, None] * np.sin(x) if ground == "waves" else np.zeros((SIZE, SIZE))
         noisy = (clean + level * rng.standard_normal(clean.shape)).astype(np.float32)
         result = clean.astype(np.float32)
-        assert erased.put_back(noisy, result) < 0.002
+        assert texture.put_back(noisy, result) < 0.002
         assert rms(result - clean) < 0.02 * level
 
 
@@ -65,7 +65,7 @@ def test_electrons_counted_in_bright_places_do_not_come_back() -> None:
     y, x = np.mgrid[:SIZE, :SIZE] / 40.0
     clean = 1_000.0 * (1.2 + np.sin(y) * np.sin(x))
     result = clean.astype(np.float32)
-    assert erased.put_back(rng.poisson(clean).astype(np.float32), result) < 0.002
+    assert texture.put_back(rng.poisson(clean).astype(np.float32), result) < 0.002
 
 
 def test_single_hits_and_what_the_caller_knows_of_stay_away() -> None:
@@ -76,9 +76,9 @@ def test_single_hits_and_what_the_caller_knows_of_stay_away() -> None:
     for row, column in [*known, (90, 30), (150, 100)]:
         noisy[row, column] = 0.95
     before = result.copy()
-    erased.put_back(noisy, result, without=[*known, (10**6, 3)])
+    texture.put_back(noisy, result, without=[*known, (10**6, 3)])
     assert np.abs(result - before).max() < 0.02
-    erased.put_back(noisy, result)
+    texture.put_back(noisy, result)
     assert np.abs(result - before)[40:42, 40:42].min() > 0.1
 
 
@@ -89,17 +89,17 @@ def test_noise_that_hangs_together_and_rows_that_differ_say_nothing() -> None:
     rows = rng.standard_normal((SIZE, 1))
     for more in (0.03 * grain / grain.std(), 0.01 * rng.standard_normal(noisy.shape) + 0.03 * rows):
         result = before.copy()
-        assert erased.put_back((noisy + more).astype(np.float32), result) == 0.0
+        assert texture.put_back((noisy + more).astype(np.float32), result) == 0.0
         assert np.array_equal(result, before)
 
 
 def test_bands_of_a_large_image_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     _, noisy, before = scene(0.02)
     whole = before.copy()
-    erased.put_back(noisy, whole)
-    monkeypatch.setattr(erased, "BAND", 40 * SIZE)
+    texture.put_back(noisy, whole)
+    monkeypatch.setattr(texture, "BAND", 40 * SIZE)
     parts = before.copy()
-    erased.put_back(noisy, parts)
+    texture.put_back(noisy, parts)
     np.testing.assert_allclose(parts, whole, atol=1e-6)
     assert not np.array_equal(whole, before)
 
@@ -108,7 +108,7 @@ def test_small_and_even_images_are_left_alone() -> None:
     for shape in ((1, 1), (20, 300)):
         noisy = np.random.default_rng(0).random(shape).astype(np.float32)
         result = np.zeros(shape, np.float32)
-        assert erased.put_back(noisy, result) == 0.0
+        assert texture.put_back(noisy, result) == 0.0
         assert not result.any()
     even = np.ones((SIZE, SIZE), np.float32)
-    assert erased.put_back(even, even.copy()) == 0.0
+    assert texture.put_back(even, even.copy()) == 0.0

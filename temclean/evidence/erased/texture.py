@@ -60,7 +60,13 @@ GLANCE = 2**14
 """Pixels that tell whether the noise may be weak at all."""
 
 
-def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[int, int]] = ()) -> float:
+def put_back(
+    raw: NDArray[Any],
+    result: NDArray[Any],
+    without: Iterable[tuple[int, int]] = (),
+    *,
+    recorded: NDArray[Any] | None = None,
+) -> float:
     """Put back into a result what its residual has beyond noise, in place; return the share of pixels it changes.
 
     Nothing is done where the noise is strong, hangs together or is shared by whole rows, as then the residual does not
@@ -72,13 +78,15 @@ def put_back(raw: NDArray[Any], result: NDArray[Any], without: Iterable[tuple[in
         Before and after; of the same scale and of any real type.
     without : iterable of (row, column)
         Pixels that were hit, and are to stay away; those outside of the image do not matter.
+    recorded : ndarray, (rows, columns)
+        The image before pixels were replaced, which tells of the noise; by default ``raw``.
     """
     if min(raw.shape) < SMALLEST:
         return 0.0
     pair = blocks.pair(raw, result)
     if pair is None or not _may_be_weak(pair):
         return 0.0
-    variances = _variances(pair)
+    variances = _variances(pair, raw if recorded is None else recorded)
     if variances is None:
         return 0.0
     height, width = raw.shape
@@ -119,9 +127,9 @@ def _may_be_weak(pair: Pair) -> bool:
     return 0.0 < median(left) < WEAK * contrast
 
 
-def _variances(pair: Pair) -> Floats | None:
+def _variances(pair: Pair, recorded: NDArray[Any]) -> Floats | None:
     """Return the most that the noise's variance may be at levels of the result from 0 to 1; None if nothing tells."""
-    sample = samples.sample(pair.raw)
+    sample = samples.sample(recorded)
     if sample is None:
         return None
     report = noise.report(sample)

@@ -1,0 +1,232 @@
+r"""What a network took away of waves that its result shows: the weak reflections of lattices.
+
+A network looks at some cells of a lattice at once, and averages over few of them. A large window of the Fourier
+transform adds up all cells: a reflection that is hardly there for the network stands far out of the noise. So the
+residual :math:`D = F\{y - \hat x\}` is laid beside the result :math:`R = F\{\hat x\}`, in windows of up to 512 pixels,
+at each wave at which the result has a peak. Over that and its eight neighbours
+
+.. math:: h = \frac{\sum \Re(D R^*)}{\sum |R|^2}, \qquad z = \frac{\sum \Re(D R^*)}{\sqrt{\tfrac12 N \sum |R|^2}},
+
+:math:`h` is by how much the result falls short of the image there, :math:`z` how many standard deviations of the noise
+of power :math:`N` that is; and :math:`h \, (1 - 4 / z^2)_+ \, R` comes back, a shrunken least-squares estimate (James
+and Stein 1961). It has the result's own phase, and its own form around the peak, so that it is where the lattice is:
+nothing comes back where the result shows nothing, and noise cannot bring a wave of its own.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.evidence import blocks, ends, noise, samples
+from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.ends import Ends
+from temclean.evidence.noise import NoiseReport
+
+LARGEST, SMALLEST, UNIT = 512, 128, 64
+"""Side of the windows in pixels, and what it is a multiple of."""
+
+BLOCK = 16
+"""Side of the blocks of the spectrum in which noise counts as even."""
+
+SLOW = 3
+"""Waves of fewer periods in a window are no lattice's."""
+
+RISE = 20.0
+"""Times what the result's power is in a block's middle that a peak has."""
+
+LEAST = 1.0
+"""Times the noise that its power is: of weaker ones much is noise that the result kept."""
+
+CHANCE = 2.0
+"""Standard deviations of which nothing comes back."""
+
+WILD = 0.01
+"""Share of wild pixels from which on these are a matter for other models."""
+
+FURTHEST, COUNTS = 5.0, 4.0
+"""Standard deviations of the noise, and electrons beside, at which a residual ends: what is beyond is no wave."""
+
+
+def put_back(
+    raw: NDArray[Any],
+    result: NDArray[Any],
+    without: Iterable[tuple[int, int]] = (),
+    *,
+    recorded: NDArray[Any] | None = None,
+    more: bool = False,
+) -> None:
+    """Put back into a result, in place, what it lacks of the waves that it shows, or take off what is too much.
+
+    Windows overlap by half, and fade into each other; the memory they take does not grow with the rows of an image.
+
+    Parameters
+    ----------
+    raw, result : ndarray, (rows, columns)
+        Before and after; of the same scale and of any real type. Nothing is done where a side is shorter than 128.
+    without : iterable of (row, column)
+        Pixels that were hit; those outside of the image do not matter.
+    recorded : ndarray, (rows, columns)
+        The image that tells of the noise: that before rows were put back and pixels replaced, by default ``raw``.
+    more : bool
+        Nothing is taken off: where a beam strayed, columns are wider in the image than they are.
+    """
+    side = min(LARGEST, min(raw.shape) // UNIT * UNIT)
+    pair = blocks.pair(raw, result) if side >= SMALLEST else None
+    recorded = raw if recorded is None else recorded
+    sample = samples.sample(recorded) if pair else None
+    if pair is None or sample is None:
+        return
+    known = noise.report(sample)
+    if known.impulses > WILD:
+        return
+    hit = np.array([each for each in without if each[0] < raw.shape[0] and each[1] < raw.shape[1]], np.intp)
+    lacking = _Lacking(pair, known, ends.ends(recorded), hit.reshape(-1, 2), _taper(side), more)
+    down, across = (_starts(length, side) for length in raw.shape)
+    faded = [_faded(each, length, side) for each, length in zip((down, across), raw.shape, strict=True)]
+    coming = np.zeros((side, raw.shape[1]), np.float32)
+    for top in down:
+        for left in across:
+            lacking.add(coming, top, left)
+        final = slice(max(top, 0), len(raw) if top == down[-1] else max(top + side // 2, 0))
+        ready = coming[final.start - top : final.stop - top] / (faded[0][final, None] * faded[1])
+        _add(result[final], ready, pair.unit)
+        coming[: side // 2], coming[side // 2 :] = coming[side // 2 :].copy(), 0.0
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Return where windows begin: a quarter before the image, and so on by halves, until a quarter is beyond."""
+    count = max(1, -(-(length - side // 2) // (side // 2))) + 1
+    return [side // 2 * number - side // 4 for number in range(count)]
+
+
+def _faded(starts: list[int], length: int, side: int) -> Floats:
+    """Return what windows, faded twice, add up to along an axis: 1, but towards the ends."""
+    whole = np.zeros(starts[-1] - starts[0] + side, np.float32)
+    for start in starts:
+        whole[start - starts[0] :][:side] += _taper(side) ** 2
+    return whole[-starts[0] :][:length]
+
+
+def _taper(side: int) -> Floats:
+    """Return the window that parts of the image are seen through, and once more what comes back."""
+    return np.sin(np.pi * (np.arange(side) + 0.5) / side).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Lacking:
+    """What windows of a result lack: of images on one scale, whose noise and ends are known, and hit pixels (N, 2)."""
+
+    pair: Pair
+    known: NoiseReport
+    cut: Ends | None
+    hit: NDArray[np.intp]
+    taper: Floats
+    more: bool
+
+    def add(self, coming: Floats, top: int, left: int) -> None:
+        """Add what the window that begins at a row and a column lacks to rows from there on; it may begin before 0."""
+        side = len(self.taper)
+        rows, columns = (
+            slice(max(first, 0), min(first + side, length))
+            for first, length in zip((top, left), self.pair.raw.shape, strict=True)
+        )
+        place = np.s_[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        level = self.pair.scaled(self.pair.result[rows, columns])
+        both = np.zeros((2, side, side), np.float32)
+        both[0][place] = self._residual((rows, columns), level)
+        both[1][place] = level - np.float32(0.5)
+        taper = self.taper[:, None] * self.taper
+        back = _lacking(both[0] * taper, both[1] * taper, more=self.more)
+        if back is not None:
+            coming[place[0], columns] += (back * taper)[place]
+
+    def _residual(self, part: tuple[slice, slice], level: Floats) -> Floats:
+        """Return what is left of a part of the image, less what noise that is cut off leaves on the mean."""
+        pair, known = self.pair, self.known
+        left = pair.scaled(pair.raw[part]) - level
+        low, high = ((end - pair.offset) / pair.unit for end in (known.low, known.high))
+        shown = pair.offset + pair.unit * np.minimum(np.maximum(level, low), high)
+        variance = np.maximum(known.sigma**2 + known.gain * (shown - known.offset), 0.0)
+        deviation = (np.sqrt(variance) / pair.unit).astype(np.float32)
+        furthest = np.float32(FURTHEST) * deviation + np.float32(COUNTS * abs(known.gain) / pair.unit)
+        np.clip(left, -furthest, furthest, out=left)
+        for end, sign in ((self.cut.low, 1), (self.cut.high, -1)) if self.cut else ():
+            if end is not None:
+                inside = sign * (level - np.float32((end - pair.offset) / pair.unit))
+                left -= sign * ends.moved(inside, deviation)
+        first, last = np.array([[each.start, each.stop] for each in part]).T
+        near = self.hit[((self.hit >= first) & (self.hit < last)).all(axis=1)] - first
+        left[near[:, 0], near[:, 1]] = 0.0
+        return left
+
+
+def _lacking(residual: Floats, result: Floats, *, more: bool) -> Floats | None:
+    """Return what a window of a result lacks of its waves; None where that is nothing."""
+    left: NDArray[Any] = np.fft.rfft2(residual)
+    shown: NDArray[Any] = np.fft.rfft2(result)
+    power = _power(shown)
+    floor, around = _floor(_power(left)), _floor(power)
+    peak = (power > RISE * around) & (power > LEAST * floor)
+    peak[:, -2:] = False
+    peak[:SLOW, :SLOW] = peak[1 - SLOW :, :SLOW] = False
+    peak &= power >= _gathered(power, 2, np.maximum)
+    if not peak.any():
+        return None
+    common = _gathered(left.real * shown.real + left.imag * shown.imag, 1, np.add)
+    if more:
+        np.maximum(common, 0.0, out=common)
+    whole = _gathered(power, 1, np.add)
+    rows, columns = np.nonzero(peak)
+    short, total = common[rows, columns], whole[rows, columns]
+    sure = short * short / (0.5 * CHANCE**2 * floor[rows, columns] * total)
+    gain = np.zeros(power.shape, np.float32)
+    gain[rows, columns] = short / total * (1.0 - 1.0 / np.maximum(sure, 1.0))
+    spread = _gathered(gain, 1, np.add)  # peaks are three pixels apart at least
+    first = spread[:, 0]
+    np.copyto(first, np.roll(first[::-1], 1), where=first == 0.0)
+    back: NDArray[Any] = np.fft.irfft2(spread * shown, residual.shape)
+    return back.astype(np.float32, copy=False)
+
+
+def _power(spectrum: NDArray[Any]) -> Floats:
+    power: Floats = spectrum.real**2 + spectrum.imag**2
+    return power
+
+
+def _floor(power: Floats) -> Floats:
+    """Return the mean power in blocks of a spectrum as noise has it whose median it has."""
+    side, half = power.shape
+    parts = power[:, : half - 1].reshape(side // BLOCK, BLOCK, half // BLOCK, BLOCK)
+    middle = np.median(parts.swapaxes(1, 2).reshape(side // BLOCK, half // BLOCK, -1), axis=2)
+    floor = np.empty(power.shape, np.float32)
+    floor[:, : half - 1] = (middle / math.log(2.0) + 1e-30).repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+    floor[:, -1] = floor[:, -2]
+    return floor
+
+
+def _gathered(values: Floats, reach: int, join: np.ufunc) -> Floats:
+    """Join each of a half spectrum with those up to ``reach`` away, its other half being its mirror image."""
+    mirrored = np.roll(values[::-1, reach:0:-1], 1, axis=0)
+    wide = np.concatenate([mirrored, values, np.zeros_like(mirrored)], axis=1)
+    count = values.shape[1]
+    parts = [wide[:, shift : shift + count] for shift in range(2 * reach + 1)]
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = join(joined, part)
+    found: Floats = joined
+    for shift in range(1, reach + 1):
+        found = join(join(found, np.roll(joined, shift, axis=0)), np.roll(joined, -shift, axis=0))
+    return found
+
+
+def _add(result: NDArray[Any], back: Floats, unit: float) -> None:
+    """Add what comes back to a result, in its own type."""
+    values = result + back * unit
+    if result.dtype.kind in "iu":
+        limits = np.iinfo(result.dtype)
+        values = np.rint(values).clip(limits.min, limits.max)
+    result[...] = values.astype(result.dtype)
