@@ -5,6 +5,7 @@ replace by that mean; deep behind it nothing of the noise is left. Specks, that 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from temclean.evidence import noise, samples, variance
 from temclean.evidence.samples import Floats, Mask
+from temclean.evidence.variance import Doubles
 
 NEIGHBOURS = 5
 """Blocks along the sides of the neighbourhood whose share of pixels at an end, and whose mean residual, count."""
@@ -87,10 +89,20 @@ class Ends:
 
 def moved(inside: Floats, sigma: Floats | float) -> Floats:
     """Return by how much cutting off moves the mean of noise so far inside of an end."""
+    return _by_table(inside, sigma, lambda density, share, deviations: density - deviations * (1.0 - share))
+
+
+def spared(inside: Floats, sigma: Floats | float) -> Floats:
+    """Return by how much the mean of what is not cut off lies further inside than that of all noise would."""
+    return _by_table(inside, sigma, lambda density, share, deviations: density / share)
+
+
+def _by_table(inside: Floats, sigma: Floats | float, shift: Callable[[Doubles, Doubles, Doubles], Doubles]) -> Floats:
+    """Return a shift in standard deviations, of the density and the share inside of an end, times ``sigma``."""
     deviations = np.linspace(-FARTHEST, FARTHEST / 2, 241)
     density = np.exp(-0.5 * deviations**2) / math.sqrt(2 * math.pi)
-    by = density - deviations * variance.below(-deviations)
-    found: Floats = np.interp(inside / np.maximum(sigma, 1e-12), deviations, by).astype(np.float32)
+    shifts = shift(density, variance.below(deviations), deviations)
+    found: Floats = np.interp(inside / np.maximum(sigma, 1e-12), deviations, shifts).astype(np.float32)
     return found * np.asarray(sigma, np.float32)
 
 

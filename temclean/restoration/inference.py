@@ -34,10 +34,11 @@ IMPULSES_ALONE = {"sp"}
 """Those of them whose models change nothing else."""
 
 LOOKED_AT_TWICE = {"general", "lr", "fast", "g", "gsp"}
-"""Families whose models look once more at an image in which bad pixels were replaced, and change nothing but noise."""
+"""Families whose models look once more at an image in which bad pixels were replaced, and change nothing but noise;
+into whose results comes back what they lack of the waves of a lattice."""
 
 KEEPING = LOOKED_AT_TWICE - WILD
-"""Those of them into whose results comes back what noise cannot be: of wild pixels residuals do not tell."""
+"""Those of them into whose results fine structure comes back too: of that wild pixels do not tell."""
 
 ATOMS_ALONE = {"n2a"}
 """Families whose models show atoms alone: of what stands out, which is a single count or two, nothing is put back."""
@@ -84,10 +85,10 @@ def restore_steadily(
         frame, strayed = steady.image, steady.straying.width
         restore([frame], out, session, cut, scale)
     seen_to: dict[str, Any] = {"hits": len(replaced)} | ({"strayed": strayed} if strayed else {})
-    if family in KEEPING:
+    if family in LOOKED_AT_TWICE:
         both, recorded = data_bar.above(frame, out), data_bar.above(window[0], out)[0]
         waves.put_back(*both, without=replaced, recorded=recorded, more=bool(strayed))
-        if not scale.lag and not strayed:
+        if family in KEEPING and not scale.lag and not strayed:
             seen_to["back"] = texture.put_back(*both, without=replaced, recorded=recorded)
     return frame, seen_to
 

@@ -45,7 +45,7 @@ CHANCE = 2.0
 """Standard deviations of which nothing comes back."""
 
 WILD = 0.01
-"""Share of wild pixels from which on these are a matter for other models."""
+"""Share of wild pixels from which on those at black and white are left out; where they are elsewhere, all is left."""
 
 FURTHEST, COUNTS = 5.0, 4.0
 """Standard deviations of the noise, and electrons beside, at which a residual ends: what is beyond is no wave."""
@@ -81,10 +81,11 @@ def put_back(
     if pair is None or sample is None:
         return
     known = noise.report(sample)
-    if known.impulses > WILD:
+    cut, specks = ends.ends(recorded), known.impulses > WILD
+    if specks and cut is None:
         return
     hit = np.array([each for each in without if each[0] < raw.shape[0] and each[1] < raw.shape[1]], np.intp)
-    lacking = _Lacking(pair, known, ends.ends(recorded), hit.reshape(-1, 2), _taper(side), more)
+    lacking = _Lacking(pair, known, cut, specks, hit.reshape(-1, 2), _taper(side), more)
     down, across = (_starts(length, side) for length in raw.shape)
     faded = [_faded(each, length, side) for each, length in zip((down, across), raw.shape, strict=True)]
     coming = np.zeros((side, raw.shape[1]), np.float32)
@@ -118,11 +119,15 @@ def _taper(side: int) -> Floats:
 
 @dataclass(frozen=True)
 class _Lacking:
-    """What windows of a result lack: of images on one scale, whose noise and ends are known, and hit pixels (N, 2)."""
+    """What windows of a result lack: of images on one scale, whose noise and ends are known, and hit pixels (N, 2).
+
+    Where there are ``specks``, pixels at the ends tell nothing.
+    """
 
     pair: Pair
     known: NoiseReport
     cut: Ends | None
+    specks: bool
     hit: NDArray[np.intp]
     taper: Floats
     more: bool
@@ -157,7 +162,12 @@ class _Lacking:
         for end, sign in ((self.cut.low, 1), (self.cut.high, -1)) if self.cut else ():
             if end is not None:
                 inside = sign * (level - np.float32((end - pair.offset) / pair.unit))
-                left -= sign * ends.moved(inside, deviation)
+                left -= sign * (ends.spared if self.specks else ends.moved)(inside, deviation)
+        if self.cut:
+            at_ends = self.cut.at(pair.raw[part])
+            if self.specks:
+                left[at_ends] = 0.0
+            left /= np.float32(max(1.0 - at_ends.mean(), 0.5))  # these show nothing of what is lacking
         first, last = np.array([[each.start, each.stop] for each in part]).T
         near = self.hit[((self.hit >= first) & (self.hit < last)).all(axis=1)] - first
         left[near[:, 0], near[:, 1]] = 0.0
