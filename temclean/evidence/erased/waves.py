@@ -208,14 +208,26 @@ def _power(spectrum: NDArray[Any]) -> Floats:
 
 
 def _floor(power: Floats) -> Floats:
-    """Return the mean power in blocks of a spectrum as noise has it whose median it has."""
-    side, half = power.shape
-    parts = power[:, : half - 1].reshape(side // BLOCK, BLOCK, half // BLOCK, BLOCK)
-    middle = np.median(parts.swapaxes(1, 2).reshape(side // BLOCK, half // BLOCK, -1), axis=2)
+    """Return the mean power in blocks of a half spectrum as noise has it whose median it has.
+
+    Waves along rows, and along columns, are shared by these: stray rows and stripes are noise of their own there.
+    """
+    half = power.shape[1] - 1
     floor = np.empty(power.shape, np.float32)
-    floor[:, : half - 1] = (middle / math.log(2.0) + 1e-30).repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
-    floor[:, -1] = floor[:, -2]
+    floor[:, :half] = _usual(power[:, :half], BLOCK, BLOCK)
+    floor[:, half] = floor[:, half - 1]
+    along, across = np.s_[:, :SLOW], np.arange(1 - SLOW, SLOW)
+    floor[along] = np.maximum(floor[along], _usual(power[along], 2 * BLOCK, SLOW))
+    floor[across, :half] = np.maximum(floor[across, :half], _usual(power[across, :half], len(across), BLOCK))
     return floor
+
+
+def _usual(power: Floats, rows: int, columns: int) -> Floats:
+    """Return for all of each block of so many rows and columns the mean power of noise that has its median."""
+    down, across = power.shape[0] // rows, power.shape[1] // columns
+    parts = power.reshape(down, rows, across, columns).swapaxes(1, 2).reshape(down, across, -1)
+    mean: Floats = (np.median(parts, axis=2) / math.log(2.0) + 1e-30).astype(np.float32)
+    return mean.repeat(rows, axis=0).repeat(columns, axis=1)
 
 
 def _gathered(values: Floats, reach: int, join: np.ufunc) -> Floats:
