@@ -4,15 +4,14 @@ What a beam did to a row, a restored row shows too, as it leans on that row and 
 lie in other rows, which strayed otherwise.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean import filters
+from temclean import _repeats, filters
 from temclean.evidence.blocks import Floats
-from temclean.evidence.lines.splines import Doubles, coefficients, weights_at
+from temclean.evidence.lines.splines import Doubles, coefficients
 
 SIDE = 64
 """Pixels along a side of the squares."""
@@ -32,9 +31,8 @@ APART = 5
 TWICE, MOST = 2, 16
 """Repeats of a square that it must have, as one may be like another by chance, and that are looked at."""
 
-AROUND, SOFT = 8, 0.02
-"""Side of the blocks of pixels in which it is seen how far a repeat differs, and the share of a square's variance that
-is no difference."""
+SOFT = 0.02
+"""Share of a square's variance that is no difference of a repeat from it; seen in blocks of 8x8 pixels."""
 
 DOUBTED = 11
 """Pixels over which it is seen how far an image differs from its repeats."""
@@ -81,16 +79,17 @@ def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
     window = np.outer(bell, bell)
     step = SIDE if quick else STEP if image.size <= LARGE else WIDER
     tops, lefts = (sorted({*range(0, length - SIDE + 1, step), length - SIDE}) for length in image.shape)
-    search, counts = _Search(), []
+    found, weight = np.empty((2, SIDE, SIDE), np.float32)
+    search, counts = _Search(wider), []
     for top in tops:
         for left in lefts:
             square = image[top : top + SIDE, left : left + SIDE]
-            around = wider[top + 4 : top + 4 + SIDE + 2 * REACH, left + 4 : left + 4 + SIDE + 2 * REACH]
-            places = search.repeats(square, around)
+            places = search.repeats(square, top + 4, left + 4)
             if not places:
                 continue
             counts.append(len(places))
-            found, weight = _mean_of(square, places, bent, inside, top + pad, left + pad)
+            soft = SOFT * float(square.var()) + 1e-20
+            _repeats.mean_of(square, bent, inside, np.array(places), top + pad, left + pad, soft, found, weight)
             shown = window * (weight > 0)
             total[top : top + SIDE, left : left + SIDE] += shown * found
             weights[top : top + SIDE, left : left + SIDE] += shown
@@ -107,29 +106,29 @@ def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
 
 
 class _Search:
-    """Looks for squares in what is around them; holds what is the same for all of them."""
+    """Looks for squares in what is around them, in an image that goes on beyond its border."""
 
-    def __init__(self) -> None:
+    def __init__(self, wider: Floats) -> None:
+        self._wider = wider
         self._shape = (SIDE + 2 * REACH,) * 2
-        self._sums = np.conj(np.fft.rfft2(np.ones((SIDE, SIDE), np.float32), self._shape))
+        sums, squares = (_summed(each) for each in (wider.astype(np.float64), wider.astype(np.float64) ** 2))
+        self._spread = np.maximum(squares - sums * sums / SIDE**2, 1e-6 * float(squares.max()) + 1e-20)
 
-    def repeats(self, square: Floats, around: Floats) -> list[tuple[float, float, float]]:
-        """Return (down, right, correlation) of the places at which a square is found again, the best first."""
-        varied, count = square - square.mean(), square.size
-        if not float((varied * varied).sum()) > 0:
+    def repeats(self, square: Floats, top: int, left: int) -> list[tuple[float, float, float]]:
+        """Return (down, right, correlation) of the places at which a square is found again, the best first.
+
+        What is around it begins at (top, left), :data:`REACH` pixels before it.
+        """
+        varied = square - square.mean()
+        power = float((varied * varied).sum())
+        if not power > 0:
             return []
-        spectrum = np.fft.rfft2(around)
         inner = slice(0, 2 * REACH + 1)
-        products, sums, squares = (
-            np.fft.irfft2(each, self._shape)[inner, inner]
-            for each in (
-                spectrum * np.conj(np.fft.rfft2(varied, self._shape)),
-                spectrum * self._sums,
-                np.fft.rfft2(around * around) * self._sums,
-            )
-        )
-        spread = np.maximum(squares - sums * sums / count, 1e-6 * float(squares.max()) + 1e-20)
-        alike = products / np.sqrt(spread * float((varied * varied).sum()))
+        around = self._wider[top : top + self._shape[0], left : left + self._shape[1]]
+        spectrum = np.fft.rfft2(around) * np.conj(np.fft.rfft2(varied, self._shape))
+        products = np.fft.irfft2(spectrum, self._shape)[inner, inner]
+        spread = self._spread[top : top + inner.stop, left : left + inner.stop]
+        alike = products / np.sqrt(spread * power)
         peaks = (alike == _greatest_around(alike)) & (alike > ALIKE)
         peaks[REACH - APART + 1 : REACH + APART] = False
         peaks[[0, -1]] = peaks[:, [0, -1]] = False
@@ -145,18 +144,20 @@ class _Search:
         return found if len(found) >= TWICE else []
 
 
+def _summed(values: Doubles) -> Doubles:
+    """Return the sums over squares of :data:`SIDE` pixels that begin at each place."""
+    for _ in range(2):
+        running = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+        values = (running[SIDE:] - running[:-SIDE]).T
+    return values
+
+
 def _greatest_around(values: Doubles | Floats) -> Doubles | Floats:
     """Return the greatest of 5x5 values around each."""
     for _ in range(2):
         wider = np.pad(values, ((2, 2), (0, 0)), mode="edge")
         values = np.max([wider[k : k + len(values)] for k in range(5)], axis=0).T
     return values
-
-
-def _in_blocks(values: Floats) -> Floats:
-    """Return values of a square, each the mean of its block."""
-    means: Floats = values.reshape(SIDE // AROUND, AROUND, SIDE // AROUND, AROUND).mean(axis=(1, 3))
-    return means.repeat(AROUND, axis=0).repeat(AROUND, axis=1)
 
 
 def _vertex(alike: Doubles | Floats, row: int, column: int) -> NDArray[np.float64]:
@@ -170,30 +171,3 @@ def _vertex(alike: Doubles | Floats, row: int, column: int) -> NDArray[np.float6
         bend = float(before) + float(after) - 2 * middle
         found.append(place + (0.5 * (float(before) - float(after)) / bend if bend < 0 else 0.0))
     return np.array(found)
-
-
-def _mean_of(
-    square: Floats, repeats: list[tuple[float, float, float]], bent: Floats, inside: Floats, top: int, left: int
-) -> tuple[Floats, Floats]:
-    """Return the weighted mean of the repeats of a square, and their weights, which are 0 where there is none.
-
-    ``bent`` holds the coefficients of the spline of what the square is in, at (top, left).
-    """
-    total, weights = np.zeros_like(square), np.zeros_like(square)
-    soft = np.float32(SOFT * float(square.var()) + 1e-20)
-    for down, right, alike in repeats:
-        row, column = math.floor(down), math.floor(right)
-        part = bent[top + row - 1 : top + row + SIDE + 2, left + column - 1 : left + column + SIDE + 2]
-        mixed = np.zeros((SIDE, SIDE + 3), np.float32)
-        for k, weight in enumerate(weights_at(down - row)[0]):
-            mixed += weight * part[k : k + SIDE]
-        there = np.zeros_like(square)
-        for k, weight in enumerate(weights_at(right - column)[0]):
-            there += weight * mixed[:, k : k + SIDE]
-        row, column = round(down), round(right)
-        near = inside[top + row : top + row + SIDE, left + column : left + column + SIDE] * np.float32(alike**2)
-        near /= _in_blocks((there - square) ** 2) + soft
-        total += near * there
-        weights += near
-    total /= np.maximum(weights, np.float32(1e-20))
-    return total, weights
