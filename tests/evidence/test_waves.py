@@ -119,6 +119,21 @@ def test_what_is_too_strong_is_taken_off_unless_the_beam_strayed() -> None:
     assert rms(strayed - before) < 0.05 * rms((before - clean)[LATTICE])
 
 
+def test_a_beam_that_swings_leaves_its_satellites_where_they_are() -> None:
+    clean = crystal()
+    swing = 0.8 * np.sin(2 * np.pi * np.arange(SIZE) / 7.3)
+    swung = np.stack(
+        [np.interp(np.arange(SIZE) + by, np.arange(SIZE), row) for row, by in zip(clean, swing, strict=True)]
+    )
+    raw, _ = noisy(swung, "Gaussian")
+    half = (0.5 * (clean + swung)).astype(np.float32)  # as a network does that follows rows by half
+    result = half.copy()
+    waves.put_back(raw.astype(np.float32), result)
+    assert rms((swung - half)[LATTICE]) > 0.015
+    swinging = (swung - half)[LATTICE]
+    assert abs(float(((result - half)[LATTICE] * swinging).sum() / (swinging**2).sum())) < 0.1
+
+
 def test_hits_tell_nothing() -> None:
     clean = crystal()
     raw, _ = noisy(clean, "Gaussian")

@@ -25,12 +25,13 @@ from temclean.evidence import blocks, ends, noise, samples
 from temclean.evidence.blocks import Floats, Pair
 from temclean.evidence.ends import Ends
 from temclean.evidence.noise import NoiseReport
+from temclean.evidence.samples import Mask
 
 LARGEST, SMALLEST, UNIT = 512, 128, 64
 """Side of the windows in pixels, and what it is a multiple of."""
 
-BLOCK = 16
-"""Side of the blocks of the spectrum in which noise counts as even."""
+BLOCK, NARROW = 16, 2
+"""Side of the blocks of the spectrum in which noise counts as even; columns in which twice as many rows do."""
 
 SLOW = 3
 """Waves of fewer periods in a window are no lattice's."""
@@ -40,6 +41,9 @@ RISE = 20.0
 
 LEAST = 1.0
 """Times the noise that its power is: of weaker ones much is noise that the result kept."""
+
+WEAKER = 4.0
+"""Times what a satellite's power is that of its wave is, at least; and share of it that its twin has."""
 
 CHANCE = 2.0
 """Standard deviations of which nothing comes back."""
@@ -184,13 +188,13 @@ def _lacking(residual: Floats, result: Floats, *, more: bool) -> Floats | None:
     peak[:, -2:] = False
     peak[:SLOW, :SLOW] = peak[1 - SLOW :, :SLOW] = False
     peak &= power >= _gathered(power, 2, np.maximum)
-    if not peak.any():
+    rows, columns = _of_the_specimen(power, peak)
+    if not rows.size:
         return None
     common = _gathered(left.real * shown.real + left.imag * shown.imag, 1, np.add)
     if more:
         np.maximum(common, 0.0, out=common)
     whole = _gathered(power, 1, np.add)
-    rows, columns = np.nonzero(peak)
     short, total = common[rows, columns], whole[rows, columns]
     sure = short * short / (0.5 * CHANCE**2 * floor[rows, columns] * total)
     gain = np.zeros(power.shape, np.float32)
@@ -202,6 +206,27 @@ def _lacking(residual: Floats, result: Floats, *, more: bool) -> Floats | None:
     return back.astype(np.float32, copy=False)
 
 
+def _of_the_specimen(power: Floats, peak: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of those peaks of a half spectrum that are no hum's.
+
+    A beam that swings with the mains displaces rows, and each wave of a lattice gets satellites, as far before as
+    behind, that share its period along rows. So may other reflections of a lattice that lies along the rows; but by as
+    much as these are apart down the rows, one lies straight down, and so does one that a specimen has by brightness.
+    """
+    rows, columns = np.nonzero(peak)
+    strength, near = power[rows, columns], _gathered(power, 1, np.maximum)
+    opposite = (2 * rows - rows[:, None]) % len(power), np.maximum(2 * columns - columns[:, None], 0)
+    satellite = (np.abs(columns[:, None] - columns) <= 1) & (WEAKER * strength[:, None] < strength)
+    satellite &= near[opposite[0], np.minimum(opposite[1], power.shape[1] - 1)] > strength[:, None] / WEAKER
+    straight = np.zeros(len(power), bool)
+    straight[rows[columns <= 1]] = True
+    straight |= straight[-np.arange(len(power))]
+    straight |= np.roll(straight, 1) | np.roll(straight, -1)
+    satellite &= ~straight[rows[:, None] - rows]
+    kept = ~satellite.any(axis=1)
+    return rows[kept], columns[kept]
+
+
 def _power(spectrum: NDArray[Any]) -> Floats:
     power: Floats = spectrum.real**2 + spectrum.imag**2
     return power
@@ -210,15 +235,16 @@ def _power(spectrum: NDArray[Any]) -> Floats:
 def _floor(power: Floats) -> Floats:
     """Return the mean power in blocks of a half spectrum as noise has it whose median it has.
 
-    Waves along rows, and along columns, are shared by these: stray rows and stripes are noise of their own there.
+    Where rows stray, each wave of a lattice has noise of its own at all waves that share its period along rows, which
+    stands in a column of the spectrum; and what whole columns share stands in its first rows.
     """
     half = power.shape[1] - 1
     floor = np.empty(power.shape, np.float32)
     floor[:, :half] = _usual(power[:, :half], BLOCK, BLOCK)
     floor[:, half] = floor[:, half - 1]
-    along, across = np.s_[:, :SLOW], np.arange(1 - SLOW, SLOW)
-    floor[along] = np.maximum(floor[along], _usual(power[along], 2 * BLOCK, SLOW))
-    floor[across, :half] = np.maximum(floor[across, :half], _usual(power[across, :half], len(across), BLOCK))
+    np.maximum(floor[:, :half], _usual(power[:, :half], 2 * BLOCK, NARROW), out=floor[:, :half])
+    first = np.arange(1 - SLOW, SLOW)
+    floor[first, :half] = np.maximum(floor[first, :half], _usual(power[first, :half], len(first), BLOCK))
     return floor
 
 
