@@ -48,6 +48,9 @@ WEAKER = 4.0
 CHANCE = 2.0
 """Standard deviations of which nothing comes back."""
 
+GREATEST = 1e100
+"""Range of an image up to which its noise has a square."""
+
 WILD = 0.01
 """Share of wild pixels from which on those at black and white are left out; where they are elsewhere, all is left."""
 
@@ -80,6 +83,8 @@ def put_back(
     """
     side = min(LARGEST, min(raw.shape) // UNIT * UNIT)
     pair = blocks.pair(raw, result) if side >= SMALLEST else None
+    if pair is not None and not 1 / GREATEST < pair.unit < GREATEST:
+        return
     recorded = raw if recorded is None else recorded
     sample = samples.sample(recorded) if pair else None
     if pair is None or sample is None:
@@ -273,7 +278,7 @@ def _gathered(values: Floats, reach: int, join: np.ufunc) -> Floats:
 
 def _add(result: NDArray[Any], back: Floats, unit: float) -> None:
     """Add what comes back to a result, in its own type."""
-    values = result + back * unit
+    values = result + back.astype(np.float64) * unit
     if result.dtype.kind in "iu":
         limits = np.iinfo(result.dtype)
         values = np.rint(values).clip(limits.min, limits.max)
