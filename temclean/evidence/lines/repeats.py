@@ -80,11 +80,12 @@ def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
     step = SIDE if quick else STEP if image.size <= LARGE else WIDER
     tops, lefts = (sorted({*range(0, length - SIDE + 1, step), length - SIDE}) for length in image.shape)
     found, weight = np.empty((2, SIDE, SIDE), np.float32)
-    search, counts = _Search(wider), []
+    counts = []
     for top in tops:
+        search = _Search(wider[top + 4 : top + 4 + SIDE + 2 * REACH])
         for left in lefts:
             square = image[top : top + SIDE, left : left + SIDE]
-            places = search.repeats(square, top + 4, left + 4)
+            places = search.repeats(square, left + 4)
             if not places:
                 continue
             counts.append(len(places))
@@ -106,28 +107,28 @@ def seen(image: Floats, *, quick: bool = False) -> Repeats | None:
 
 
 class _Search:
-    """Looks for squares in what is around them, in an image that goes on beyond its border."""
+    """Looks for squares in the rows around them, from :data:`REACH` pixels above to as many below."""
 
-    def __init__(self, wider: Floats) -> None:
-        self._wider = wider
+    def __init__(self, rows: Floats) -> None:
+        self._rows = rows
         self._shape = (SIDE + 2 * REACH,) * 2
-        sums, squares = (_summed(each) for each in (wider.astype(np.float64), wider.astype(np.float64) ** 2))
+        sums, squares = (_summed(each) for each in (rows.astype(np.float64), rows.astype(np.float64) ** 2))
         self._spread = np.maximum(squares - sums * sums / SIDE**2, 1e-6 * float(squares.max()) + 1e-20)
 
-    def repeats(self, square: Floats, top: int, left: int) -> list[tuple[float, float, float]]:
+    def repeats(self, square: Floats, left: int) -> list[tuple[float, float, float]]:
         """Return (down, right, correlation) of the places at which a square is found again, the best first.
 
-        What is around it begins at (top, left), :data:`REACH` pixels before it.
+        What is around it begins at the column ``left``, :data:`REACH` pixels before it.
         """
         varied = square - square.mean()
         power = float((varied * varied).sum())
         if not power > 0:
             return []
         inner = slice(0, 2 * REACH + 1)
-        around = self._wider[top : top + self._shape[0], left : left + self._shape[1]]
+        around = self._rows[:, left : left + self._shape[1]]
         spectrum = np.fft.rfft2(around) * np.conj(np.fft.rfft2(varied, self._shape))
         products = np.fft.irfft2(spectrum, self._shape)[inner, inner]
-        spread = self._spread[top : top + inner.stop, left : left + inner.stop]
+        spread = self._spread[:, left : left + inner.stop]
         alike = products / np.sqrt(spread * power)
         peaks = (alike == _greatest_around(alike)) & (alike > ALIKE)
         peaks[REACH - APART + 1 : REACH + APART] = False
