@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d, pad
+from torch.nn.functional import avg_pool2d, pad
 
 from temclean import metrics
 
@@ -133,45 +133,6 @@ def grid_error(restored: Tensor, clean: Tensor, side: int = 32) -> Tensor:
     waves = torch.nn.functional.conv2d(phases, signs)
     side = min(side, *error.shape[-2:])
     return side * avg_pool2d(waves, side // 2).abs().mean()
-
-
-ABOVE = 6.0
-"""Times the noise that the power of a wave must be for :func:`waves_error` to ask for it."""
-
-SLOWEST = 3
-"""Waves of fewer periods in a crop are what all other losses see."""
-
-
-@cache
-def hann(length: int) -> Tensor:
-    """Return a window (length, 1) that falls to nothing at its ends."""
-    return torch.hann_window(length, periodic=False)[:, None]
-
-
-def waves_error(restored: Tensor, clean: Tensor, noisy: Tensor) -> Tensor:
-    """Return the mean over images, and over waves that stand out of the noise, of the error's power over their own.
-
-    The weak reflections of a lattice are a thousandth of an image's squares, so that in its whole error they are hardly
-    worth a network's while, though the noise in as few waves is far weaker still: networks left two thirds of a wave
-    whose power was 66 times the noise, and columns came out too wide. Asked for are the greatest waves of 5x5 in the
-    crop's spectrum whose power is :data:`ABOVE` times the noise's mean, with their eight neighbours, each by
-    :math:`E = |F{r - c}|^2 / (|F{c}|^2 + N)`, N being the noise's power; under a window of Hann.
-    """
-    window = hann(clean.shape[-2]).to(clean.device) * hann(clean.shape[-1]).to(clean.device).mT
-    means = clean.mean(dim=(2, 3), keepdim=True)
-    error, wave, noise = (
-        torch.view_as_real(torch.fft.fft2(image.float() * window)).square().sum(dim=-1)
-        for image in (restored - clean, clean - means, noisy - clean)
-    )
-    noise = noise.mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6 * window.square().sum())
-    around = pad(wave, (2, 2, 2, 2), mode="circular")
-    peak = (wave >= max_pool2d(around, 5, stride=1)) & (wave > ABOVE * noise)
-    order = [torch.fft.fftfreq(length, 1.0 / length, device=clean.device).abs() for length in clean.shape[-2:]]
-    peak &= torch.maximum(order[0][:, None], order[1]) >= SLOWEST
-    asked = max_pool2d(pad(peak.float(), (1, 1, 1, 1), mode="circular"), 3, stride=1)
-    count = asked.sum(dim=(1, 2, 3))
-    lost = (asked * error / (wave + noise)).sum(dim=(1, 2, 3)) / count.clamp(min=1.0)
-    return lost.mean()
 
 
 LEAST_SPREAD = 0.01

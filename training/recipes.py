@@ -25,7 +25,6 @@ class Recipe:
     floor : mean square below which the relative error gains nothing more.
     forgiven : share of the error forgiven in pixels that no noise has touched, :func:`losses.forgiven`.
     rare : weight in the loss of :func:`losses.rare_error`.
-    waves : weight in the loss of :func:`losses.waves_error`.
     taught : weight in the loss of :func:`losses.taught_error`, where there are teachers.
     similarity, lasting, grid : weights in the loss of 1 - MS-SSIM, of :func:`losses.lasting_error` and of
         :func:`losses.grid_error`.
@@ -47,7 +46,6 @@ class Recipe:
     floor: float = 1e-5
     forgiven: float = 0.0
     rare: float = 0.0
-    waves: float = 0.0
     taught: float = 0.1
     similarity: float = 0.5
     lasting: float = 0.05
@@ -139,7 +137,6 @@ GENERAL = Recipe(
     average=0.999,
     relative=0.04,
     rare=0.03,
-    waves=0.1,
     similarity=0.6,
     shape={"spectral": (64, 128)},
 )

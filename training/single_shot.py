@@ -37,7 +37,7 @@ QUICK = 6.0
 """Learning rate of what decides about windows, over that of all else."""
 
 
-def objective(recipe: Recipe, restored: Tensor, noisy: Tensor, clean: Tensor, rare: Tensor) -> Tensor:
+def objective(recipe: Recipe, restored: Tensor, clean: Tensor, rare: Tensor) -> Tensor:
     """Return the loss of a recipe, but for the adversarial part."""
     if recipe.loss == "lobato":
         return losses.pixelwise(restored, clean)
@@ -47,8 +47,6 @@ def objective(recipe: Recipe, restored: Tensor, noisy: Tensor, clean: Tensor, ra
         loss = losses.weighted_error(restored, clean, recipe.heaviest)
     if recipe.rare:
         loss = loss + recipe.rare * losses.rare_error(restored, clean, rare)
-    if recipe.waves:
-        loss = loss + recipe.waves * losses.waves_error(restored, clean, noisy)
     if recipe.similarity:
         loss = loss + recipe.similarity * (1.0 - losses.similarity(restored, clean))
     loss = loss + recipe.lasting * losses.lasting_error(restored, clean)
@@ -119,7 +117,7 @@ def train(
             restored = restored.float()
             if recipe.forgiven:
                 restored = losses.forgiven(restored, noisy, clean, recipe.forgiven)
-            loss = objective(recipe, restored, noisy, clean, rare)
+            loss = objective(recipe, restored, clean, rare)
             if shown is not None:
                 loss = loss + recipe.taught * losses.taught_error(restored, shown, clean)
             if adversary is not None:
