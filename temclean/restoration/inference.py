@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from temclean.errors import ModelError
 from temclean.evidence import data_bar
 from temclean.evidence.erased import texture, waves
+from temclean.evidence.erased.recorded import Recorded
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
 from temclean.evidence.lines import straightened
@@ -86,10 +87,11 @@ def restore_steadily(
         restore([frame], out, session, cut, scale)
     seen_to: dict[str, Any] = {"hits": len(replaced)} | ({"strayed": strayed} if strayed else {})
     if family in LOOKED_AT_TWICE:
-        both, recorded = data_bar.above(frame, out), data_bar.above(window[0], out)[0]
-        waves.put_back(*both, without=replaced, recorded=recorded, more=bool(strayed))
+        above = slice(data_bar.rows_above(frame))
+        recorded = Recorded(window[0][above])
+        waves.put_back(frame[above], out[above], replaced, recorded=recorded, add_only=bool(strayed))
         if family in KEEPING and not scale.lag and not strayed:
-            seen_to["back"] = texture.put_back(*both, without=replaced, recorded=recorded)
+            seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded)
     return frame, seen_to
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from temclean.evidence.erased import waves
+from temclean.evidence.erased.recorded import Recorded
 
 SIZE = 512
 LATTICE, NOTHING = np.s_[96:-96, 24:224], np.s_[96:-96, 352:-24]
@@ -80,7 +81,7 @@ def test_of_counts_with_a_replaced_pixel_what_was_recorded_tells_the_noise() -> 
     replaced = raw.copy()
     replaced[200, 100] = clean[200, 100]
     result = clean.copy()
-    waves.put_back(replaced, result, recorded=raw)
+    waves.put_back(replaced, result, recorded=Recorded(raw))
     assert rms(result - clean) < 2e-3
 
 
@@ -114,7 +115,7 @@ def test_what_is_too_strong_is_taken_off_unless_the_beam_strayed() -> None:
     before = weakened(clean, 1.6)
     result, strayed = before.copy(), before.copy()
     waves.put_back(raw, result)
-    waves.put_back(raw, strayed, more=True)
+    waves.put_back(raw, strayed, add_only=True)
     assert rms((result - clean)[LATTICE]) < 0.5 * rms((before - clean)[LATTICE])
     assert rms(strayed - before) < 0.05 * rms((before - clean)[LATTICE])
 
@@ -143,7 +144,7 @@ def test_hits_tell_nothing() -> None:
     hit[tuple(np.array(places).T)] = 30.0
     wanted, result = weakened(clean), weakened(clean)
     waves.put_back(raw, wanted)
-    waves.put_back(hit, result, [*places, (3, 10**6), (10**6, 3)], recorded=raw)
+    waves.put_back(hit, result, [*places, (3, 10**6), (10**6, 3)], recorded=Recorded(raw))
     assert rms(result - wanted) < 0.02 * rms((wanted - weakened(clean))[LATTICE])
 
 

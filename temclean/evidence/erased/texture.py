@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean import filters
-from temclean.evidence import blocks, noise, samples
+from temclean.evidence import blocks
 from temclean.evidence.blocks import Floats, Pair
+from temclean.evidence.erased.recorded import Recorded, add
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Mask, median
 
@@ -65,7 +66,7 @@ def put_back(
     result: NDArray[Any],
     without: Iterable[tuple[int, int]] = (),
     *,
-    recorded: NDArray[Any] | None = None,
+    recorded: Recorded | None = None,
 ) -> float:
     """Put back into a result what its residual has beyond noise, in place; return the share of pixels it changes.
 
@@ -78,15 +79,15 @@ def put_back(
         Before and after; of the same scale and of any real type.
     without : iterable of (row, column)
         Pixels that were hit, and are to stay away; those outside of the image do not matter.
-    recorded : ndarray, (rows, columns)
-        The image before pixels were replaced, which tells of the noise; by default ``raw``.
+    recorded : Recorded
+        What the image before pixels were replaced tells of its noise; by default ``raw``.
     """
     if min(raw.shape) < SMALLEST:
         return 0.0
     pair = blocks.pair(raw, result)
     if pair is None or not _may_be_weak(pair):
         return 0.0
-    variances = _variances(pair, raw if recorded is None else recorded)
+    variances = _variances(pair, (recorded or Recorded(raw)).noise)
     if variances is None:
         return 0.0
     height, width = raw.shape
@@ -112,7 +113,7 @@ def put_back(
         share = 1.0 - np.float32(CHANCE) * expected / np.maximum(around, np.float32(1e-30))
         inner = slice(rows.start - wider.start, rows.stop - wider.start)
         changed = share[inner] > 0.0
-        _add(result[rows], changed, (share * residual)[inner] * pair.unit)
+        add(result[rows], changed, ((share * residual)[inner] * pair.unit)[changed])
         count += int(np.count_nonzero(share[inner] > CLEAR))
     return count / raw.size
 
@@ -127,12 +128,10 @@ def _may_be_weak(pair: Pair) -> bool:
     return 0.0 < median(left) < WEAK * contrast
 
 
-def _variances(pair: Pair, recorded: NDArray[Any]) -> Floats | None:
+def _variances(pair: Pair, report: NoiseReport | None) -> Floats | None:
     """Return the most that the noise's variance may be at levels of the result from 0 to 1; None if nothing tells."""
-    sample = samples.sample(recorded)
-    if sample is None:
+    if report is None:
         return None
-    report = noise.report(sample)
     hanging = max(abs(report.along_rows[0]), abs(report.along_columns[0])) > ALIKE
     if hanging or report.row or report.column or report.impulses > WILD:
         return None
@@ -162,12 +161,3 @@ def _wild(residual: Floats, level: Floats, deviation: Floats) -> Mask:
     seen = level[rows, columns] + own
     wild[rows, columns] = (most < BESIDE * np.abs(own)) | (seen > 1.0 + BEYOND) | (seen < -BEYOND)
     return wild
-
-
-def _add(result: NDArray[Any], changed: Mask, more: NDArray[Any]) -> None:
-    """Add to the pixels of a result that change, in its own type."""
-    values = result[changed].astype(np.float64) + more[changed]
-    if result.dtype.kind in "iu":
-        limits = np.iinfo(result.dtype)
-        values = np.rint(values).clip(limits.min, limits.max)
-    result[changed] = values.astype(result.dtype)

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from temclean.evidence import blocks, ends, noise, samples
+from temclean.evidence import blocks, ends
 from temclean.evidence.blocks import Floats, Pair
 from temclean.evidence.ends import Ends
+from temclean.evidence.erased.recorded import Recorded, add
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Mask
 
@@ -52,7 +53,7 @@ GREATEST = 1e100
 """Range of an image up to which its noise has a square."""
 
 WILD = 0.01
-"""Share of wild pixels from which on those at black and white are left out; where they are elsewhere, all is left."""
+"""Share of wild pixels from which on those at black and white count as hit; if they lie elsewhere, nothing is done."""
 
 FURTHEST, COUNTS = 5.0, 4.0
 """Standard deviations of the noise, and electrons beside, at which a residual ends: what is beyond is no wave."""
@@ -63,8 +64,8 @@ def put_back(
     result: NDArray[Any],
     without: Iterable[tuple[int, int]] = (),
     *,
-    recorded: NDArray[Any] | None = None,
-    more: bool = False,
+    recorded: Recorded | None = None,
+    add_only: bool = False,
 ) -> None:
     """Put back into a result, in place, what it lacks of the waves that it shows, or take off what is too much.
 
@@ -76,34 +77,30 @@ def put_back(
         Before and after; of the same scale and of any real type. Nothing is done where a side is shorter than 128.
     without : iterable of (row, column)
         Pixels that were hit; those outside of the image do not matter.
-    recorded : ndarray, (rows, columns)
-        The image that tells of the noise: that before rows were put back and pixels replaced, by default ``raw``.
-    more : bool
+    recorded : Recorded
+        What the image before rows were put back and pixels replaced tells of its noise; by default ``raw``.
+    add_only : bool
         Nothing is taken off: where a beam strayed, columns are wider in the image than they are.
     """
     side = min(LARGEST, min(raw.shape) // UNIT * UNIT)
     pair = blocks.pair(raw, result) if side >= SMALLEST else None
-    if pair is not None and not 1 / GREATEST < pair.unit < GREATEST:
+    if pair is None or not 1 / GREATEST < pair.unit < GREATEST:
         return
-    recorded = raw if recorded is None else recorded
-    sample = samples.sample(recorded) if pair else None
-    if pair is None or sample is None:
-        return
-    known = noise.report(sample)
-    cut, specks = ends.ends(recorded), known.impulses > WILD
-    if specks and cut is None:
+    recorded = recorded or Recorded(raw)
+    known, cut = recorded.noise, recorded.cut
+    if known is None or (known.impulses > WILD and cut is None):
         return
     hit = np.array([each for each in without if each[0] < raw.shape[0] and each[1] < raw.shape[1]], np.intp)
-    lacking = _Lacking(pair, known, cut, specks, hit.reshape(-1, 2), _taper(side), more)
+    windows = _Windows(pair, known, cut, hit.reshape(-1, 2), _taper(side), add_only)
     down, across = (_starts(length, side) for length in raw.shape)
     faded = [_faded(each, length, side) for each, length in zip((down, across), raw.shape, strict=True)]
     coming = np.zeros((side, raw.shape[1]), np.float32)
     for top in down:
         for left in across:
-            lacking.add(coming, top, left)
+            windows.add_lacking(coming, top, left)
         final = slice(max(top, 0), len(raw) if top == down[-1] else max(top + side // 2, 0))
         ready = coming[final.start - top : final.stop - top] / (faded[0][final, None] * faded[1])
-        _add(result[final], ready, pair.unit)
+        add(result, final, ready.astype(np.float64) * pair.unit)
         coming[: side // 2], coming[side // 2 :] = coming[side // 2 :].copy(), 0.0
 
 
@@ -127,22 +124,18 @@ def _taper(side: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Lacking:
-    """What windows of a result lack: of images on one scale, whose noise and ends are known, and hit pixels (N, 2).
-
-    Where there are ``specks``, pixels at the ends tell nothing.
-    """
+class _Windows:
+    """Parts of an image and its result, whose noise and ends are known, seen through a taper; hit pixels are (N, 2)."""
 
     pair: Pair
     known: NoiseReport
     cut: Ends | None
-    specks: bool
     hit: NDArray[np.intp]
     taper: Floats
-    more: bool
+    add_only: bool
 
-    def add(self, coming: Floats, top: int, left: int) -> None:
-        """Add what the window that begins at a row and a column lacks to rows from there on; it may begin before 0."""
+    def add_lacking(self, coming: Floats, top: int, left: int) -> None:
+        """Add to rows from ``top`` on what the result lacks in the window that begins there; it may begin before 0."""
         side = len(self.taper)
         rows, columns = (
             slice(max(first, 0), min(first + side, length))
@@ -154,7 +147,7 @@ class _Lacking:
         both[0][place] = self._residual((rows, columns), level)
         both[1][place] = level - np.float32(0.5)
         taper = self.taper[:, None] * self.taper
-        back = _lacking(both[0] * taper, both[1] * taper, more=self.more)
+        back = _lacking(both[0] * taper, both[1] * taper, add_only=self.add_only)
         if back is not None:
             coming[place[0], columns] += (back * taper)[place]
 
@@ -168,13 +161,14 @@ class _Lacking:
         deviation = (np.sqrt(variance) / pair.unit).astype(np.float32)
         furthest = np.float32(FURTHEST) * deviation + np.float32(COUNTS * abs(known.gain) / pair.unit)
         np.clip(left, -furthest, furthest, out=left)
+        specks = known.impulses > WILD
         for end, sign in ((self.cut.low, 1), (self.cut.high, -1)) if self.cut else ():
             if end is not None:
                 inside = sign * (level - np.float32((end - pair.offset) / pair.unit))
-                left -= sign * (ends.spared if self.specks else ends.moved)(inside, deviation)
+                left -= sign * (ends.spared if specks else ends.moved)(inside, deviation)
         if self.cut:
             at_ends = self.cut.at(pair.raw[part])
-            if self.specks:
+            if specks:
                 left[at_ends] = 0.0
             left /= np.float32(max(1.0 - at_ends.mean(), 0.5))  # these show nothing of what is lacking
         first, last = np.array([[each.start, each.stop] for each in part]).T
@@ -183,7 +177,7 @@ class _Lacking:
         return left
 
 
-def _lacking(residual: Floats, result: Floats, *, more: bool) -> Floats | None:
+def _lacking(residual: Floats, result: Floats, *, add_only: bool) -> Floats | None:
     """Return what a window of a result lacks of its waves; None where that is nothing."""
     left: NDArray[Any] = np.fft.rfft2(residual)
     shown: NDArray[Any] = np.fft.rfft2(result)
@@ -197,7 +191,7 @@ def _lacking(residual: Floats, result: Floats, *, more: bool) -> Floats | None:
     if not rows.size:
         return None
     common = _gathered(left.real * shown.real + left.imag * shown.imag, 1, np.add)
-    if more:
+    if add_only:
         np.maximum(common, 0.0, out=common)
     whole = _gathered(power, 1, np.add)
     short, total = common[rows, columns], whole[rows, columns]
@@ -212,7 +206,7 @@ def _lacking(residual: Floats, result: Floats, *, more: bool) -> Floats | None:
 
 
 def _of_the_specimen(power: Floats, peak: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of those peaks of a half spectrum that are no hum's.
+    """Return rows and columns of the peaks of a half spectrum, without those that hum makes.
 
     A beam that swings with the mains displaces rows, and each wave of a lattice gets satellites, as far before as
     behind, that share its period along rows. So may other reflections of a lattice that lies along the rows; but by as
@@ -274,12 +268,3 @@ def _gathered(values: Floats, reach: int, join: np.ufunc) -> Floats:
     for shift in range(1, reach + 1):
         found = join(join(found, np.roll(joined, shift, axis=0)), np.roll(joined, -shift, axis=0))
     return found
-
-
-def _add(result: NDArray[Any], back: Floats, unit: float) -> None:
-    """Add what comes back to a result, in its own type."""
-    values = result + back.astype(np.float64) * unit
-    if result.dtype.kind in "iu":
-        limits = np.iinfo(result.dtype)
-        values = np.rint(values).clip(limits.min, limits.max)
-    result[...] = values.astype(result.dtype)
