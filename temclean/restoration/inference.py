@@ -89,7 +89,7 @@ def restore_steadily(
     if family in LOOKED_AT_TWICE:
         above = slice(data_bar.rows_above(frame))
         recorded = Recorded(window[0][above])
-        waves.put_back(frame[above], out[above], replaced, recorded=recorded, add_only=bool(strayed))
+        waves.put_back(frame[above], out[above], replaced, recorded=recorded, strayed=bool(strayed))
         if family in KEEPING and not scale.lag and not strayed:
             seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded)
     return frame, seen_to

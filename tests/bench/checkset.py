@@ -103,9 +103,10 @@ def scenes(folder: Path = FOLDER) -> list[Scene]:
     return [load(path) for path in sorted(folder.glob("*.npz"))]
 
 
-def make(folder: Path, only: list[str] | None = None) -> None:
-    """Compute what the folder lacks."""
+def make(folder: Path, only: list[str] | None = None, second: bool = False) -> None:
+    """Compute what the folder lacks: of the check set, or of the second set."""
     import abtem
+    import checkset_second
     import dask
     from checkset_images import RUNS
     from checkset_shapes import SHAPES
@@ -113,7 +114,7 @@ def make(folder: Path, only: list[str] | None = None) -> None:
     abtem.config.set({"fftw.threads": 1, "fftw.planning_effort": "FFTW_ESTIMATE", "num_workers": 1})
     dask.config.set(scheduler="synchronous")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, run in (RUNS | SHAPES).items():
+    for name, run in (checkset_second.RUNS if second else RUNS | SHAPES).items():
         done = folder / f"{name}.done"
         if done.exists() or (only and name not in only):
             continue
@@ -149,8 +150,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--only", nargs="*", help="names of runs")
     parser.add_argument("--sheets", type=Path)
+    parser.add_argument("--second", action="store_true", help="the second set, into a folder of its own")
     options = parser.parse_args()
-    make(options.folder, options.only)
+    make(options.folder, options.only, options.second)
     if options.sheets:
         options.sheets.mkdir(parents=True, exist_ok=True)
         for scene in scenes(options.folder):

@@ -28,7 +28,9 @@ CARBON = ("C", 0.1, 1.35)
 """Amorphous carbon: atoms an Å³ and least distance in Å."""
 
 THERMAL = {"C": 0.06, "O": 0.08, "Si": 0.08, "S": 0.08, "Ti": 0.07, "Ga": 0.08, "Ge": 0.08, "As": 0.08, "Sr": 0.08,
-           "Mo": 0.06, "In": 0.08, "La": 0.07, "W": 0.05, "Pt": 0.06, "Au": 0.08}  # fmt: skip
+           "Mo": 0.06, "In": 0.08, "La": 0.07, "W": 0.05, "Pt": 0.06, "Au": 0.08,
+           "B": 0.06, "N": 0.07, "Al": 0.1, "Cr": 0.07, "Fe": 0.07, "Co": 0.07, "Ni": 0.07, "Cu": 0.08, "Y": 0.08,
+           "Pd": 0.07, "I": 0.1, "Ba": 0.09, "Ce": 0.07, "Re": 0.05, "Pb": 0.12}  # fmt: skip
 """Standard deviations of thermal motion along each axis at room temperature, Å, rounded."""
 
 

@@ -115,9 +115,40 @@ def test_what_is_too_strong_is_taken_off_unless_the_beam_strayed() -> None:
     before = weakened(clean, 1.6)
     result, strayed = before.copy(), before.copy()
     waves.put_back(raw, result)
-    waves.put_back(raw, strayed, add_only=True)
+    waves.put_back(raw, strayed, strayed=True)
     assert rms((result - clean)[LATTICE]) < 0.5 * rms((before - clean)[LATTICE])
     assert rms(strayed - before) < 0.05 * rms((before - clean)[LATTICE])
+
+
+def without(image: np.ndarray, share: float) -> np.ndarray:
+    """Return an image without the third ring of its reflections, the (1 1) kind, but for a share of it."""
+    spectrum = np.fft.fft2(image)
+    order = np.hypot(*np.meshgrid(np.fft.fftfreq(SIZE), np.fft.fftfreq(SIZE), indexing="ij"))
+    ring = np.abs(order - np.sqrt(2) / 11.3) < 0.006
+    return np.fft.ifft2(np.where(ring, share, 1.0) * spectrum).real.astype(np.float32)
+
+
+@pytest.mark.parametrize("strayed", [False, True])
+@pytest.mark.parametrize("share", [0.0, -0.5])
+def test_reflections_that_are_gone_or_reversed_come_back(share: float, strayed: bool) -> None:
+    clean = crystal()
+    raw, _ = noisy(clean, "Gaussian")
+    before = without(clean, share)
+    result = before.copy()
+    waves.put_back(raw, result, strayed=strayed)
+    assert rms((result - clean)[LATTICE]) < 0.25 * rms((before - clean)[LATTICE])
+    assert rms((result - clean)[NOTHING]) < 0.02
+
+
+def test_a_wave_that_no_others_add_up_to_stays_away() -> None:
+    clean = crystal()
+    raw, _ = noisy(clean, "Gaussian")
+    y, x = np.mgrid[:SIZE, :SIZE]
+    hum = 0.03 * np.cos(2 * np.pi * (0.071 * y + 0.203 * x)).astype(np.float32)
+    wanted, result = clean.copy(), clean.copy()
+    waves.put_back(raw, wanted)
+    waves.put_back(raw + hum, result)
+    assert rms(result - wanted) < 0.05 * rms(hum)
 
 
 @pytest.mark.parametrize("how", ["swings", "strays"])

@@ -9,11 +9,11 @@ at each wave at which the result has a peak. Over that and its eight neighbours
 
 :math:`h` is by how much the result falls short of the image there, :math:`z` how many standard deviations of the noise
 of power :math:`N` that is; and :math:`h \, (1 - 4 / z^2)_+ \, R` comes back, a shrunken least-squares estimate (James
-and Stein 1961). It has the result's own phase, and its own form around the peak, so that it is where the lattice is:
-nothing comes back where the result shows nothing, and noise cannot bring a wave of its own.
+and Stein 1961). It has the result's own phase, and its own form around the peak, so that it is where the lattice is,
+and noise cannot bring a wave of its own. Waves that the result does not show are looked for where sums and differences
+of its own are (`orders`).
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,18 +24,14 @@ from numpy.typing import NDArray
 from temclean.evidence import blocks, ends
 from temclean.evidence.blocks import Floats, Pair
 from temclean.evidence.ends import Ends
+from temclean.evidence.erased.orders import lacking_orders
 from temclean.evidence.erased.recorded import Recorded, add
+from temclean.evidence.erased.spectrum import BLURRED, SLOW, floor_of, gathered, power_of
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Mask
 
 LARGEST, SMALLEST, UNIT = 512, 128, 64
 """Side of the windows in pixels, and what it is a multiple of."""
-
-BLOCK, NARROW = 16, 2
-"""Side of the blocks of the spectrum in which noise counts as even; columns in which twice as many rows do."""
-
-SLOW = 3
-"""Waves of fewer periods in a window are no lattice's."""
 
 RISE = 20.0
 """Times what the result's power is in a block's middle that a peak has."""
@@ -65,7 +61,7 @@ def put_back(
     without: Iterable[tuple[int, int]] = (),
     *,
     recorded: Recorded | None = None,
-    add_only: bool = False,
+    strayed: bool = False,
 ) -> None:
     """Put back into a result, in place, what it lacks of the waves that it shows, or take off what is too much.
 
@@ -79,8 +75,8 @@ def put_back(
         Pixels that were hit; those outside of the image do not matter.
     recorded : Recorded
         What the image before rows were put back and pixels replaced tells of its noise; by default ``raw``.
-    add_only : bool
-        Nothing is taken off: where a beam strayed, columns are wider in the image than they are.
+    strayed : bool
+        Rows strayed, and columns are wider in the image than they are: no more is taken off than that could not do.
     """
     side = min(LARGEST, min(raw.shape) // UNIT * UNIT)
     pair = blocks.pair(raw, result) if side >= SMALLEST else None
@@ -91,7 +87,7 @@ def put_back(
     if known is None or (known.impulses > WILD and cut is None):
         return
     hit = np.array([each for each in without if each[0] < raw.shape[0] and each[1] < raw.shape[1]], np.intp)
-    windows = _Windows(pair, known, cut, hit.reshape(-1, 2), _taper(side), add_only)
+    windows = _Windows(pair, known, cut, hit.reshape(-1, 2), _taper(side), strayed)
     down, across = (_starts(length, side) for length in raw.shape)
     faded = [_faded(each, length, side) for each, length in zip((down, across), raw.shape, strict=True)]
     coming = np.zeros((side, raw.shape[1]), np.float32)
@@ -132,7 +128,7 @@ class _Windows:
     cut: Ends | None
     hit: NDArray[np.intp]
     taper: Floats
-    add_only: bool
+    strayed: bool
 
     def add_lacking(self, coming: Floats, top: int, left: int) -> None:
         """Add to rows from ``top`` on what the result lacks in the window that begins there; it may begin before 0."""
@@ -147,7 +143,7 @@ class _Windows:
         both[0][place] = self._residual((rows, columns), level)
         both[1][place] = level - np.float32(0.5)
         taper = self.taper[:, None] * self.taper
-        back = _lacking(both[0] * taper, both[1] * taper, add_only=self.add_only)
+        back = _lacking(both[0] * taper, both[1] * taper, strayed=self.strayed)
         if back is not None:
             coming[place[0], columns] += (back * taper)[place]
 
@@ -177,32 +173,35 @@ class _Windows:
         return left
 
 
-def _lacking(residual: Floats, result: Floats, *, add_only: bool) -> Floats | None:
+def _lacking(residual: Floats, result: Floats, *, strayed: bool) -> Floats | None:
     """Return what a window of a result lacks of its waves; None where that is nothing."""
     left: NDArray[Any] = np.fft.rfft2(residual)
     shown: NDArray[Any] = np.fft.rfft2(result)
-    power = _power(shown)
-    floor, around = _floor(_power(left)), _floor(power)
+    power = power_of(shown)
+    floor, around = floor_of(power_of(left)), floor_of(power)
     peak = (power > RISE * around) & (power > LEAST * floor)
     peak[:, -2:] = False
     peak[:SLOW, :SLOW] = peak[1 - SLOW :, :SLOW] = False
-    peak &= power >= _gathered(power, 2, np.maximum)
+    peak &= power >= gathered(power, 2, np.maximum)
     rows, columns = _of_the_specimen(power, peak)
     if not rows.size:
         return None
-    common = _gathered(left.real * shown.real + left.imag * shown.imag, 1, np.add)
-    if add_only:
-        np.maximum(common, 0.0, out=common)
-    whole = _gathered(power, 1, np.add)
+    common = gathered(left.real * shown.real + left.imag * shown.imag, 1, np.add)
+    whole = gathered(power, 1, np.add)
     short, total = common[rows, columns], whole[rows, columns]
+    if strayed:
+        short = np.where(short < 0.0, np.minimum(short + np.float32(BLURRED) * total, 0.0), short)
     sure = short * short / (0.5 * CHANCE**2 * floor[rows, columns] * total)
     gain = np.zeros(power.shape, np.float32)
     gain[rows, columns] = short / total * (1.0 - 1.0 / np.maximum(sure, 1.0))
-    spread = _gathered(gain, 1, np.add)  # peaks are three pixels apart at least
+    spread = gathered(gain, 1, np.add)  # peaks are three pixels apart at least
     first = spread[:, 0]
     np.copyto(first, np.roll(first[::-1], 1), where=first == 0.0)
-    back: NDArray[Any] = np.fft.irfft2(spread * shown, residual.shape)
-    return back.astype(np.float32, copy=False)
+    back = spread * shown
+    left -= back
+    lacking_orders(back, left, floor, shown, (rows, columns), strayed=strayed)
+    found: NDArray[Any] = np.fft.irfft2(back, residual.shape)
+    return found.astype(np.float32, copy=False)
 
 
 def _of_the_specimen(power: Floats, peak: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -213,7 +212,7 @@ def _of_the_specimen(power: Floats, peak: Mask) -> tuple[NDArray[np.intp], NDArr
     much as these are apart down the rows, one lies straight down, and so does one that a specimen has by brightness.
     """
     rows, columns = np.nonzero(peak)
-    strength, near = power[rows, columns], _gathered(power, 1, np.maximum)
+    strength, near = power[rows, columns], gathered(power, 1, np.maximum)
     opposite = (2 * rows - rows[:, None]) % len(power), np.maximum(2 * columns - columns[:, None], 0)
     satellite = (np.abs(columns[:, None] - columns) <= 1) & (WEAKER * strength[:, None] < strength)
     satellite &= near[opposite[0], np.minimum(opposite[1], power.shape[1] - 1)] > strength[:, None] / WEAKER
@@ -224,47 +223,3 @@ def _of_the_specimen(power: Floats, peak: Mask) -> tuple[NDArray[np.intp], NDArr
     satellite &= ~straight[rows[:, None] - rows]
     kept = ~satellite.any(axis=1)
     return rows[kept], columns[kept]
-
-
-def _power(spectrum: NDArray[Any]) -> Floats:
-    power: Floats = spectrum.real**2 + spectrum.imag**2
-    return power
-
-
-def _floor(power: Floats) -> Floats:
-    """Return the mean power in blocks of a half spectrum as noise has it whose median it has.
-
-    Where rows stray, each wave of a lattice has noise of its own at all waves that share its period along rows, which
-    stands in a column of the spectrum; and what whole columns share stands in its first rows.
-    """
-    half = power.shape[1] - 1
-    floor = np.empty(power.shape, np.float32)
-    floor[:, :half] = _usual(power[:, :half], BLOCK, BLOCK)
-    floor[:, half] = floor[:, half - 1]
-    np.maximum(floor[:, :half], _usual(power[:, :half], 2 * BLOCK, NARROW), out=floor[:, :half])
-    first = np.arange(1 - SLOW, SLOW)
-    floor[first, :half] = np.maximum(floor[first, :half], _usual(power[first, :half], len(first), BLOCK))
-    return floor
-
-
-def _usual(power: Floats, rows: int, columns: int) -> Floats:
-    """Return for all of each block of so many rows and columns the mean power of noise that has its median."""
-    down, across = power.shape[0] // rows, power.shape[1] // columns
-    parts = power.reshape(down, rows, across, columns).swapaxes(1, 2).reshape(down, across, -1)
-    mean: Floats = (np.median(parts, axis=2) / math.log(2.0) + 1e-30).astype(np.float32)
-    return mean.repeat(rows, axis=0).repeat(columns, axis=1)
-
-
-def _gathered(values: Floats, reach: int, join: np.ufunc) -> Floats:
-    """Join each of a half spectrum with those up to ``reach`` away, its other half being its mirror image."""
-    mirrored = np.roll(values[::-1, reach:0:-1], 1, axis=0)
-    wide = np.concatenate([mirrored, values, np.zeros_like(mirrored)], axis=1)
-    count = values.shape[1]
-    parts = [wide[:, shift : shift + count] for shift in range(2 * reach + 1)]
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = join(joined, part)
-    found: Floats = joined
-    for shift in range(1, reach + 1):
-        found = join(join(found, np.roll(joined, shift, axis=0)), np.roll(joined, -shift, axis=0))
-    return found
