@@ -18,7 +18,7 @@ class Findings:
     ``strayed`` is by how many pixels rows were put back, root mean square, ``lines`` how many lost lines were mended,
     and ``stripes`` what was taken off whole columns, root mean square (`temclean.evidence.lines`); ``hits`` is how many
     pixels were replaced (`temclean.restoration.extremes`), and ``back`` in what share of them came back what a model
-    had taken away that noise cannot be (`temclean.evidence.erased.texture`).
+    had taken away that noise cannot be (`temclean.evidence.corrections.texture`).
     """
 
     missing: Missing = field(default_factory=Missing)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from temclean.errors import ModelError
 from temclean.evidence import data_bar
-from temclean.evidence.erased import texture, waves
-from temclean.evidence.erased.recorded import Recorded
+from temclean.evidence.corrections import lattices, texture
+from temclean.evidence.corrections.recorded import Recorded
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
 from temclean.evidence.lines import straightened
@@ -89,7 +89,7 @@ def restore_steadily(
     if family in LOOKED_AT_TWICE:
         above = slice(data_bar.rows_above(frame))
         recorded = Recorded(window[0][above])
-        waves.put_back(frame[above], out[above], replaced, recorded=recorded, strayed=bool(strayed))
+        lattices.correct(frame[above], out[above], replaced, recorded=recorded, strayed=bool(strayed))
         if family in KEEPING and not scale.lag and not strayed:
             seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded)
     return frame, seen_to

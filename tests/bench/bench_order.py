@@ -5,7 +5,7 @@
 A square lattice of Gaussian columns, 512x512 pixels, turned by 0.2 rad, on a ground of a quarter of its height; every
 other column is brighter, and the rest darker, by ``order``; electrons are counted, so many a pixel at a column's top.
 Printed is the share of the order that is left in a result: 1 is all, 0 a lattice of equal columns. ``before`` is the
-model without what comes back of waves (`temclean.evidence.erased.waves`).
+model without what comes back of waves (`temclean.evidence.corrections.lattices`).
 """
 
 import argparse
@@ -23,7 +23,7 @@ from checkset_peers import Peers
 from checkset_views import Scene
 
 import temclean
-from temclean.evidence.erased import waves
+from temclean.evidence.corrections import lattices
 
 SIZE, TURN = 512, 0.2
 SPACINGS, ORDERS, COUNTS = (5.0, 8.0, 12.0), (0.03, 0.08, 0.2), (3, 10, 100)
@@ -65,7 +65,7 @@ def main() -> None:
         raw = (np.random.default_rng(1).poisson(counts * truth) / counts).astype(np.float32)
         found = []
         for model in options.models:
-            with patch.object(waves, "put_back"):
+            with patch.object(lattices, "correct"):
                 found.append(temclean.denoise(raw, model=model, device="cpu"))
             found.append(temclean.denoise(raw, model=model, device="cpu"))
         if options.r_em:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from temclean.evidence.erased import texture
+from temclean.evidence.corrections import texture
 
 SIZE = 256
 

@@ -12,7 +12,7 @@ import tifffile
 import temclean
 from temclean import io, metrics, noise, specimen
 from temclean.evidence import lag
-from temclean.evidence.erased import waves
+from temclean.evidence.corrections import lattices
 from temclean.evidence.lines import repeats, straightened, straying
 from temclean.restoration import models, pipeline
 
@@ -137,7 +137,7 @@ def test_a_beam_that_strayed_too_far_for_slopes_is_left_alone(seed: int, monkeyp
     clean = specimen.SPECIMENS["hr"](rng, 256, pixel_size).image
     raw = noise.apply(clean, noise.Stem(pixel_size=pixel_size), 1_000_000 + seed)
     monkeypatch.setattr(repeats, "seen", lambda *_, **__: None)
-    monkeypatch.setattr(waves, "put_back", lambda *_, **__: None)  # a lattice's waves would come back to either
+    monkeypatch.setattr(lattices, "correct", lambda *_, **__: None)  # a lattice's waves would come back to either
     looked = temclean.denoise(raw, "general", device="cpu")
     monkeypatch.setattr(straying, "REFUSED", 1.0)
     monkeypatch.setattr(straying, "SWEPT", 1.0)

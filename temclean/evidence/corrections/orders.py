@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.evidence.blocks import Floats
-from temclean.evidence.erased.spectrum import BLURRED, SLOW, power_of
+from temclean.evidence.corrections.spectrum import BLURRED, SLOW, power_of
+from temclean.evidence.samples import Mask
 
 LIKELY, CERTAIN = 10.0, 20.0
 """Times the noise's power from which on a wave's counts, and counts fully: noise alone reaches ten at one in 22 000."""
@@ -24,14 +25,11 @@ BESIDE = 4.0
 REACH = 2
 """Waves on each side of which it is the greatest."""
 
-MOST = 64
-"""Waves, the strongest ones, of which sums are taken: a lattice has few, a texture hundreds."""
-
-Waves = tuple[NDArray[np.intp], NDArray[np.intp]]
+Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def lacking_orders(
-    back: NDArray[Any], left: NDArray[Any], floor: Floats, result: NDArray[Any], shown: Waves, *, strayed: bool
+def add_lacking(
+    back: NDArray[Any], left: NDArray[Any], floor: Floats, result: NDArray[Any], sums: Mask, *, strayed: bool
 ) -> None:
     """Add to the spectrum of what comes back, in place, what is certain at sums and differences of waves.
 
@@ -39,26 +37,23 @@ def lacking_orders(
     ----------
     back, left, floor, result : ndarray, (rows, rows / 2 + 1)
         Half spectra: of what comes back, of the residual without that, the noise's mean power, and of the result.
-    shown : (rows, columns)
-        The waves that the result shows.
+    sums : ndarray of bool, (rows, rows / 2 + 1)
+        Where sums and differences of the waves are that the result shows.
     strayed : bool
         What rows that stray may have blurred is not taken off the result.
     """
     power = power_of(left)
     certain = power > np.float32(LIKELY) * floor
-    strength = power_of(result)
+    certain &= sums
     if strayed:
         common = left.real * result.real + left.imag * result.imag
-        certain &= (common >= 0.0) | (common < -BLURRED * strength)
+        certain &= (common >= 0.0) | (common < -BLURRED * power_of(result))
     certain[:, -REACH:] = False
     certain[:SLOW, :SLOW] = certain[1 - SLOW :, :SLOW] = False
     rows, columns = np.nonzero(certain)
     near = _around(rows, columns, REACH, len(power))
     greatest = power[rows, columns] >= power[near].max(axis=0)
     rows, columns = rows[greatest], columns[greatest]
-    strongest = np.argsort(strength[shown])[-MOST:]
-    told = _sums((shown[0][strongest], shown[1][strongest]), len(power))[rows, columns]
-    rows, columns = rows[told], columns[told]
     certainty = np.clip((power[rows, columns] / floor[rows, columns] - LIKELY) / (CERTAIN - LIKELY), 0.0, 1.0)
     near = _around(rows, columns, 1, len(power))
     share = floor[near] / power[near]
@@ -66,15 +61,15 @@ def lacking_orders(
     back[near] += gain.astype(np.float32) * left[near]
 
 
-def _around(rows: NDArray[np.intp], columns: NDArray[np.intp], reach: int, size: int) -> Waves:
+def _around(rows: NDArray[np.intp], columns: NDArray[np.intp], reach: int, size: int) -> Places:
     """Return the waves up to ``reach`` away from each, (waves, each); beyond the first column lie mirror images."""
     down, across = (each.reshape(-1, 1) for each in np.mgrid[-reach : reach + 1, -reach : reach + 1])
     row, column = rows + down, columns + across
     return np.where(column < 0, -row, row) % size, np.abs(column)
 
 
-def _sums(shown: Waves, size: int) -> NDArray[np.bool_]:
-    """Return where in a half spectrum sums and differences of two waves are, one wave more or less."""
+def sums_of(shown: Places, size: int) -> Mask:
+    """Return where in a half spectrum sums and differences of two waves (rows, columns) are, one wave more or less."""
     rows, columns = (np.concatenate([each, -each]) for each in shown)
     row, column = (np.add.outer(each, each).ravel() for each in (rows, columns))
     inside = (column >= 0) & (column < size // 2)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from temclean import filters
 from temclean.evidence import blocks
 from temclean.evidence.blocks import Floats, Pair
-from temclean.evidence.erased.recorded import Recorded, add
+from temclean.evidence.corrections.recorded import Recorded, add
 from temclean.evidence.noise import NoiseReport
 from temclean.evidence.samples import Mask, median
 

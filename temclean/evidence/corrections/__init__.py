@@ -1,0 +1,7 @@
+"""What is corrected in a network's result, by what the image itself says with certainty.
+
+``lattices`` looks at windows of up to 512 pixels: ``waves`` and ``orders`` put back what a result lacks of its
+lattices, ``deviations`` takes off what it shows beside them that the image does not bear out. ``texture`` puts back
+fine structure without any order, by the variance of the residual. ``spectrum`` and ``recorded`` are what these need of
+half spectra, and of the noise.
+"""
