@@ -71,6 +71,14 @@ class Ends:
                 found |= pixels == end
         return found
 
+    def passed(self, pixels: NDArray[Any], result: NDArray[Any]) -> Mask:
+        """Return which pixels are at an end that their result is beyond, and tell nothing of it."""
+        found = np.zeros(pixels.shape, bool)
+        for end, sign in ((self.low, -1), (self.high, 1)):
+            if end is not None:
+                found |= (pixels == end) & (sign * (result.astype(np.float64) - end) > 0.0)
+        return found
+
     def explained(self, residual: Floats, result: Floats) -> Floats:
         r"""Return how much of what is left of means, raw minus result, cutting off may have done.
 

@@ -68,6 +68,19 @@ def test_electrons_counted_in_bright_places_do_not_come_back() -> None:
     assert texture.put_back(rng.poisson(clean).astype(np.float32), result) < 0.002
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_beyond_the_ends_of_a_detector_the_result_stays(sign: int) -> None:
+    """What it takes a saturated column for may be more than the image can show."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:SIZE, :SIZE] * (2 * np.pi / 32.0)
+    clean = 0.25 * (1.0 + np.cos(y)) * (1.0 + np.cos(x))
+    noisy = np.minimum(clean + 0.02 * rng.standard_normal(clean.shape), 0.6)
+    noisy, before = (0.5 + sign * (each - 0.5).astype(np.float32) for each in (noisy, clean))
+    result = before.copy()
+    texture.put_back(noisy, result)
+    assert rms((result - before)[clean > 0.7]) < 0.002
+
+
 def test_single_hits_and_what_the_caller_knows_of_stay_away() -> None:
     _, noisy, _ = scene(0.01)
     noisy = noisy[:, : SIZE // 2].copy()

@@ -8,12 +8,19 @@ waves of the lattice in a large window, and what varies slowly; and how it devia
 .. math:: z^2 = \frac{(\sum w \, d \, (y - B) / \sigma^2)^2}{\sum w \, d^2 / \sigma^2},
 
 :math:`y` being the image, :math:`\sigma^2` its noise, :math:`w` a bell of 8 pixels. Of the deviation remains
-:math:`(1 - 6 / z^2)_+` (James and Stein 1961); and all of it where a bell of 3 pixels says by itself that it is there,
-:math:`z^2 > 24`: a vacancy, a dopant, an atom beside the lattice. Where deviations are as strong as the lattice
-itself, at edges, in films and beside particles, nothing is changed.
+:math:`(1 - 6 / z^2)_+` (James and Stein 1961), and no more than
+
+.. math:: \left(\frac{\sum w \, (d \, (y - B) / \sigma^2 - t)}{\sum w \, d^2 / \sigma^2}\right)_+,
+
+:math:`t` being the mean of :math:`\partial \hat x_i / \partial y_i`: a network that leaves much of the noise shows
+deviations that agree with it. That share has the least error on the average, and no truth is needed to know it (Stein
+1981). All remains where a bell of 3 pixels says by itself that a deviation is there, :math:`z^2 > 24`: a vacancy, a
+dopant, an atom beside the lattice. Where deviations are as strong as the lattice itself, at edges, in films and beside
+particles, nothing is changed.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -85,11 +92,16 @@ class Band:
         return np.stack([_folded(each) for each in parts])
 
 
-def lost(before: Band | None, band: Band, after: Band | None) -> Floats | None:
-    """Return what of its deviation a band of rows between two others loses; None where that is nothing."""
+def lost(
+    before: Band | None, band: Band, after: Band | None, divergence: Callable[[], float] | None = None
+) -> Floats | None:
+    """Return what of its deviation a band of rows between two others loses; None where that is nothing.
+
+    ``divergence`` tells the mean of the derivatives of the result's pixels by their own of the image.
+    """
     means = [each.means for each in (before, band, after) if each is not None]
     first = 0 if before is None else before.means.shape[1]
-    more, share = _judged(np.concatenate(means, axis=1))
+    more, share = _judged(np.concatenate(means, axis=1), divergence)
     if not share[first : first + band.means.shape[1]].any():
         return None
     more, share = (_drawn(each, first, band.lattice.shape) for each in (more, share))
@@ -97,7 +109,7 @@ def lost(before: Band | None, band: Band, after: Band | None) -> Floats | None:
     return much
 
 
-def _judged(means: Floats) -> tuple[Floats, Floats]:
+def _judged(means: Floats, divergence: Callable[[], float] | None) -> tuple[Floats, Floats]:
     """Return by how much more of the lattice there is in each block, and which share of the deviation is lost.
 
     What a large window shows of a lattice fades too slowly at its edges, and where it grows thicker.
@@ -107,15 +119,21 @@ def _judged(means: Floats) -> tuple[Floats, Floats]:
     more = np.clip(wide[0] / np.maximum(wide[1], np.finfo(np.float32).tiny), *MORE)
     own_weighed = own_weighed + more * (more * lattice_weighed - 2 * both_weighed)
     common = noise - more * noise_of_lattice + own_weighed
-    tested = np.stack([common, own_weighed])
-    near, small = (_squared(_spread(tested, times), times) for times in (NEAR, SMALL))
-    remains = _spread(np.maximum(1.0 - CHANCE / np.maximum(near, CHANCE), 0.0)[None], SOFT)[0]
-    sure = np.clip((small - SURE[0]) / (SURE[1] - SURE[0]), 0.0, 1.0)
-    sure = _spread(_greatest(sure)[None], SMALL)[0]
     powers = np.stack([(1 + more) ** 2 * lattice, own + more * (more * lattice - 2 * both)])
     ruling, other = _spread(powers, FAR)
     ruled = ruling / np.maximum(other, np.finfo(np.float32).tiny)
     rules = np.clip((ruled - RULES[0]) / (RULES[1] - RULES[0]), 0.0, 1.0)
+    if not rules.any():
+        return more, rules
+    tested = np.stack([common, own_weighed])
+    near, small = (_spread(tested, times) for times in (NEAR, SMALL))
+    remains = 1.0 - CHANCE / np.maximum(_squared(near, NEAR), CHANCE)
+    if divergence:
+        remains = np.minimum(remains, (near[0] - divergence()) / np.maximum(near[1], np.finfo(np.float32).tiny))
+    remains = _spread(np.maximum(remains, 0.0)[None], SOFT)[0]
+    small = _squared(small, SMALL)
+    sure = np.clip((small - SURE[0]) / (SURE[1] - SURE[0]), 0.0, 1.0)
+    sure = _spread(_greatest(sure)[None], SMALL)[0]
     return more, rules * (1.0 - np.maximum(remains, sure))
 
 

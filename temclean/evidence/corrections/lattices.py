@@ -6,8 +6,10 @@ shows besides that the image does not bear out.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,7 @@ def correct(
     *,
     recorded: Recorded | None = None,
     strayed: bool = False,
+    divergence: Callable[[], float] | None = None,
 ) -> None:
     """Put back into a result, in place, what it lacks of its lattices, and take off what it shows too much beside them.
 
@@ -59,6 +62,8 @@ def correct(
         What the image before rows were put back and pixels replaced tells of its noise; by default ``raw``.
     strayed : bool
         Rows strayed, and columns are wider in the image than they are: no more is taken off than that could not do.
+    divergence : callable
+        Tells the mean of the derivatives of the result's pixels by their own of the image; asked if a lattice rules.
     """
     side = min(LARGEST, min(raw.shape) // UNIT * UNIT)
     pair = blocks.pair(raw, result) if side >= SMALLEST else None
@@ -70,18 +75,14 @@ def correct(
         return
     hit = np.array([each for each in without if each[0] < raw.shape[0] and each[1] < raw.shape[1]], np.intp)
     windows = _Windows(pair, known, cut, hit.reshape(-1, 2), _taper(side), strayed)
+    ask = cache(divergence) if divergence else None
     held: deque[Band | None] = deque([None], maxlen=3)
-    for band in windows.bands():
+    for band in chain(windows.bands(), [None]):
         held.append(band)
-        if len(held) == held.maxlen:
-            _take_off(pair, *held)
-    _take_off(pair, held[-2], held[-1], None)
-
-
-def _take_off(pair: Pair, before: Band | None, band: Band | None, after: Band | None) -> None:
-    """Take off the middle one of three bands what the image does not bear out."""
-    if band is not None and (lost := deviations.lost(before, band, after)) is not None:
-        add(pair.result, band.rows, lost.astype(np.float64) * -pair.unit)
+        if len(held) == held.maxlen and held[1] is not None:
+            lost = deviations.lost(held[0], held[1], held[2], ask)
+            if lost is not None:
+                add(result, held[1].rows, lost.astype(np.float64) * -pair.unit)
 
 
 def _starts(length: int, side: int) -> list[int]:

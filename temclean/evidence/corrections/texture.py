@@ -87,7 +87,8 @@ def put_back(
     pair = blocks.pair(raw, result)
     if pair is None or not _may_be_weak(pair):
         return 0.0
-    variances = _variances(pair, (recorded or Recorded(raw)).noise)
+    recorded = recorded or Recorded(raw)
+    variances, cut = _variances(pair, recorded.noise), recorded.cut
     if variances is None:
         return 0.0
     height, width = raw.shape
@@ -108,6 +109,8 @@ def put_back(
         inside = hit[(hit[:, 0] >= wider.start) & (hit[:, 0] < wider.stop)]
         residual[inside[:, 0] - wider.start, inside[:, 1]] = 0.0
         residual[_wild(residual, level, np.sqrt(variance))] = 0.0
+        if cut:
+            residual[cut.passed(raw[wider], before)] = 0.0
         around = filters.gaussian(residual * residual, AROUND)
         expected = filters.gaussian(variance, AROUND)
         share = 1.0 - np.float32(CHANCE) * expected / np.maximum(around, np.float32(1e-30))
