@@ -11,6 +11,7 @@ from temclean.errors import ModelError
 from temclean.evidence import data_bar
 from temclean.evidence.corrections import lattices, texture
 from temclean.evidence.corrections.recorded import Recorded
+from temclean.evidence.ends import Ends
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
 from temclean.evidence.lines import straightened
@@ -95,7 +96,7 @@ def restore_steadily(
         recorded = Recorded(window[0][above])
         lattices.correct(
             frame[above], out[above], replaced, recorded=recorded, strayed=bool(strayed),
-            divergence=partial(divergence, frame, out, session, scale),
+            divergence=partial(divergence, frame, out, session, scale, recorded.cut),
         )  # fmt: skip
         if family in KEEPING and not scale.lag and not strayed:
             seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded)
@@ -151,11 +152,14 @@ def restore(
     return replaced
 
 
-def divergence(frame: NDArray[Any], out: NDArray[Any], session: Session, scale: Scaling) -> float:
+def divergence(
+    frame: NDArray[Any], out: NDArray[Any], session: Session, scale: Scaling, cut: Ends | None = None
+) -> float:
     """Return how much of each pixel a model leaves in its result: the mean of the derivatives by the pixel itself.
 
     Pixels in the middle of a frame are changed by random signs, and the result's change is laid beside these (Ramani,
-    Blu and Unser 2008). The standard error is some thousandths.
+    Blu and Unser 2008); but not those at the ends of a detector, on which their noise has no influence. The standard
+    error is some thousandths.
     """
     beyond, unit = session.model.beyond, 1 / (scale.high - scale.low)
     place = [slice(max(length - SEEN, 0) // 2, min((length + SEEN) // 2, length)) for length in frame.shape]
@@ -163,6 +167,8 @@ def divergence(frame: NDArray[Any], out: NDArray[Any], session: Session, scale: 
     missing = [(0, SEEN - length) for length in tile.shape]
     tile = np.pad(tile, missing, mode="symmetric").clip(-REACH, 1.0 + REACH).astype(np.float32)
     signs = np.where(np.random.default_rng(0).random(tile.shape) < 0.5, np.float32(-1.0), np.float32(1.0))
+    if cut:
+        signs[: before.shape[0], : before.shape[1]][cut.at(frame[place[0], place[1]])] = 0.0
     trial = (tile + TRIAL * signs).astype(np.float32)
     after = session.run(trial[None, None])[0, 0]
     middle = [slice(SEEN // 4, min(length, SEEN - SEEN // 4)) for length in before.shape]

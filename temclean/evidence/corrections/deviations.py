@@ -14,9 +14,9 @@ waves of the lattice in a large window, and what varies slowly; and how it devia
 
 :math:`t` being the mean of :math:`\partial \hat x_i / \partial y_i`: a network that leaves much of the noise shows
 deviations that agree with it. That share has the least error on the average, and no truth is needed to know it (Stein
-1981). All remains where a bell of 3 pixels says by itself that a deviation is there, :math:`z^2 > 24`: a vacancy, a
-dopant, an atom beside the lattice. Where deviations are as strong as the lattice itself, at edges, in films and beside
-particles, nothing is changed.
+1981). All remains where a bell of 3 pixels says by itself that a deviation is there, :math:`z^2 > 14` without the
+network's own share of it: a vacancy, a dopant, an atom beside the lattice. Where deviations are as strong as the
+lattice itself, at edges, in films and beside particles, nothing is changed.
 """
 
 import math
@@ -44,7 +44,7 @@ MORE = -1.0, 1.0
 CHANCE = 6.0
 """Times a standard deviation, squared, that a deviation loses."""
 
-SURE = 12.0, 24.0
+SURE = 6.0, 14.0
 """The same from which on a small one begins to stay whole, and does."""
 
 RULES = 3.0, 6.0
@@ -129,7 +129,9 @@ def _judged(means: Floats, divergence: Callable[[], float] | None) -> tuple[Floa
     near, small = (_spread(tested, times) for times in (NEAR, SMALL))
     remains = 1.0 - CHANCE / np.maximum(_squared(near, NEAR), CHANCE)
     if divergence:
-        remains = np.minimum(remains, (near[0] - divergence()) / np.maximum(near[1], np.finfo(np.float32).tiny))
+        left = np.float32(divergence())
+        remains = np.minimum(remains, (near[0] - left) / np.maximum(near[1], np.finfo(np.float32).tiny))
+        small[0] -= left
     remains = _spread(np.maximum(remains, 0.0)[None], SOFT)[0]
     small = _squared(small, SMALL)
     sure = np.clip((small - SURE[0]) / (SURE[1] - SURE[0]), 0.0, 1.0)
