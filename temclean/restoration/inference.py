@@ -161,19 +161,19 @@ def divergence(
     Blu and Unser 2008); but not those at the ends of a detector, on which their noise has no influence. The standard
     error is some thousandths.
     """
-    beyond, unit = session.model.beyond, 1 / (scale.high - scale.low)
-    place = [slice(max(length - SEEN, 0) // 2, min((length + SEEN) // 2, length)) for length in frame.shape]
-    tile, before = (((each[place[0], place[1]].astype(np.float64) - scale.low) * unit) for each in (frame, out))
-    missing = [(0, SEEN - length) for length in tile.shape]
-    tile = np.pad(tile, missing, mode="symmetric").clip(-REACH, 1.0 + REACH).astype(np.float32)
-    signs = np.where(np.random.default_rng(0).random(tile.shape) < 0.5, np.float32(-1.0), np.float32(1.0))
+    beyond, multiple, unit = session.model.beyond, session.model.multiple, 1 / (scale.high - scale.low)
+    side = max((SEEN - 2 * beyond) // multiple, 1) * multiple + 2 * beyond
+    place = tuple(slice(max(length - side, 0) // 2, min((length + side) // 2, length)) for length in frame.shape)
+    tile, before = ((each[place].astype(np.float64) - scale.low) * unit for each in (frame, out))
+    tile = np.pad(tile, [(0, side - length) for length in tile.shape], mode="symmetric").clip(-REACH, 1.0 + REACH)
+    signs = np.where(np.random.default_rng(0).random(tile.shape) < 0.5, -1.0, 1.0)
     if cut:
-        signs[: before.shape[0], : before.shape[1]][cut.at(frame[place[0], place[1]])] = 0.0
-    trial = (tile + TRIAL * signs).astype(np.float32)
-    after = session.run(trial[None, None])[0, 0]
-    middle = [slice(SEEN // 4, min(length, SEEN - SEEN // 4)) for length in before.shape]
+        signs[: before.shape[0], : before.shape[1]][cut.at(frame[place])] = 0.0
+    after = session.run((tile + TRIAL * signs).astype(np.float32)[None, None])[0, 0]
+    margin = max(side // 4, beyond)
+    middle = tuple(slice(margin, min(length, side - margin)) for length in before.shape)
     inner = tuple(slice(each.start - beyond, each.stop - beyond) for each in middle)
-    change = (after[inner] - before[middle[0], middle[1]]) * signs[middle[0], middle[1]]
+    change = (after[inner] - before[middle]) * signs[middle]
     return float(change.mean()) / TRIAL
 
 

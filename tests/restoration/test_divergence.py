@@ -17,23 +17,24 @@ def blurred(image: np.ndarray) -> np.ndarray:
     return ndimage.gaussian_filter(image, WIDTH)
 
 
-def session(beyond: int) -> SimpleNamespace:
+def session(beyond: int, multiple: int = 64) -> SimpleNamespace:
     """Return what a model is here, one that blurs and looks at pixels beyond a tile."""
 
     def run(tiles: np.ndarray) -> np.ndarray:
+        assert not any((side - 2 * beyond) % multiple for side in tiles.shape[2:])
         inner = slice(beyond, -beyond) if beyond else slice(None)
         return np.stack([blurred(tile)[None, inner, inner] for tile in tiles[:, 0]])
 
-    return SimpleNamespace(model=SimpleNamespace(beyond=beyond), run=run)
+    return SimpleNamespace(model=SimpleNamespace(beyond=beyond, multiple=multiple), run=run)
 
 
-@pytest.mark.parametrize("beyond", [0, 64])
+@pytest.mark.parametrize(("beyond", "multiple"), [(0, 32), (0, 48), (64, 64), (64, 48)])
 @pytest.mark.parametrize("shape", [(700, 400), (300, 180), (150, 640)])
 @pytest.mark.parametrize("scale", [1.0, 3000.0])
-def test_a_blur_leaves_the_middle_of_its_bell(shape: tuple[int, int], beyond: int, scale: float) -> None:
+def test_a_blur_leaves_the_middle_of_its_bell(shape: tuple[int, int], beyond: int, multiple: int, scale: float) -> None:
     frame = (scale * np.random.default_rng(1).normal(0.5, 0.2, shape)).astype(np.float32)
     ends = SimpleNamespace(low=0.1 * scale, high=0.9 * scale)
-    found = inference.divergence(frame, blurred(frame), session(beyond), ends)
+    found = inference.divergence(frame, blurred(frame), session(beyond, multiple), ends)
     alone = np.zeros((41, 41))
     alone[20, 20] = 1.0
     assert found == pytest.approx(blurred(alone)[20, 20], abs=0.005)
