@@ -127,20 +127,21 @@ class Pair:
         found: Mask = self.raw[rows] == end
         return found
 
-    def told(self, raw: NDArray[Any], result: NDArray[Any]) -> NDArray[Any]:
-        """Return a part of the raw image with that of the result where it tells nothing: at specks, or cut off."""
-        if self.ends is None:
+    def without_specks(self, raw: NDArray[Any], result: NDArray[Any]) -> NDArray[Any]:
+        """Return a part of the raw image with that of the result where specks are."""
+        if self.ends is None or not self.ends.specks:
             return raw
-        return np.where(self.ends.at(raw) if self.ends.specks else self.ends.passed(raw, result), result, raw)
+        return np.where(self.ends.at(raw), result, raw)
 
     def _right(self, rows: slice) -> NDArray[Any]:
-        """Return rows of the raw image with the result where it tells nothing."""
-        return self.told(self.raw[rows], self.result[rows])
+        """Return rows of the raw image with the result where specks are."""
+        return self.without_specks(self.raw[rows], self.result[rows])
 
     @cached_property
     def _righted(self) -> Floats:
-        """The means of the raw image with the result where it tells nothing."""
-        return self._folded(self._right, self.offset, 1 / self.unit)
+        """The means of the raw image without specks."""
+        assert self.ends is not None
+        return self._folded(self._right, self.offset, 1 / self.unit) if self.ends.specks else self.means[0]
 
     @cached_property
     def _explained(self) -> Floats:

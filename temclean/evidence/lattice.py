@@ -107,7 +107,7 @@ def missing_from(pair: Pair | None) -> Lattice:
     candidate = _periods() & (there > REGULAR * _smooth(there))
     if not candidate.any():
         return Lattice()
-    found = blocks.Compared(pair.scaled(pair.told(before, result)), after)
+    found = blocks.Compared(pair.scaled(pair.without_specks(before, result)), after)
     missing = _power(found.residual - pair.compared.usual.mean[found.level])
     lost, left = np.sqrt(missing), np.sqrt(there)
     share = lost / np.maximum(lost + left, np.finfo(np.float32).tiny)
