@@ -35,6 +35,10 @@ WILD = 0.01
 LITTLE = 0.1
 """Share of the usual variance of noise that any pixel has."""
 
+QUIETER = 0.55
+"""Power of a residual, over that of the noise, below which the noise is weaker than it was measured, as bad pixels make
+it look; where noise is cut off that does not tell."""
+
 FURTHEST, COUNTS = 5.0, 4.0
 """Standard deviations of the noise, and electrons beside, at which a residual ends: what is beyond is no wave."""
 
@@ -166,7 +170,11 @@ class _Windows:
         add(self.pair.result, rows, back.astype(np.float64) * self.pair.unit)
         level = self.pair.scaled(self.pair.result[rows])
         residual, deviation = self._residual((rows, slice(0, level.shape[1])), level)
-        return Band(rows, residual, deviation * deviation, level - steady, lattice)
+        variance = deviation * deviation
+        quiet = float(np.square(residual).mean() / variance.mean())
+        if self.cut is None and quiet < QUIETER:
+            variance *= np.float32(quiet)
+        return Band(rows, residual, variance, level - steady, lattice)
 
     def _residual(self, part: tuple[slice, slice], level: Floats) -> tuple[Floats, Floats]:
         """Return what is left of a part of the image, and the noise's standard deviation.
