@@ -171,9 +171,9 @@ class _Windows:
         level = self.pair.scaled(self.pair.result[rows])
         residual, deviation = self._residual((rows, slice(0, level.shape[1])), level)
         variance = deviation * deviation
-        quiet = float(np.square(residual).mean() / variance.mean())
-        if self.cut is None and quiet < QUIETER:
-            variance *= np.float32(quiet)
+        noise, left = float(variance.mean()), float(np.square(residual).mean())
+        if self.cut is None and left < QUIETER * noise:
+            variance *= np.float32(left / noise)
         return Band(rows, residual, variance, level - steady, lattice)
 
     def _residual(self, part: tuple[slice, slice], level: Floats) -> tuple[Floats, Floats]:
