@@ -1,12 +1,13 @@
 """Make the check set: images that no simulator of temclean's made, with the places of their columns and defects.
 
-    python tests/bench/checkset.py [--folder FOLDER] [--only RUN ...] [--sheets FOLDER]
+    python tests/bench/checkset.py [--second] [--folder FOLDER] [--only RUN ...] [--sheets FOLDER]
 
 Needs the extra ``bench``, and a quarter of an hour of one core. Twenty scenes of 512 x 512 pixels: seventeen of 0.055
 to 0.45 Å a pixel, multislice by abTEM with frozen phonons (HRTEM at several defoci, ADF, HAADF, annular and plain
 bright field), and three of low magnification. They are kept outside the repository, by default in
-``~/.cache/temclean/checkset``; a run whose scenes are there is not repeated. ``--sheets`` draws each scene with its
-noises.
+``~/.cache/temclean/checkset``; a run whose scenes are there is not repeated. ``--second`` makes fifteen others, of
+checkset_second.py, by which no model was chosen, in half an hour; by default beside these, in ``checkset-second``.
+``--sheets`` draws each scene with its noises.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from checkset_views import Scene, load, save
 from temclean import noise
 
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "temclean" / "checkset"
+
+SECOND = FOLDER.with_name("checkset-second")
 
 DOSE = 60.0
 """Electrons a pixel of ``camera`` and ``scan``: below the median of :data:`temclean.noise.priors.DOSE`, 102, so that
@@ -147,15 +150,16 @@ def sheet(scene: Scene, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--only", nargs="*", help="names of runs")
     parser.add_argument("--sheets", type=Path)
-    parser.add_argument("--second", action="store_true", help="the second set, into a folder of its own")
+    parser.add_argument("--second", action="store_true", help="the second set")
     options = parser.parse_args()
-    make(options.folder, options.only, options.second)
+    folder = options.folder or (SECOND if options.second else FOLDER)
+    make(folder, options.only, options.second)
     if options.sheets:
         options.sheets.mkdir(parents=True, exist_ok=True)
-        for scene in scenes(options.folder):
+        for scene in scenes(folder):
             sheet(scene, options.sheets / f"{scene.name}.png")
 
 

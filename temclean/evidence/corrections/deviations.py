@@ -1,9 +1,9 @@
 r"""How a result differs from its own lattice, kept as far as the image bears it out.
 
-In strong noise a network gives each cell of a lattice a little of the noise: all columns are different, and none is
-as it is. Where a lattice rules, a result :math:`\hat x` is therefore parted into what repeats, :math:`B`: the
-waves of the lattice in a large window, and what varies slowly; and how it deviates from that,
-:math:`d = \hat x - B`. What the image has of this is tested place by place,
+In strong noise a network leaves a little of the noise in each cell of a lattice, so that columns differ which are
+alike. Where a lattice rules, a result :math:`\hat x` is therefore split into :math:`B`, the waves of the lattice in
+a large window and what varies slowly, and the deviation from these, :math:`d = \hat x - B`. How much of that the image
+bears out is tested place by place,
 
 .. math:: z^2 = \frac{(\sum w \, d \, (y - B) / \sigma^2)^2}{\sum w \, d^2 / \sigma^2},
 
@@ -15,8 +15,8 @@ waves of the lattice in a large window, and what varies slowly; and how it devia
 :math:`t` being the mean of :math:`\partial \hat x_i / \partial y_i`: a network that leaves much of the noise shows
 deviations that agree with it. That share has the least error on the average, and no truth is needed to know it (Stein
 1981). All remains where a bell of 3 pixels says by itself that a deviation is there, :math:`z^2 > 14` without the
-network's own share of it: a vacancy, a dopant, an atom beside the lattice. Where deviations are as strong as the
-lattice itself, at edges, in films and beside particles, nothing is changed.
+network's own share of it: a vacancy, a dopant, an atom beside the lattice. Where deviations have a third of the
+lattice's power and more, at edges, in films and beside particles, nothing is changed.
 """
 
 import math
@@ -60,7 +60,7 @@ SLOWEST = 6.0
 """Periods in a window of what varies slowly."""
 
 THIN = 0.1
-"""Share of a window below which what it shows of itself through the gaps of a spectrum is not made up for."""
+"""Share of itself that a window shows by few waves, below which what is missing is not made up for."""
 
 
 @dataclass(frozen=True)
