@@ -56,7 +56,7 @@ QUIET = 1e-10
 REACH = 3.5
 """Standard deviations to which a bell goes."""
 
-SLOWEST = 6.0
+GRADUAL = 6.0
 """Periods in a window of what varies slowly."""
 
 THIN = 0.1
@@ -210,7 +210,7 @@ def parted(whole: NDArray[Any], regular: Mask, down: Floats, across: Floats) -> 
     shape = side, side
     rows, columns = np.fft.fftfreq(side, 1 / side), np.arange(side // 2 + 1)
     close = [(np.abs(each) <= 1).astype(np.float32) for each in (rows, columns)]
-    slow = [np.exp(-0.5 * (each / SLOWEST) ** 2).astype(np.float32) for each in (rows, columns)]
+    slow = [np.exp(-0.5 * (each / GRADUAL) ** 2).astype(np.float32) for each in (rows, columns)]
     lattice = np.fft.irfft2(np.where(regular, whole, 0), shape) / _even(down, across, close)
     varying = np.where(regular, 0, whole * (slow[0][:, None] * slow[1]))
     return lattice.astype(np.float32), (np.fft.irfft2(varying, shape) / _even(down, across, slow)).astype(np.float32)

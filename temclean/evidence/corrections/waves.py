@@ -40,7 +40,7 @@ CHANCE = 2.0
 MOST = 32
 """Waves, the strongest ones, of which sums and differences are taken: a lattice has few, a texture hundreds."""
 
-SLOWEST = 9
+LONGEST = 9
 """Periods in a window of the longest waves that count as a lattice's: longer ones vary slowly."""
 
 NOTHING = 0.1
@@ -104,7 +104,7 @@ def lacking(residual: Floats, result: Floats, *, strayed: bool) -> Waves | None:
     regular = sums & (power_of(whole) > NOTHING * floor)
     gain[rows, columns] = 1.0
     regular |= gathered(gain, 1, np.maximum) >= 1.0
-    regular[:SLOWEST, :SLOWEST] = regular[1 - SLOWEST :, :SLOWEST] = False
+    regular[:LONGEST, :LONGEST] = regular[1 - LONGEST :, :LONGEST] = False
     return Waves(back, whole, regular)
 
 
