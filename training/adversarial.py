@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from temclean.training import distributed
+from temclean.training import distributed, loop
 from temclean.training.networks import PatchDiscriminator
 
 RATE = 2e-4
@@ -41,7 +41,7 @@ class Adversary:
 
     def judged(self, network: nn.Module, true: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
         """Return C of true and of made images."""
-        with torch.autocast(self.device, dtype=torch.bfloat16):
+        with loop.mixed(self.device):
             both: Tensor = network(torch.cat([true, made]))
         first, second = both.float().chunk(2)
         return first, second

@@ -96,7 +96,7 @@ class Patches:
 
 def error(network: ChaeUNet, noisy: Tensor, clean: Tensor) -> Tensor:
     """Return the mean absolute error."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with loop.mixed("cpu"):
         restored = network(noisy.contiguous(memory_format=torch.channels_last))
     return nn.functional.l1_loss(restored.float(), clean)
 

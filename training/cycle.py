@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from temclean.training import domains
+from temclean.training import domains, loop
 from temclean.training.networks import Critic, LowPass, Network
 
 CRITICS = 5
@@ -117,7 +117,7 @@ class Partners:
 
     def run(self, network: nn.Module, images: Tensor) -> Tensor:
         """Pass images through Ms2c or Mc2s."""
-        with torch.autocast(self.device, dtype=torch.bfloat16):
+        with loop.mixed(self.device):
             made: Tensor = network(images.to(memory_format=torch.channels_last))
         return made.float()
 

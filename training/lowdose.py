@@ -162,7 +162,7 @@ def train(
     for step in range(run.step, options.steps):
         short, long, span = (each.to(device) for each in batch(pairs, options, step))
         run.set_rate(loop.warm_cosine(step, options.steps, options.rate, WARM_UP))
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with loop.mixed(device):
             restored = network(short.to(memory_format=torch.channels_last))
         restored = restored.float()
         run.update(((restored - long).abs() / span).mean())

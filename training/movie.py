@@ -170,7 +170,7 @@ def train(
         run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, recipe.warm_up))
         target = middle(window)
         number = step % network.passes
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with loop.mixed(device):
             restored = network.restored(window, number)
         counted = network.hidden(window, number) * (1.0 - held)
         run.update((counted * (restored.float() - target).square()).sum() / counted.sum().clamp_min(1.0))

@@ -68,7 +68,7 @@ def train(recipe: Paired, out: Path, resume: bool, every: int) -> None:
             for tensor in domains.simulated(recipe.seed, step, recipe.batch, recipe.crop)
         )
         run.set_rate(loop.warm_cosine(step, recipe.steps, recipe.rate, min(100, recipe.steps)))
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with loop.mixed(device):
             restored = network(noisy)
         run.update(error(restored.float(), clean))
         if not run.due(every, recipe.steps):

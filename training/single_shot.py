@@ -111,7 +111,7 @@ def train(
                 tensor.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last) for tensor in drawn
             )
             run.set_rate(loop.warm_cosine(run.step, steps, recipe.rate, recipe.warm_up))
-            with torch.autocast(device, dtype=torch.bfloat16):
+            with loop.mixed(device):
                 restored = shared(noisy)
                 shown = teachers.taught(teaching, noisy) if teaching else None
             restored = restored.float()

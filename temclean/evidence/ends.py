@@ -71,6 +71,15 @@ class Ends:
                 found |= pixels == end
         return found
 
+    def beyond(self, pixels: NDArray[Any]) -> Mask:
+        """Return which pixels are at an end or beyond it."""
+        found = np.zeros(pixels.shape, bool)
+        if self.low is not None:
+            found |= pixels <= self.low
+        if self.high is not None:
+            found |= pixels >= self.high
+        return found
+
     def passed(self, pixels: NDArray[Any], result: NDArray[Any]) -> Mask:
         """Return which pixels are at an end that their result is beyond, and tell nothing of it."""
         found = np.zeros(pixels.shape, bool)

@@ -32,6 +32,18 @@ def steps(run: Any, count: int) -> list[float]:
     return seen
 
 
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="what a processor can do is read from /proc/cpuinfo")
+def test_networks_run_in_bfloat16_where_the_processor_has_it_and_in_float32_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    assert loop.has_bfloat16("cpu") == bool(flags & {"avx512_bf16", "amx_bf16"})
+    for able, kind in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(loop, "has_bfloat16", lambda device, able=able: able)
+        with loop.mixed("cpu"):
+            assert torch.nn.Conv2d(1, 1, 3)(torch.zeros(1, 1, 8, 8)).dtype == kind
+
+
 def test_an_update_goes_down_the_gradient_and_the_average_follows(tmp_path: Path) -> None:
     run = line(tmp_path / "a.pt", average=0.5)
     run.update((1.0 - run.network.weight).square().sum())

@@ -43,8 +43,16 @@ def _usual(power: Floats, rows: int, columns: int) -> Floats:
     """Return for all of each block of so many rows and columns the mean power of noise that has its median."""
     down, across = power.shape[0] // rows, power.shape[1] // columns
     parts = power.reshape(down, rows, across, columns).swapaxes(1, 2).reshape(down, across, -1)
-    mean: Floats = (np.median(parts, axis=2) / math.log(2.0) + 1e-30).astype(np.float32)
+    mean: Floats = (_medians(parts) / math.log(2.0) + 1e-30).astype(np.float32)
     return mean.repeat(rows, axis=0).repeat(columns, axis=1)
+
+
+def _medians(values: Floats) -> Floats:
+    """Return what `np.median` does along the last axis, of finite numbers, in a third of its time."""
+    middle = values.shape[-1] // 2
+    parted = np.partition(values, middle, axis=-1)
+    upper: Floats = parted[..., middle]
+    return upper if values.shape[-1] % 2 else (parted[..., :middle].max(axis=-1) + upper) * np.float32(0.5)
 
 
 def gathered(values: Floats, reach: int, join: np.ufunc) -> Floats:
