@@ -145,3 +145,26 @@ def test_small_and_even_images_are_left_alone() -> None:
         assert not result.any()
     even = np.ones((SIZE, SIZE), np.float32)
     assert texture.put_back(even, even.copy()) == 0.0
+
+
+def test_a_weak_wave_comes_back_where_all_others_are_noise() -> None:
+    y = np.arange(SIZE) / 5.3
+    for seed in range(2):
+        wave = 0.03 * np.sin(2 * np.pi * y)[:, None] * np.ones(SIZE)
+        clean = 0.5 + 0.3 * np.sin(np.arange(SIZE) / 40.0)[:, None] * np.sin(np.arange(SIZE) / 40.0)
+        noisy = clean + wave + 0.02 * np.random.default_rng(seed).standard_normal((SIZE, SIZE))
+        result = clean.astype(np.float32)
+        texture.put_back(noisy.astype(np.float32), result)
+        assert rms(result - clean - wave) < 0.5 * rms(wave)
+
+
+def test_where_the_specimen_is_everywhere_the_usual_noise_tells() -> None:
+    """A lattice leaves no quiet place; what was taken off it comes back all the same."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:SIZE, :SIZE] * (2 * np.pi / 11.0)
+    clean = 0.5 + 0.12 * (np.cos(y) + np.cos(x)) + 0.1 * np.cos(2 * y) * np.cos(x)
+    noisy = (clean + 0.01 * rng.standard_normal(clean.shape)).astype(np.float32)
+    before = (clean - 0.1 * np.cos(2 * y) * np.cos(x)).astype(np.float32)
+    result = before.copy()
+    texture.put_back(noisy, result)
+    assert rms(result - clean) < 0.3 * rms(before - clean)

@@ -8,7 +8,7 @@ structure comes back,
 .. math:: (1 - \kappa N / P)_+ ,
 
 which is Wiener's gain (Wiener 1949) for structure of unknown strength in known noise, P being a mean over neighbouring
-blocks and waves; and none at all where all waves of a block together may be chance.
+blocks and waves; and none where neither all waves of a block together nor one alone are beyond chance.
 """
 
 from collections.abc import Iterable
@@ -43,8 +43,9 @@ how much more of it along rows a scanned beam leaves, of which nothing comes bac
 CHANCE = 1.2
 """Times the noise that is taken off the power of each wave."""
 
-CLOSED, OPEN = 1.3, 1.7
-"""Times the noise that all waves of a block have up to which nothing comes back, and from which on all does."""
+BLOCKS, ONE_WAVE = (1.3, 1.7), (3.0, 5.0)
+"""Times the noise that all waves of a block have up to which none of them comes back, and from which on all do; and
+what one wave has, with those next to it and of the next blocks, from which on it does whatever the others have."""
 
 MOST = 16.0
 """Times the noise that one wave counts for in that: one alone is no reason for the others."""
@@ -149,19 +150,26 @@ def _structure(residual: Floats, level: Floats, variances: Floats) -> tuple[Floa
     opened = np.minimum(power, np.float32(MOST)).mean(axis=-1)
     for axis in (0, 1):
         opened = cosines.smooth(opened, axis)
-    opened = np.clip((opened - np.float32(CLOSED)) / np.float32(OPEN - CLOSED), 0.0, 1.0)
+    opened = _ramp(opened, BLOCKS)
     shape = power.shape
     power = power.reshape(*shape[:2], cosines.SIDE, cosines.SIDE)
     for axis in range(4):
         power = cosines.smooth(power, axis)
     power = power.reshape(shape)
-    gain = np.maximum(1.0 - np.float32(CHANCE) / np.maximum(power, np.float32(1e-30)), 0.0) * opened[..., None]
+    gain = np.maximum(1.0 - np.float32(CHANCE) / np.maximum(power, np.float32(1e-30)), 0.0)
+    gain *= np.maximum(_ramp(power, ONE_WAVE), opened[..., None])
     square = np.square(waves)
     share = np.square(gain * waves).sum(axis=-1) / np.maximum(square.sum(axis=-1), np.float32(1e-30))
     rows, columns = residual.shape
     inner = np.s_[cosines.STEP : cosines.STEP + rows, cosines.STEP : cosines.STEP + columns]
     shares = np.repeat(np.repeat(_covering(share), cosines.STEP, axis=0), cosines.STEP, axis=1)
     return cosines.together(gain * waves)[inner], shares[inner]
+
+
+def _ramp(values: Floats, ends: tuple[float, float]) -> Floats:
+    """Return 0 up to the first end, 1 from the second on."""
+    rising: Floats = np.clip((values - np.float32(ends[0])) / np.float32(ends[1] - ends[0]), 0.0, 1.0)
+    return rising
 
 
 def _covering(values: Floats) -> Floats:
@@ -192,11 +200,10 @@ def _variances(pair: Pair, recorded: Recorded) -> Floats | None:
     if known is None:
         return None
     levels = pair.offset + pair.unit * np.linspace(0.0, 1.0, LEVELS)
-    least = known.at(levels)
-    most = UNEVEN * least
+    most = UNEVEN * known.at(levels)
     if max(abs(report.along_rows[0]), abs(report.along_columns[0])) < HANGING:
         usual = np.array([_most(report, float(level)) ** 2 for level in levels.clip(report.low, report.high)])
-        most = np.clip(usual[:, None], least, most)
+        most = np.minimum(most, usual[:, None])
     most = most.clip(1e-12 * pair.unit**2) / pair.unit**2
     return most.astype(np.float32) if float(np.median(most.mean(axis=1))) < WEAK**2 else None
 
