@@ -27,6 +27,9 @@ LEVELS = 8
 SHARE, FEWEST = 0.025, 40
 """Share of a group that counts as quiet, and how many blocks these are at least."""
 
+ENOUGH = 1024
+"""Blocks that tell what is usual, about."""
+
 ALIKE = 0.5
 """Share of the pixels of a block that equal the next of their row, from which on it was filled in or saturated."""
 
@@ -88,7 +91,7 @@ def measure(sample: Sample, cut: Ends | None = None) -> Quiet | None:
         return None
     level = blocks.mean(axis=1)
     powers = np.square(cosines.transform(blocks))
-    usual = np.maximum(np.median(powers, axis=0), 1e-30)
+    usual = np.maximum(np.median(powers[:: max(1, len(powers) // ENOUGH)], axis=0), 1e-30)
     choosing = [(powers[:, each] / usual[each]).mean(axis=1) for each in (TOLD & CHESSBOARD, TOLD & ~CHESSBOARD)]
     levels, variances = [], []
     for group in np.array_split(np.argsort(level, kind="stable"), LEVELS):
