@@ -33,7 +33,7 @@ WEAK = 0.12
 WILD = 0.01
 """Share of wild pixels from which on these are a matter for other models."""
 
-UNEVEN = 1.5
+UNEVEN = 2.0
 """Times as much as in quiet places the noise may be elsewhere, unless what it usually is tells that it is less."""
 
 HANGING = 0.15
@@ -43,7 +43,7 @@ how much more of it along rows a scanned beam leaves, of which nothing comes bac
 CHANCE = 1.2
 """Times the noise that is taken off the power of each wave."""
 
-BLOCKS, ONE_WAVE = (1.3, 1.7), (3.0, 5.0)
+BLOCKS, ONE_WAVE = (1.3, 1.7), (4.0, 7.0)
 """Times the noise that all waves of a block have up to which none of them comes back, and from which on all do; and
 what one wave has, with those next to it and of the next blocks, from which on it does whatever the others have."""
 
