@@ -266,14 +266,15 @@ def test_what_cannot_be_measured_is_refused() -> None:
             measure(image)
 
 
-def test_an_image_of_512_pixels_is_measured_in_60_ms() -> None:
+def test_measuring_takes_less_time_than_a_median_over_5_pixels() -> None:
     image = noise.apply(specimen.draw("lattice", 512, 0.1, 3).image, noise.GaussianSaltPepper(0.2), 1)
-    spent = []
+    spent: dict[str, list[float]] = {"ours": [], "median": []}
     for _ in range(4):
-        began = time.process_time()
-        measure(image)
-        spent.append(time.process_time() - began)
-    assert min(spent) < 0.06
+        for name, work in (("ours", measure), ("median", lambda pixels: ndimage.median_filter(pixels, 5))):
+            began = time.process_time()
+            work(image)
+            spent[name].append(time.process_time() - began)
+    assert min(spent["ours"]) < min(spent["median"])
 
 
 def test_on_fine_lattices_most_truths_are_within_two_errors() -> None:

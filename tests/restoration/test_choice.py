@@ -158,14 +158,17 @@ def test_python_takes_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_choosing_takes_less_than_100_ms() -> None:
+def test_choosing_takes_less_time_than_a_median_over_5_pixels() -> None:
     image = noise.apply(specimen.draw("lattice", 512, 0.1, 3).image, noise.GaussianSaltPepper(0.2), 1)
-    spent = []
+    spent: dict[str, list[float]] = {"ours": [], "median": []}
     for _ in range(4):
         began = time.process_time()
         choose(image, About("STEM"), ALL)
-        spent.append(time.process_time() - began)
-    assert min(spent) < 0.1
+        chosen = time.process_time()
+        ndimage.median_filter(image, 5)
+        spent["ours"].append(chosen - began)
+        spent["median"].append(time.process_time() - chosen)
+    assert min(spent["ours"]) < min(spent["median"])
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="real files are not here")
