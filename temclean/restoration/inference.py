@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from temclean.errors import ModelError
-from temclean.evidence import data_bar
+from temclean.evidence import data_bar, lag
 from temclean.evidence.corrections import lattices, texture
 from temclean.evidence.corrections.recorded import Recorded
 from temclean.evidence.ends import Ends
@@ -98,9 +98,15 @@ def restore_steadily(
             frame[above], out[above], replaced, recorded=recorded, strayed=bool(strayed),
             divergence=partial(divergence, frame, out, session, scale, recorded.cut),
         )  # fmt: skip
-        if family in KEEPING and not scale.lag and not strayed:
+        steady_beam = not (scale.lag or strayed) if scanned else not _beam_shows(frame[above], out[above])
+        if family in KEEPING and steady_beam:
             seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded)
     return frame, seen_to
+
+
+def _beam_shows(frame: NDArray[Any], out: NDArray[Any]) -> bool:
+    """Return whether a scanned beam left a lag or rows that strayed, which models of other images do not look for."""
+    return bool(lag.measure(frame[None])) or straightened.by_slopes(frame, out, first=True) is not None
 
 
 def restore(

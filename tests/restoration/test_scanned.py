@@ -12,7 +12,7 @@ import tifffile
 import temclean
 from temclean import io, metrics, noise, specimen
 from temclean.evidence import lag
-from temclean.evidence.corrections import lattices
+from temclean.evidence.corrections import lattices, texture
 from temclean.evidence.lines import repeats, straightened, straying
 from temclean.restoration import models, pipeline
 
@@ -126,6 +126,18 @@ def test_that_rows_were_put_back_is_said_and_the_residual_is_of_them(
     run("denoise", tmp_path / "a.tif", "-m", "g", "--device", "cpu", "--residual", "--json")
     restored, left = (tifffile.imread(tmp_path / f"a_g{part}.tif") for part in ("", "_residual"))
     np.testing.assert_allclose(left, strayed - restored, atol=1e-3)
+
+
+def test_what_a_beam_that_strayed_leaves_does_not_come_back_into_models_that_do_not_look_for_it(
+    strayed: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(texture, "put_back", lambda raw, *_, **__: asked.append(raw.size) or 0.0)
+    temclean.denoise(strayed, "g", device="cpu")
+    assert not asked
+    steady = specimen.draw("lattice", 256, 0.1, 3).image
+    temclean.denoise(noise.apply(steady, noise.Gaussian(0.1, clip=False), 1), "g", device="cpu")
+    assert asked == [steady.size]
 
 
 @pytest.mark.filterwarnings("ignore:structure that:temclean.errors.TemcleanWarning")
