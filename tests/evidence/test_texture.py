@@ -137,6 +137,19 @@ def test_bands_of_a_large_image_have_no_seams(monkeypatch: pytest.MonkeyPatch) -
     assert not np.array_equal(whole, before)
 
 
+@pytest.mark.parametrize("shape", [(64, 40_000), (40_000, 64)])
+def test_long_strips_are_no_different(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    rough = ndimage.gaussian_filter(rng.standard_normal(shape), 1.5)
+    even = np.zeros(shape)
+    even[: shape[0] // 2] = 1.0
+    clean = 0.5 + 0.1 * even * rough / rough.std()
+    result = ndimage.gaussian_filter(clean, 3.0).astype(np.float32)
+    before = rms(result - clean)
+    texture.put_back((clean + 0.01 * rng.standard_normal(shape)).astype(np.float32), result)
+    assert rms(result - clean) < 0.5 * before
+
+
 def test_small_and_even_images_are_left_alone() -> None:
     for shape in ((1, 1), (20, 300)):
         noisy = np.random.default_rng(0).random(shape).astype(np.float32)

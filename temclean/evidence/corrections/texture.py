@@ -195,7 +195,10 @@ def _variances(pair: Pair, recorded: Recorded) -> Floats | None:
         return None
     if report.along_rows[0] - report.along_columns[0] > HANGING:  # rows that strayed have that too
         return None
-    sample = samples.sample(pair.raw, most=SAMPLE, side=PIECE)
+    looked_at = pair.raw
+    if min(looked_at.shape) < PIECE:  # of a long strip its beginning
+        looked_at = looked_at[: SAMPLE // PIECE, : SAMPLE // PIECE]
+    sample = samples.sample(looked_at, most=SAMPLE, side=PIECE)
     known = quiet.measure(sample, recorded.cut) if sample else None
     if known is None:
         return None
