@@ -44,12 +44,12 @@ def device() -> str:
 def has_bfloat16(device: str) -> bool:
     """Return whether a device calculates in bfloat16 itself.
 
-    A processor that has not learned it (AMD's before Zen 4, Intel's for laptops and desks) takes 8 to 60 times as long
-    as with float32, as torch then multiplies one number at a time.
+    A processor that has not learned it (AMD's before Zen 4, Intel's for laptops and desks) takes many times as long as
+    with float32, as torch then multiplies one number at a time. Where torch does not tell, it has not.
     """
     if device != "cpu":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # get_capabilities came with torch 2.10
+    able = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, name, bool)()) for name in able)
 
 

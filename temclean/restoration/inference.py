@@ -98,9 +98,9 @@ def restore_steadily(
             frame[above], out[above], replaced, recorded=recorded, strayed=bool(strayed),
             divergence=partial(divergence, frame, out, session, scale, recorded.cut),
         )  # fmt: skip
-        steady_beam = not (scale.lag or strayed) if scanned else not _beam_shows(frame[above], out[above])
-        if family in KEEPING and steady_beam:
-            seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded)
+        if family in KEEPING and not scale.lag and not strayed:
+            beam = None if scanned else partial(_beam_shows, frame[above], out[above])
+            seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded, unless=beam)
     return frame, seen_to
 
 

@@ -90,7 +90,7 @@ def train(recipe: Recipe, minutes: float, threads: int, out: Path) -> loop.Run:
             break
         warm = min(1.0, (run.step + 1) / recipe.warm_up)
         run.set_rate(recipe.rate * warm * 0.5 * (1.0 + math.cos(math.pi * gone)))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with loop.mixed("cpu"):
             restored = network(noisy.contiguous(memory_format=torch.channels_last))
         run.update(single_shot.objective(recipe, restored.float(), clean, rare))
     return run

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from temclean.training import loop
+
 CROP, HIDDEN, REACH, BATCH = 64, 64, 2, 16
 
 
@@ -71,7 +73,7 @@ def denoised(raw: np.ndarray, seconds: float, seed: int = 1) -> np.ndarray:
         crops = np.stack([frames[index, y : y + CROP, x : x + CROP] for index, y, x in chosen])
         crops = np.rot90(crops, draw.integers(4), (1, 2))[:, :: draw.choice([-1, 1])].copy()
         blind, mask = (torch.from_numpy(part)[:, None] for part in blinded(crops, draw))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with loop.mixed("cpu"):
             restored = network(blind)
         loss = (mask * (restored.float() - torch.from_numpy(crops)[:, None]).square()).sum() / mask.sum()
         optimizer.zero_grad(set_to_none=True)

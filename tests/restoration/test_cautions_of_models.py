@@ -182,7 +182,7 @@ def test_of_a_movie_the_middle_frame_is_looked_at_and_little_of_it() -> None:
         measure(large)
         spent["a glance"].append(looked - began)
         spent["the whole"].append(time.process_time() - looked)
-    assert min(spent["a glance"]) < 0.5 * min(spent["the whole"])
+    assert min(spent["a glance"]) < 0.3 * min(spent["the whole"])
 
 
 def test_frames_that_tell_too_little_are_passed_over() -> None:

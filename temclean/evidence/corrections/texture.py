@@ -11,7 +11,7 @@ which is Wiener's gain (Wiener 1949) for structure of unknown strength in known 
 blocks and waves; and none where neither all waves of a block together nor one alone are beyond chance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,7 @@ def put_back(
     without: Iterable[tuple[int, int]] = (),
     *,
     recorded: Recorded | None = None,
+    unless: Callable[[], bool] | None = None,
 ) -> float:
     """Put back into a result what its residual has beyond noise, in place; return the share of pixels it changes.
 
@@ -98,6 +99,8 @@ def put_back(
         Pixels that were hit, and are to stay away; those outside of the image do not matter.
     recorded : Recorded
         What the image before pixels were replaced tells of its noise; by default ``raw``.
+    unless : callable
+        Tells whether the residual holds something else, as a beam that strayed leaves it; asked if the noise is weak.
     """
     if min(raw.shape) < SMALLEST:
         return 0.0
@@ -106,7 +109,7 @@ def put_back(
         return 0.0
     recorded = recorded or Recorded(raw)
     variances, cut = _variances(pair, recorded), recorded.cut
-    if variances is None:
+    if variances is None or (unless and unless()):
         return 0.0
     height, width = raw.shape
     hit = np.array([place for place in without if place[0] < height and place[1] < width], np.intp).reshape(-1, 2)
@@ -120,10 +123,9 @@ def put_back(
         above = before[: rows.stop - wider.start][-MARGIN:].copy()
         level = pair.scaled(before)
         residual = pair.scaled(raw[wider]) - level
-        place = np.clip(level * np.float32(LEVELS - 1), 0, LEVELS - 1).astype(np.uint8)
         inside = hit[(hit[:, 0] >= wider.start) & (hit[:, 0] < wider.stop)]
         residual[inside[:, 0] - wider.start, inside[:, 1]] = 0.0
-        residual[_wild(residual, level, np.sqrt(variances.mean(axis=1))[place])] = 0.0
+        residual[_wild(residual, level, np.sqrt(variances.mean(axis=1))[_place(level)])] = 0.0
         if cut:
             residual[cut.passed(raw[wider], before)] = 0.0
         lacked, shares = _structure(residual, level, variances)
@@ -145,8 +147,7 @@ def _structure(residual: Floats, level: Floats, variances: Floats) -> tuple[Floa
     before = [(cosines.SIDE, cosines.SIDE + -length % cosines.STEP) for length in residual.shape]
     padded, levels = (np.pad(each, before, mode="symmetric") for each in (residual, level))
     waves = cosines.transform(cosines.cut(padded))
-    place = np.clip(cosines.cut(levels).mean(axis=-1) * np.float32(LEVELS - 1), 0, LEVELS - 1).astype(np.intp)
-    power = np.square(waves) / variances[place]
+    power: NDArray[Any] = np.square(waves) / variances[_place(cosines.cut(levels).mean(axis=-1))]
     opened = np.minimum(power, np.float32(MOST)).mean(axis=-1)
     for axis in (0, 1):
         opened = cosines.smooth(opened, axis)
@@ -164,6 +165,12 @@ def _structure(residual: Floats, level: Floats, variances: Floats) -> tuple[Floa
     inner = np.s_[cosines.STEP : cosines.STEP + rows, cosines.STEP : cosines.STEP + columns]
     shares = np.repeat(np.repeat(_covering(share), cosines.STEP, axis=0), cosines.STEP, axis=1)
     return cosines.together(gain * waves)[inner], shares[inner]
+
+
+def _place(level: Floats) -> NDArray[np.intp]:
+    """Return where in the table of the noise levels of a result stand."""
+    place: NDArray[np.intp] = np.clip(level * np.float32(LEVELS - 1), 0, LEVELS - 1).astype(np.intp)
+    return place
 
 
 def _ramp(values: Floats, ends: tuple[float, float]) -> Floats:
@@ -217,10 +224,10 @@ def _most(report: NoiseReport, level: float) -> float:
 
 
 def _wild(residual: Floats, level: Floats, deviation: Floats) -> Mask:
-    """Return where pixels deviate and few beside them do, as sharply as no structure ends; or beyond all that is shown.
+    """Return which pixels deviate alone, or few together with sharp edges, or go beyond all that the result shows.
 
-    Of one alone none of the eight beside it has a part of its own. Of up to ``TOGETHER``, as bad pixels of a camera
-    are, none of the 24 around lies between those that are about alike and the noise.
+    Beside one that is alone none of the eight deviates by much of its own. Around up to ``TOGETHER`` that touch, as bad
+    pixels of a camera do, each of the 24 is either about as far off or noise: structure has soft edges.
     """
     wild = np.abs(residual) > ALONE * deviation
     rows, columns = np.nonzero(wild)
