@@ -147,7 +147,7 @@ def bmp_claim(path: Path) -> None:
 
 def gzip_bomb(path: Path) -> None:
     """Write 2 GB of zeros, compressed to 2 MB, in members of 100 MB."""
-    path.write_bytes(gzip.compress(bytes(100 << 20), 1) * 20)
+    path.write_bytes(gzip.compress(bytes(100 << 20), 9) * 20)
 
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {

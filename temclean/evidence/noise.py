@@ -196,6 +196,7 @@ def doubted(known: NoiseReport, structure: Structure) -> NoiseReport:
     )
 
 
+@samples.remembered
 def report(sample: Sample, *, counted: bool = False) -> NoiseReport:
     """Return what is known of the noise of a sample, be it that electrons are known to be counted one by one."""
     aside = impulses.set_aside(sample) if min(sample.pieces.shape[1:]) > 4 else None

@@ -63,6 +63,10 @@ FINE_PIXELS = 10.0
 STRONG = 1000.0
 """Power of the coarsest structure over the noise, from which on fine structure would be seen."""
 
+ROUGH = 2500.0
+"""The same over the square of the finest structure's period, in FINE_PIXELS, from which on what has no lattice is no
+atoms that noise hides: of spectra that fall little the coarsest structure is weak."""
+
 SEM_ONLY = 200.0
 """Å a pixel, above which a scanned image is a SEM's."""
 
@@ -175,8 +179,7 @@ def _of_frame(frame: NDArray[Any], about: About) -> tuple[str, str]:
     if kind is None:
         seen = _microscope(report, sample, about)
         if seen is None:
-            coarse = about.angstroms is not None and about.angstroms > COARSE
-            return "lr" if coarse else "general", _even(report, sample)
+            return _of_even(_even(report, sample), spectrum.structure(sample), about)
         kind, why = seen
     atomic, how = _atomic(spectrum.structure(sample), about, kind)
     return f"{'hr' if atomic else 'lr'}{kind.lower()}", f"{why}, {how}"
@@ -245,6 +248,20 @@ def _atomic(shown: Structure, about: About, kind: Kind) -> tuple[bool, str]:
         return not coarse, f"{size}, but nothing fine to be seen" if coarse else lattice
     # SEM resolves no atoms: what repeats there is larger.
     return shown.period is not None and (kind != "SEM" or about.angstroms is not None), lattice
+
+
+def _of_even(level: str, shown: Structure, about: About) -> tuple[str, str]:
+    """Return the model where only the scale and the structure tell: the same for what is coarse, and for surfaces.
+
+    These show what is fine but does not repeat, far above their noise. Where the file tells that the pixels are those
+    of atoms, it is taken for them.
+    """
+    if about.angstroms is not None and about.angstroms > COARSE:
+        return "lr", level
+    if shown.period or shown.finest > FINE_PIXELS or (about.angstroms is not None and about.angstroms <= ATOMIC):
+        return "general", level
+    rough = shown.strength * (FINE_PIXELS / shown.finest) ** 2 > ROUGH
+    return ("lr", f"{level}, and fine structure but no lattice") if rough else ("general", level)
 
 
 def _there(name: str, reason: str, names: set[str]) -> Choice:

@@ -18,6 +18,7 @@ import numpy as np
 
 import temclean
 from temclean import models, noise, specimen
+from temclean.evidence import samples
 from temclean.restoration.cautions import of_model
 from temclean.restoration.choice import About
 
@@ -87,6 +88,7 @@ def least(function: Callable[[], object], times: int = 6) -> float:
     """Return the least of several times, of the processor in ms."""
     spent = []
     for _ in range(times):
+        samples.forget()
         began = time.process_time()
         function()
         spent.append(time.process_time() - began)

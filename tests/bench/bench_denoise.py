@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from temclean.evidence import samples
 from temclean.restoration import models, pipeline
 
 PEAK = """
@@ -52,6 +53,7 @@ def cost(run: Callable[[], object], least: float = 1.0) -> tuple[float, float]:
     best = [np.inf, np.inf]
     end = time.perf_counter() + least
     while time.perf_counter() < end or not np.isfinite(best[0]):
+        samples.forget()
         wall, cpu = time.perf_counter(), time.process_time()
         run()
         best = [min(best[0], time.perf_counter() - wall), min(best[1], time.process_time() - cpu)]

@@ -20,6 +20,7 @@ from skimage.restoration import denoise_nl_means
 
 from temclean import noise, specimen
 from temclean.errors import TemcleanWarning
+from temclean.evidence import samples
 from temclean.restoration import models, pipeline
 
 DOSE = 5.0
@@ -63,6 +64,7 @@ def main() -> None:
     for number in range(options.count + 1):
         pixels = frames[number % len(frames)]
         for name, run in runs.items():
+            samples.forget()
             began = time.perf_counter()
             run(pixels)
             taken[name].append(time.perf_counter() - began)

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from temclean.evidence import samples
 from temclean.restoration import models, pipeline
 
 BAR = 10
@@ -66,6 +67,7 @@ def main() -> int:
         assert peer.stdin is not None
         assert peer.stdout is not None
         for _ in range(ROUNDS):
+            samples.forget()
             wall, cpu = time.perf_counter(), time.process_time()
             pipeline.denoise(image, model)
             ours.append((time.perf_counter() - wall, time.process_time() - cpu))

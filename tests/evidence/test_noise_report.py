@@ -10,7 +10,7 @@ from scipy import ndimage
 from temclean import noise, specimen
 from temclean.errors import ImageError
 from temclean.evidence.noise import NoiseReport, measure, report
-from temclean.evidence.samples import sample
+from temclean.evidence.samples import Sample, forget, remembered, sample
 
 SIDE = 384
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -266,10 +266,39 @@ def test_what_cannot_be_measured_is_refused() -> None:
             measure(image)
 
 
+def test_what_is_measured_of_a_sample_is_remembered_for_that_one_alone() -> None:
+    asked = []
+
+    @remembered
+    def mean(known: Sample, *, twice: bool = False) -> float:
+        asked.append(known)
+        return (1 + twice) * (known.low + known.width * float(known.pieces.mean()))
+
+    images = [np.random.default_rng(seed).random((16, 16)) for seed in range(8)]
+    taken = [sample(image) for image in images]
+    found = [mean(each) for each in taken if each]
+    np.testing.assert_allclose(found, [image.mean() for image in images], rtol=1e-6)
+    again, other, scaled = sample(images[0].copy()), sample(images[0]), sample(images[0] * 2)
+    assert again is not None
+    assert other is not None
+    assert scaled is not None
+    assert mean(again) == found[0]
+    assert len(asked) == 8
+    assert mean(other, twice=True) == 2 * found[0]
+    assert mean(scaled) == pytest.approx(2 * found[0])
+    assert len(asked) == 10
+    assert mean(again) == found[0]  # two others came since
+    assert len(asked) == 11
+    forget()
+    assert mean(again) == found[0]
+    assert len(asked) == 12
+
+
 def test_measuring_takes_less_time_than_a_median_over_5_pixels() -> None:
     image = noise.apply(specimen.draw("lattice", 512, 0.1, 3).image, noise.GaussianSaltPepper(0.2), 1)
     spent: dict[str, list[float]] = {"ours": [], "median": []}
     for _ in range(4):
+        forget()
         for name, work in (("ours", measure), ("median", lambda pixels: ndimage.median_filter(pixels, 5))):
             began = time.process_time()
             work(image)

@@ -84,7 +84,7 @@ def test_areas_stay_among_impulses(model: str) -> None:
 
 @pytest.mark.usefixtures("network_once")
 @pytest.mark.parametrize("model", WILD)
-@pytest.mark.parametrize("level", [0.03, 0.2, 0.42])
+@pytest.mark.parametrize("level", [0.03, 0.42])
 def test_impulses_go_as_before(model: str, level: float, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, (_, _, drawn) in enumerate(evaluate.held_out(1, 160)):
         noisy = evaluate.distort(drawn.image, model, level, number)
@@ -121,8 +121,9 @@ def test_sp_changes_what_impulses_hit_alone(dtype: str, level: float) -> None:
     assert (restored == noisy)[~hit].mean() > 0.999
     assert not (restored == noisy)[hit].any()
     left = np.where(hit, np.nan, clean.astype(float))
-    medians = ndimage.generic_filter(left, np.nanmedian, 5, mode="mirror")
-    errors = [np.square(each.astype(float) - clean)[hit].mean() for each in (restored, medians)]
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(left, 2, mode="reflect"), (5, 5))[hit]
+    medians = np.nanmedian(around.reshape(-1, 25), axis=1)
+    errors = [np.square(each - clean[hit]).mean() for each in (restored[hit].astype(float), medians)]
     assert errors[0] < 0.4 * errors[1]
 
 

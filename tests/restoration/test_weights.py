@@ -63,18 +63,19 @@ def restorers() -> dict[str, evaluate.Restore]:
 
 @pytest.mark.parametrize(("family", "level"), BARS)
 def test_similarity(restorers: dict[str, evaluate.Restore], family: str, level: float) -> None:
-    assert evaluate.similarity(restorers[family], family, level, 2)["all"] >= BARS[family, level]
+    size = 512 if family == "bbg" else 384  # the uneven ground of ``bbg`` is as wide as an image
+    assert evaluate.similarity(restorers[family], family, level, 1, size)["all"] >= BARS[family, level]
 
 
 GRAPHENE = {
-    "g": {0.036: (0.9965, 0.994, 0.992), 0.10: (0.994, 0.988, 0.984)},
-    "sp": {0.036: (0.9975, 0.994, 0.990), 0.10: (0.998, 0.994, 0.990)},
-    "gsp": {0.036: (0.995, 0.989, 0.982), 0.10: (0.990, 0.975, 0.958)},
-    "bbg": {0.036: (0.985, 0.980, 0.970), 0.10: (0.994, 0.990, 0.987)},
+    "g": {0.036: (0.9965, 0.992), 0.10: (0.994, 0.984)},
+    "sp": {0.036: (0.9975, 0.990), 0.10: (0.998, 0.990)},
+    "gsp": {0.036: (0.995, 0.982), 0.10: (0.990, 0.958)},
+    "bbg": {0.036: (0.985, 0.970), 0.10: (0.994, 0.987)},
 }
-"""Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2, 0.3 and 0.36, by Å a
-pixel: a little below what they reach, and far above what Chae 2025 reports, 0.96 at 0.2 and 0.9 to 0.36. Models that
-had seen little but graphene reached up to 0.998, and drew its rings where single atoms stand."""
+"""Least MS-SSIM on graphene from first principles, of the structure kept for tests, at C = 0.2 and 0.36, by Å a pixel:
+a little below what they reach, and far above what Chae 2025 reports, 0.96 at 0.2 and 0.9 to 0.36. Models that had seen
+little but graphene reached up to 0.998, and drew its rings where single atoms stand."""
 
 
 @pytest.mark.parametrize("pixel_size", evaluate.GRAPHENE_PIXEL_SIZES)
@@ -85,7 +86,7 @@ def test_graphene_from_first_principles(restorers: dict[str, evaluate.Restore], 
     That of ``bbg``, whose network takes a quarter of the time, would be within 0.0002 of its bar there.
     """
     size = 1024 if family == "bbg" else 512
-    least = dict(zip((0.2, 0.3, 0.36), GRAPHENE[family][pixel_size], strict=True))
+    least = dict(zip((0.2, 0.36), GRAPHENE[family][pixel_size], strict=True))
     scores = evaluate.graphene_scores(restorers[family], family, pixel_size, list(least), count=1, size=size)
     for level, score in scores.items():
         assert score >= least[level], level
@@ -148,7 +149,7 @@ def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str,
             assert cautions.noise_level(noisy, restored) > cautions.STRONG_NOISE
 
 
-COLUMNS = {"g": 2, "sp": 1, "gsp": 4}
+COLUMNS = {"g": 1, "sp": 1, "gsp": 2}
 """Images of each lattice at each pixel size. Where columns are 5 to 7 pixels apart at 0.2 Å a pixel, ``gsp`` loses
 some, of rectangular lattices most."""
 

@@ -19,8 +19,8 @@ except ImportError as error:
 __all__ = ["Contents", "h5py"]
 
 # What may be looked at: the fullest files of the field hold some thousand of either.
-_MOST_OBJECTS = 20_000
-_MOST_ATTRIBUTES = 30_000
+_MOST_OBJECTS = 10_000
+_MOST_ATTRIBUTES = 15_000
 _MOST_VALUES = 4096
 _LARGEST_CHUNK = 64 << 20
 
