@@ -40,6 +40,9 @@ def statements(found: Inspection) -> Iterator[tuple[str, str]]:
         first = " (of the first frame)" if math.prod(found.shape[:-2]) > 1 else ""
         yield "values", _values(report, median) + first
         yield "noise", _strength(report, median)
+        if found.quietest is not None:
+            rest = "the rest may be fine structure, as of a rough surface"
+            yield "", f"its quietest places show no more than {found.quietest:.3g}: {rest}"
         yield "", _lines_of_noise(report)
         yield "", _correlation(report)
         if found.lag is not None:

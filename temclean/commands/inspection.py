@@ -11,9 +11,14 @@ from temclean import io
 from temclean.commands.inputs import expand, images_of
 from temclean.commands.records import describe
 from temclean.errors import MissingExtraError, TemcleanError
-from temclean.evidence import data_bar, lag, noise, samples, spectrum
+from temclean.evidence import data_bar, ends, lag, noise, samples, spectrum
+from temclean.evidence.corrections import quiet
 from temclean.evidence.noise import NoiseReport
 from temclean.restoration import choice
+
+FAR_LESS = 0.6
+"""Share of the noise that is measured, below which its quietest places contradict that; of images as microscopes give
+them they show .73 or more."""
 
 CANNOT = "cannot be measured: some pixels are NaN or infinite"
 
@@ -31,6 +36,8 @@ class Inspection:
     instrument : what the file says of the microscope, by the names of `temclean.io.instrument.Instrument`.
     median : of the first frame.
     noise : of the first frame; None where it cannot be measured, and ``no_noise`` says why.
+    quietest : the most that the standard deviation of the noise is at the median by the quietest places of the frame,
+        where that is far less than ``noise`` says: the rest may be fine structure, as rough surfaces show.
     lag : pixels by which a detector's lag has moved structure along its rows; None where none is sure.
     period : of a lattice or of fringes, in pixels; None where there is none, or less than 64 pixels along a side to
         tell by.
@@ -53,6 +60,7 @@ class Inspection:
     median: float | None = None
     noise: NoiseReport | None = None
     no_noise: str | None = None
+    quietest: float | None = None
     lag: float | None = None
     period: float | None = None
     model: str | None = None
@@ -147,7 +155,11 @@ def inspect(path: Path, images: tuple[str, ...], place: int, *, choose: bool = T
         return replace(known, model=None, choice=None, no_noise=CANNOT, warnings=(*known.warnings, warning))
     median = float(np.median(frame))
     structure = spectrum.structure(sample)
-    return replace(known, median=median, noise=noise.doubted(noise.report(sample), structure), period=structure.period)
+    report = noise.doubted(noise.report(sample), structure)
+    quietest = quiet.deviation(sample, median, ends.ends(frame))
+    if quietest is not None and quietest > FAR_LESS * report.at(median):
+        quietest = None
+    return replace(known, median=median, noise=report, quietest=quietest, period=structure.period)
 
 
 def _failed(path: Path, error: Exception) -> Inspection:

@@ -53,6 +53,29 @@ def test_json_has_the_figures_and_their_errors(run: Run, counted: Path) -> None:
     assert found["model"] == "lr"
 
 
+@pytest.mark.parametrize("name", ["camera", "coins", "page", "counted"])
+def test_fine_structure_that_counts_as_noise_is_said(run: Run, counted: Path, tmp_path: Path, name: str) -> None:
+    """Photographs are rough nearly everywhere, and what changes from pixel to pixel is measured as noise."""
+    path, sigma = counted, 1.0
+    if name != "counted":
+        pytest.importorskip("skimage", reason="the test extra is not installed")
+        from skimage import data
+
+        photograph = getattr(data, name)()
+        middle = tuple(slice(max(0, (length - 256) // 2), (length + 256) // 2) for length in photograph.shape)
+        clean, sigma = photograph[middle] / 255 * 20_000 + 5_000.0, 200.0
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, np.rint(np.random.default_rng(1).normal(clean, sigma)).astype("u2"))
+    found = json.loads(run("inspect", path, "--json").out)
+    said = " ".join(run("inspect", path).out.split())
+    assert ("its quietest places show no more than" in said) == (name != "counted")
+    if name == "counted":
+        assert found["quietest"] is None
+    else:
+        assert found["noise"]["at_median"] > 1.7 * found["quietest"]
+        assert 0.9 * sigma < found["quietest"] < 1.5 * sigma
+
+
 def test_a_bad_file_gets_a_line_and_the_others_go_on(run: Run, counted: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.tif").write_bytes(b"II*\0 nothing")
     np.save(tmp_path / "even.npy", np.full((64, 64), 7.0))

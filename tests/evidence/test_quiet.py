@@ -34,6 +34,17 @@ def test_waves_of_blocks_are_those_of_scipy_and_their_mean_is_the_image() -> Non
     np.testing.assert_allclose(cosines.together(waves), image[4:-4, 4:-4], atol=1e-5)
 
 
+def test_the_deviation_is_in_the_units_of_the_image_and_of_little_none() -> None:
+    for image, sigma in ((500.0 + 30.0 * white(), 30.0), (ndimage.gaussian_filter(white(), 0.6, mode="wrap"), 0.494)):
+        known = samples.sample(image)
+        assert known
+        assert quiet.deviation(known, float(np.median(image))) == pytest.approx(sigma, rel=0.1)
+    for small in (white()[:15], white()[:40, :40]):
+        known = samples.sample(small)
+        assert known
+        assert quiet.deviation(known, 0.0) is None
+
+
 @pytest.mark.parametrize("width", [0.0, 0.6, 1.5])
 def test_of_noise_alone_the_quietest_places_tell_all_whether_it_is_white_or_not(width: float) -> None:
     noise = ndimage.gaussian_filter(white(), width, mode="wrap") if width else white()

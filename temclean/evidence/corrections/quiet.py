@@ -30,6 +30,9 @@ SHARE, FEWEST = 0.025, 40
 ENOUGH = 1024
 """Blocks that tell what is usual, about."""
 
+SMALLEST = 2 * cosines.SIDE
+"""Pixels along a side, below which blocks tell nothing."""
+
 ALIKE = 0.5
 """Share of the pixels of a block that equal the next of their row, from which on it was filled in or saturated."""
 
@@ -71,6 +74,15 @@ class Quiet:
                     grown = np.fmax(grown, sign * (intensities - end) / max(sign * (level - end), 0.0))
                 most = np.fmin(most, np.outer(grown, variance))
         return most
+
+
+def deviation(sample: Sample, intensity: float, cut: Ends | None = None) -> float | None:
+    """Return the most that the standard deviation of the noise may be at an intensity; None where too little tells.
+
+    Parameters as of :func:`measure`, the intensity and the result in the image's own units.
+    """
+    found = measure(sample, cut) if min(sample.pieces.shape[1:]) >= SMALLEST else None
+    return None if found is None else float(np.sqrt(found.at(np.array([intensity]))[0].mean()))
 
 
 def measure(sample: Sample, cut: Ends | None = None) -> Quiet | None:
