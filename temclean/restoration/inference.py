@@ -14,7 +14,7 @@ from temclean.evidence.corrections.recorded import Recorded
 from temclean.evidence.ends import Ends
 from temclean.evidence.impulses import hits
 from temclean.evidence.impulses.hits import Place
-from temclean.evidence.lines import straightened
+from temclean.evidence.lines import shuffled, straightened
 from temclean.restoration import extremes, grid, tiling
 from temclean.restoration.models import Session
 from temclean.restoration.scaling import Scaling
@@ -60,16 +60,19 @@ def restore_steadily(
 ) -> tuple[NDArray[Any], dict[str, Any]]:
     """Denoise as :func:`restore`, and once more where single pixels stand out, and where a scanned beam strayed.
 
-    These pixels take the value of the first result then, and the rows are put back. Of weak noise comes back what the
-    model took away that noise cannot be. Return the frame that was denoised in the end, and what was seen to, by the
-    names of `temclean.evidence.findings.Findings`.
+    These pixels take the value of the first result then, and the rows are put back; rows out of order, before all else.
+    Of weak noise comes back what the model took away that noise cannot be. Return the frame that was denoised in the
+    end, and what was seen to, by the names of `temclean.evidence.findings.Findings`.
     """
+    family, scanned = session.model.family, session.model.normalisation.scanned
+    strayed = moved = 0.0
+    if scanned and len(window) == 1 and not scale.flat:
+        window, moved = _in_order(window[0])
     replaced = restore(window, out, session, cut, scale, progress)
-    frame, family = window[len(window) // 2], session.model.family
+    frame = window[len(window) // 2]
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
     if len(window) > 1 or scale.flat or coarse:
-        return frame, {"hits": len(replaced)}
-    scanned, strayed = session.model.normalisation.scanned, 0.0
+        return frame, {"hits": len(replaced)} | ({"strayed": moved} if moved else {})
     steady = straightened.by_repeats(frame, out) if scanned else None
     for look in range(MOST_LOOKS):
         if steady is None:
@@ -87,9 +90,10 @@ def restore_steadily(
             frame[rows, columns] = out[rows, columns]
             restore([frame], out, session, cut, scale)
             replaced |= set(left if family not in WILD else ())
-    if scanned and not strayed and (steady := straightened.by_slopes(frame, out, first=True)):
+    if scanned and not (strayed or moved) and (steady := straightened.by_slopes(frame, out, first=True)):
         frame, strayed = steady.image, steady.straying.width
         restore([frame], out, session, cut, scale)
+    strayed = max(strayed, moved)
     seen_to: dict[str, Any] = {"hits": len(replaced)} | ({"strayed": strayed} if strayed else {})
     if family in LOOKED_AT_TWICE:
         above = slice(data_bar.rows_above(frame))
@@ -102,6 +106,13 @@ def restore_steadily(
             beam = None if scanned else partial(_beam_shows, frame[above], out[above])
             seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded, unless=beam)
     return frame, seen_to
+
+
+def _in_order(frame: NDArray[Any]) -> tuple[list[NDArray[Any]], float]:
+    """Return a frame whose rows a beam recorded in order, and by how many of them it had strayed."""
+    above = data_bar.rows_above(frame)
+    found = shuffled.put_in_order(frame[:above])
+    return ([frame], 0.0) if found is None else ([np.concatenate([found.image, frame[above:]])], found.width)
 
 
 def _beam_shows(frame: NDArray[Any], out: NDArray[Any]) -> bool:

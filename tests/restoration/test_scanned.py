@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 import temclean
 from temclean import io, metrics, noise, specimen
 from temclean.evidence import lag
 from temclean.evidence.corrections import lattices, texture
-from temclean.evidence.lines import repeats, straightened, straying
+from temclean.evidence.lines import repeats, shuffled, straightened, straying
 from temclean.restoration import models, pipeline
 
 pytest.importorskip("onnxruntime", reason="the cpu extra is not installed")
@@ -112,6 +113,46 @@ def test_rows_are_put_back_for_a_second_look(strayed: np.ndarray, monkeypatch: p
     assert error_of(result) < 0.95 * error_of(temclean.denoise(strayed, "general", device="cpu"))
 
 
+def across(clean: np.ndarray, rows: float, counts: float, seed: int) -> np.ndarray:
+    """Return counts of a beam that strays across the rows by so many of them."""
+    moved = noise.apply(clean, noise.Jitter(x=0.0, y=rows, line=0.0, y_phi=0.2), seed)
+    return noise.apply(moved, noise.Poisson(counts), seed) * np.float32(counts)
+
+
+@pytest.mark.filterwarnings("ignore::temclean.errors.TemcleanWarning")
+@pytest.mark.parametrize("model", ["general", "fast", "lr"])
+def test_rows_across_which_a_beam_strayed_far_are_put_in_order_first(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = specimen.scale(specimen.draw("rough", 256, 0.2, 4).image)
+    clean = specimen.scale(ndimage.gaussian_filter(clean, 5.0))
+    raw = across(clean, 8.0, 30.0, 1)
+    bar = np.concatenate([raw, np.zeros((24, 256), np.float32)])
+    bar[-24:, 40:80:3] = 40.0  # letters
+    result, with_bar = (temclean.denoise(each, model, device="cpu") for each in (raw, bar))
+    np.testing.assert_array_equal(with_bar[-24:], bar[-24:])
+    monkeypatch.setattr(shuffled, "put_in_order", lambda *_: None)
+    torn = temclean.denoise(raw, model, device="cpu")
+    errors = [metrics.psnr(clean, each / np.float32(30.0), 1.0) for each in (result, with_bar[:256], torn)]
+    assert min(errors[:2]) > errors[2] + 2.0
+
+
+def test_that_rows_were_put_in_order_is_said_and_the_residual_is_of_them(
+    tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    clean = specimen.scale(ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((256, 256)), 8.0))
+    raw = across(clean, 8.0, 200.0, 1)
+    tifffile.imwrite(tmp_path / "a.tif", raw)
+    done = run("denoise", tmp_path / "a.tif", "-m", "general", "--device", "cpu", "--residual", "--json")
+    (note,) = [each for each in json.loads(done.out)["notes"] if "the beam strayed from row to row" in each]
+    restored, left = (tifffile.imread(tmp_path / f"a_general{part}.tif") for part in ("", "_residual"))
+    apart = np.abs((restored + left)[:, None] - raw[None]).max(axis=2)
+    order = apart.argmin(axis=1)
+    assert apart.min(axis=1).max() < 1e-3
+    np.testing.assert_array_equal(np.sort(order), np.arange(256))
+    assert f"by {np.sqrt(np.mean((order - np.arange(256)) ** 2)):.1f} pixels" in note
+
+
 def test_that_rows_were_put_back_is_said_and_the_residual_is_of_them(
     strayed: np.ndarray, tmp_path: Path, run: Callable[..., Any]
 ) -> None:
@@ -148,6 +189,7 @@ def test_a_beam_that_strayed_too_far_for_slopes_is_left_alone(seed: int, monkeyp
     pixel_size = float(np.exp(rng.uniform(np.log(0.03), np.log(0.4))))
     clean = specimen.SPECIMENS["hr"](rng, 256, pixel_size).image
     raw = noise.apply(clean, noise.Stem(pixel_size=pixel_size), 1_000_000 + seed)
+    monkeypatch.setattr(shuffled, "put_in_order", lambda *_: None)  # the first of them strays across the rows
     monkeypatch.setattr(repeats, "seen", lambda *_, **__: None)
     monkeypatch.setattr(lattices, "correct", lambda *_, **__: None)  # a lattice's waves would come back to either
     looked = temclean.denoise(raw, "general", device="cpu")

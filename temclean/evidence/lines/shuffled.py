@@ -1,0 +1,168 @@
+r"""Rows that a beam recorded out of order, as it strayed across them by more than they are apart: put in order again.
+
+Where a beam strays by :math:`D_i` rows from row to row, row i shows what lies at :math:`i + D_i`. Rows that show nearly
+the same belong side by side: each is laid where it fits best between the others, which takes as many turns as it takes
+neighbours to become alike, and as all rows together show the specimen once, their places are ranks. So rows are only
+exchanged, and noise stays as it is. (A seriation: Robinson 1951; each turn is a step of expectation and maximisation,
+which without ranks heaps rows up.)
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from temclean.evidence.samples import median
+
+Doubles = NDArray[np.float64]
+Order = NDArray[np.intp]
+
+SMALLEST, LARGEST = 64, 1024
+"""Rows from which on, and up to which, rows are looked at: each is laid beside all others."""
+
+SMOOTH, EVERY = 2.0, 4
+"""Pixels along rows over which they are averaged, a Gaussian's standard deviation, so that noise counts less; and of
+which one is kept."""
+
+COLUMNS = 256
+"""Of these, as many as are looked at, of the middle."""
+
+WIDTHS = (8.0, 16.0)
+"""Rows by which a beam may stray, standard deviations: the order must be about the same with both."""
+
+TURNS, FINEST = 10, 0.8
+"""Times that each row is laid anew, and the rows around a place that tell what is there in the last of them, a
+Gaussian's standard deviation; in the first it is the width tried."""
+
+TRUST = 0.3
+"""Share of the likelihood that counts: what rows show around a place is no more than like what is there."""
+
+FIT = 0.3
+"""Quantile of how well rows fit their best places that tells, beside the noise, how well a row can fit."""
+
+NEAR = (0.6, 1.0, 1.5, 2.5, 4.0, 8.0)
+"""Rows around a row that tell what it shows where the order is judged, a Gaussian's standard deviation."""
+
+GAIN, HOPELESS = 0.85, 0.92
+"""Share of the mean square of what rows differ from what those around them show that is left at most in a new order;
+and share from which on the second width is not tried."""
+
+LEAST, GROWS = 3.0, 1.4
+"""Rows, root mean square, by which rows are moved at least, as less is told by slopes (`straying`); and times that by
+which they are moved at most with the second width: rows that fit in many places, as where a lattice lies across them,
+or fit nowhere, as where they are displaced along themselves too, go as far as they may."""
+
+ALIKE = 0.5
+"""Share of how different rows are four rows apart from which on they differ as much from the next ones: it is less
+where rows are in order."""
+
+FAR, FALLS = 24, 0.8
+"""Rows over which rows become more and more different, and share of how different they have been that they are at
+least: where something repeats across the rows it is less, and they fit in many places."""
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """An image whose rows are in order.
+
+    Attributes
+    ----------
+    image : (rows, columns), of the type it had.
+    order : (rows,), which row came to each place.
+    """
+
+    image: NDArray[Any]
+    order: Order
+
+    @property
+    def width(self) -> float:
+        """By how many rows they were moved, root mean square."""
+        return float(np.sqrt(np.mean(np.square(self.order - np.arange(len(self.order))))))
+
+
+def put_in_order(image: NDArray[Any]) -> InOrder | None:
+    """Put the rows of an image in order; None where they are, or where it is not clear in which they were.
+
+    Parameters
+    ----------
+    image : (rows, columns), of any real type.
+    """
+    rows, columns = image.shape
+    if not SMALLEST <= rows <= LARGEST or columns < SMALLEST:
+        return None
+    shown, noise = _smoothed(image)
+    if not _differ_at_once(shown, noise):
+        return None
+    before = _unlike(shown)
+    found, left = [], []
+    for width in WIDTHS:
+        order = _order(shown, noise, width)
+        found.append(InOrder(image[order], order))
+        left.append(_unlike(shown[order]) / before)
+        if left[-1] > HOPELESS:
+            return None
+    if found[0].width < LEAST or found[1].width > GROWS * found[0].width or min(left) > GAIN:
+        return None
+    return found[int(np.argmin(left))]
+
+
+def _smoothed(image: NDArray[Any]) -> tuple[Doubles, float]:
+    """Return the middle of an image, averaged along rows, without the rows' means; and its noise's variance there."""
+    half = min(image.shape[1], EVERY * COLUMNS) // 2
+    middle = slice(image.shape[1] // 2 - half, image.shape[1] // 2 + half)
+    pixels = image[:, middle].astype(np.float64)
+    rough = pixels[:, 2:] - 2 * pixels[:, 1:-1] + pixels[:, :-2]
+    sigma = 1.4826 * median(np.abs(rough[:, ::3]).astype(np.float32)) / math.sqrt(6.0)
+    reach = round(4 * SMOOTH)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SMOOTH) ** 2)
+    taps /= taps.sum()
+    wider = np.pad(pixels, ((0, 0), (reach, reach)), mode="symmetric")
+    length = pixels.shape[1]
+    smooth = sum(tap * wider[:, place : place + length] for place, tap in enumerate(taps))[:, ::EVERY]
+    return smooth - smooth.mean(axis=1, keepdims=True), float(sigma**2 * np.square(taps).sum())
+
+
+def _differ_at_once(shown: Doubles, noise: float) -> bool:
+    """Return whether rows differ from the next ones about as much as from those further off, at a glance."""
+    unlike = np.array([np.mean(np.square(shown[lag:] - shown[:-lag])) for lag in range(1, FAR + 1)]) - 2 * noise
+    grows = bool(np.all(unlike >= FALLS * np.maximum.accumulate(unlike)))
+    return grows and unlike[3] > 0 and unlike[0] > ALIKE * unlike[3]
+
+
+def _unlike(shown: Doubles) -> float:
+    """Return the mean square of what rows differ from what those around them show, over as many as tell it best."""
+    found = []
+    apart = np.arange(len(shown))
+    for near in NEAR:
+        weights = np.exp(-0.5 * (np.subtract.outer(apart, apart) / near) ** 2)
+        np.fill_diagonal(weights, 0.0)
+        weights /= weights.sum(axis=1, keepdims=True)
+        found.append(float(np.mean(np.square(shown - weights @ shown))))
+    return min(found)
+
+
+def _order(shown: Doubles, noise: float, width: float) -> Order:
+    """Return in which order rows fit, if a beam strayed by about so many of them."""
+    count, length = shown.shape
+    places = np.arange(count)
+    ranks = places.astype(np.float64)
+    own = np.square(shown).sum(axis=1)
+    independent = 0.5 * TRUST * length * EVERY / (2 * math.sqrt(math.pi) * SMOOTH)
+    usual = 0.5 * np.square(np.subtract.outer(places, places) / width)
+    for near in np.geomspace(width, FINEST, TURNS):
+        weights = np.exp(-0.5 * np.square(np.subtract.outer(places, ranks) / near))
+        sums = weights @ shown
+        others = np.maximum(weights.sum(axis=1)[:, None] - weights, 0.01)
+        # What the others show at a place is (sums - weight * row) / others; this is how far a row is from that.
+        both, squares = sums @ shown.T, np.square(sums).sum(axis=1)[:, None]
+        left = own - 2 * (both - weights * own) / others
+        left += (squares - 2 * weights * both + np.square(weights) * own) / np.square(others)
+        left = np.maximum(left, 0.0) / length
+        expected = np.maximum(noise * (1 + 1 / others), np.quantile(left.min(axis=0), FIT))
+        unlikely = independent * left / np.maximum(expected, 1e-30) + usual
+        likely = np.exp(unlikely.min(axis=0) - unlikely)
+        order = np.argsort((likely * places[:, None]).sum(axis=0) / likely.sum(axis=0), kind="stable")
+        ranks[order] = places
+    return order
