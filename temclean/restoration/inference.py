@@ -67,7 +67,8 @@ def restore_steadily(
     family, scanned = session.model.family, session.model.normalisation.scanned
     strayed = moved = 0.0
     if scanned and len(window) == 1 and not scale.flat:
-        window, moved = _in_order(window[0])
+        found = shuffled.put_in_order(window[0])
+        window, moved = ([found.image], found.width) if found else (window, 0.0)
     replaced = restore(window, out, session, cut, scale, progress)
     frame = window[len(window) // 2]
     coarse = out.dtype.kind in "iu" and scale.high - scale.low - scale.room < LEAST_STEPS
@@ -106,13 +107,6 @@ def restore_steadily(
             beam = None if scanned else partial(_beam_shows, frame[above], out[above])
             seen_to["back"] = texture.put_back(frame[above], out[above], replaced, recorded=recorded, unless=beam)
     return frame, seen_to
-
-
-def _in_order(frame: NDArray[Any]) -> tuple[list[NDArray[Any]], float]:
-    """Return a frame whose rows a beam recorded in order, and by how many of them it had strayed."""
-    above = data_bar.rows_above(frame)
-    found = shuffled.put_in_order(frame[:above])
-    return ([frame], 0.0) if found is None else ([np.concatenate([found.image, frame[above:]])], found.width)
 
 
 def _beam_shows(frame: NDArray[Any], out: NDArray[Any]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from temclean import io
 from temclean.evidence import lag
-from temclean.evidence.lines import lost, straightened, stripes
+from temclean.evidence.lines import lost, shuffled, straightened, stripes
 
 SCANNED = "scanned"
 """What a result says of itself whose model puts the rows of scanned images back."""
@@ -37,6 +37,10 @@ class AsSeen(io.Frames):
             frame = lag.undo(frame, self._weights)
         if self._rows:
             restored = self._restored[index]
-            steady = straightened.by_repeats(frame, restored) or straightened.by_slopes(frame, restored, first=False)
+            moved = shuffled.put_in_order(frame)
+            frame = frame if moved is None else moved.image
+            steady = straightened.by_repeats(frame, restored)
+            if steady is None and moved is None:
+                steady = straightened.by_slopes(frame, restored, first=False)
             frame = frame if steady is None else steady.image
         return frame

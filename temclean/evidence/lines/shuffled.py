@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from temclean.evidence.data_bar import rows_above
 from temclean.evidence.samples import median
 
 Doubles = NDArray[np.float64]
@@ -70,7 +71,7 @@ class InOrder:
     Attributes
     ----------
     image : (rows, columns), of the type it had.
-    order : (rows,), which row came to each place.
+    order : (rows,), which row came to each place, above a data bar.
     """
 
     image: NDArray[Any]
@@ -87,19 +88,21 @@ def put_in_order(image: NDArray[Any]) -> InOrder | None:
 
     Parameters
     ----------
-    image : (rows, columns), of any real type.
+    image : (rows, columns), of any real type; a data bar stays where it is.
     """
-    rows, columns = image.shape
-    if not SMALLEST <= rows <= LARGEST or columns < SMALLEST:
+    rows = rows_above(image)
+    if not SMALLEST <= rows <= LARGEST or image.shape[1] < SMALLEST:
         return None
-    shown, noise = _smoothed(image)
+    shown, noise = _smoothed(image[:rows])
     if not _differ_at_once(shown, noise):
         return None
     before = _unlike(shown)
     found, left = [], []
     for width in WIDTHS:
         order = _order(shown, noise, width)
-        found.append(InOrder(image[order], order))
+        moved = image.copy()
+        moved[:rows] = image[order]
+        found.append(InOrder(moved, order))
         left.append(_unlike(shown[order]) / before)
         if left[-1] > HOPELESS:
             return None
