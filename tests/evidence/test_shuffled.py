@@ -97,6 +97,15 @@ def test_what_repeats_across_the_rows_fits_in_many_places_and_stays(period: floa
     assert shuffled.put_in_order(still + np.random.default_rng(2).normal(0, 0.1, still.shape)) is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_few_counts_of_a_thing_that_is_alike_above_and_below_stay(seed: int) -> None:
+    """Rows above the middle of a disc show the same as those below."""
+    rows, columns = np.mgrid[:SIZE, :SIZE] - SIZE / 2
+    clean = np.where(np.hypot(rows, columns) < 100, 1.0, 0.1) * (1 + 0.3 * np.cos(columns / 9.0))
+    for mean in (0.1, 0.3, 1.0, 5.0):
+        assert shuffled.put_in_order(np.random.default_rng(seed).poisson(mean * clean)) is None
+
+
 @pytest.mark.parametrize("shape", [(63, 256), (256, 63), (1025, 64), (4, 4)])
 def test_small_and_long_images_are_not_looked_at(shape: tuple[int, int]) -> None:
     assert shuffled.put_in_order(np.random.default_rng(0).random(shape)) is None

@@ -50,10 +50,10 @@ GAIN, HOPELESS = 0.85, 0.92
 """Share of the mean square of what rows differ from what those around them show that is left at most in a new order;
 and share from which on the second width is not tried."""
 
-LEAST, GROWS = 3.0, 1.4
-"""Rows, root mean square, by which rows are moved at least, as less is told by slopes (`straying`); and times that by
-which they are moved at most with the second width: rows that fit in many places, as where a lattice lies across them,
-or fit nowhere, as where they are displaced along themselves too, go as far as they may."""
+LEAST, MOST, GROWS = 3.0, 24.0, 1.4
+"""Rows, root mean square, by which rows are moved at least, as less is told by slopes (`straying`), and at most; and
+times the first by which they are moved at most with the second width: rows that fit in many places, as where a lattice
+lies across them, or fit nowhere, as where they are displaced along themselves too, go as far as they may."""
 
 ALIKE = 0.5
 """Share of how different rows are four rows apart from which on they differ as much from the next ones: it is less
@@ -94,7 +94,7 @@ def put_in_order(image: NDArray[Any]) -> InOrder | None:
     if not SMALLEST <= rows <= LARGEST or image.shape[1] < SMALLEST:
         return None
     shown, noise = _smoothed(image[:rows])
-    if not _differ_at_once(shown, noise):
+    if not noise or not _differ_at_once(shown, noise):  # no noise: most pixels have no count
         return None
     before = _unlike(shown)
     found, left = [], []
@@ -106,7 +106,8 @@ def put_in_order(image: NDArray[Any]) -> InOrder | None:
         left.append(_unlike(shown[order]) / before)
         if left[-1] > HOPELESS:
             return None
-    if found[0].width < LEAST or found[1].width > GROWS * found[0].width or min(left) > GAIN:
+    narrow, wide = (each.width for each in found)
+    if min(left) > GAIN or narrow < LEAST or wide > min(MOST, GROWS * narrow):
         return None
     return found[int(np.argmin(left))]
 
