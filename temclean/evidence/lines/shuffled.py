@@ -46,9 +46,11 @@ FIT = 0.3
 NEAR = (0.6, 1.0, 1.5, 2.5, 4.0, 8.0)
 """Rows around a row that tell what it shows where the order is judged, a Gaussian's standard deviation."""
 
-GAIN, HOPELESS = 0.85, 0.92
-"""Share of the mean square of what rows differ from what those around them show that is left at most in a new order;
-and share from which on the second width is not tried."""
+GAIN = 0.85
+"""Share of the mean square of what rows differ from what those around them show that is left at most in a new order."""
+
+MIDDLE, HOPELESS = 256, 0.92
+"""Rows that are looked at first, and share from which on in these all others are not."""
 
 LEAST, MOST, GROWS = 3.0, 24.0, 1.4
 """Rows, root mean square, by which rows are moved at least, as less is told by slopes (`straying`), and at most; and
@@ -96,20 +98,18 @@ def put_in_order(image: NDArray[Any]) -> InOrder | None:
     shown, noise = _smoothed(image[:rows])
     if not noise or not _differ_at_once(shown, noise):  # no noise: most pixels have no count
         return None
-    before = _unlike(shown)
-    found, left = [], []
-    for width in WIDTHS:
-        order = _order(shown, noise, width)
-        moved = image.copy()
-        moved[:rows] = image[order]
-        found.append(InOrder(moved, order))
-        left.append(_unlike(shown[order]) / before)
-        if left[-1] > HOPELESS:
-            return None
-    narrow, wide = (each.width for each in found)
+    top = max(0, rows - MIDDLE) // 2
+    middle = shown[top : top + MIDDLE]
+    if _gained(middle, _order(middle, noise, WIDTHS[0])) > HOPELESS:
+        return None
+    orders = [_order(shown, noise, width) for width in WIDTHS]
+    left = [_gained(shown, order) for order in orders]
+    narrow, wide = (InOrder(image, order).width for order in orders)
     if min(left) > GAIN or narrow < LEAST or wide > min(MOST, GROWS * narrow):
         return None
-    return found[int(np.argmin(left))]
+    order, ordered = orders[int(np.argmin(left))], image.copy()
+    ordered[:rows] = image[order]
+    return InOrder(ordered, order)
 
 
 def _smoothed(image: NDArray[Any]) -> tuple[Doubles, float]:
@@ -133,6 +133,11 @@ def _differ_at_once(shown: Doubles, noise: float) -> bool:
     unlike = np.array([np.mean(np.square(shown[lag:] - shown[:-lag])) for lag in range(1, FAR + 1)]) - 2 * noise
     grows = bool(np.all(unlike >= FALLS * np.maximum.accumulate(unlike)))
     return grows and unlike[3] > 0 and unlike[0] > ALIKE * unlike[3]
+
+
+def _gained(shown: Doubles, order: Order) -> float:
+    """Return what rows differ from those around them in an order, over what they did before."""
+    return _unlike(shown[order]) / _unlike(shown)
 
 
 def _unlike(shown: Doubles) -> float:
