@@ -100,10 +100,10 @@ def put_in_order(image: NDArray[Any]) -> InOrder | None:
         return None
     top = max(0, rows - MIDDLE) // 2
     middle = shown[top : top + MIDDLE]
-    if _gained(middle, _order(middle, noise, WIDTHS[0])) > HOPELESS:
+    if _share_left(middle, _order(middle, noise, WIDTHS[0])) > HOPELESS:
         return None
     orders = [_order(shown, noise, width) for width in WIDTHS]
-    left = [_gained(shown, order) for order in orders]
+    left = [_share_left(shown, order) for order in orders]
     narrow, wide = (InOrder(image, order).width for order in orders)
     if min(left) > GAIN or narrow < LEAST or wide > min(MOST, GROWS * narrow):
         return None
@@ -135,7 +135,7 @@ def _differ_at_once(shown: Doubles, noise: float) -> bool:
     return grows and unlike[3] > 0 and unlike[0] > ALIKE * unlike[3]
 
 
-def _gained(shown: Doubles, order: Order) -> float:
+def _share_left(shown: Doubles, order: Order) -> float:
     """Return what rows differ from those around them in an order, over what they did before."""
     return _unlike(shown[order]) / _unlike(shown)
 
