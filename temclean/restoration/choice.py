@@ -64,8 +64,8 @@ STRONG = 1000.0
 """Power of the coarsest structure over the noise, from which on fine structure would be seen."""
 
 ROUGH = 2500.0
-"""The same over the square of the finest structure's period, in FINE_PIXELS, from which on what has no lattice is no
-atoms that noise hides: of spectra that fall little the coarsest structure is weak."""
+"""That power over the square of the finest structure's period, in units of FINE_PIXELS, from which on fine structure
+without a lattice is that of a surface, and not of atoms that noise hides."""
 
 SEM_ONLY = 200.0
 """Å a pixel, above which a scanned image is a SEM's."""
@@ -251,10 +251,10 @@ def _atomic(shown: Structure, about: About, kind: Kind) -> tuple[bool, str]:
 
 
 def _of_even(level: str, shown: Structure, about: About) -> tuple[str, str]:
-    """Return the model where only the scale and the structure tell: the same for what is coarse, and for surfaces.
+    """Return the model where the noise tells of no microscope, and why: ``lr`` for large pixels and for surfaces.
 
-    These show what is fine but does not repeat, far above their noise. Where the file tells that the pixels are those
-    of atoms, it is taken for them.
+    Surfaces show fine structure that does not repeat, far above the noise. Where the file says that pixels are as small
+    as atoms ask for, such structure is taken for atoms.
     """
     if about.angstroms is not None and about.angstroms > COARSE:
         return "lr", level

@@ -1,10 +1,10 @@
 r"""Rows that a beam recorded out of order, as it strayed across them by more than they are apart: put in order again.
 
 Where a beam strays by :math:`D_i` rows from row to row, row i shows what lies at :math:`i + D_i`. Rows that show nearly
-the same belong side by side: each is laid where it fits best between the others, which takes as many turns as it takes
-neighbours to become alike, and as all rows together show the specimen once, their places are ranks. So rows are only
-exchanged, and noise stays as it is. (A seriation: Robinson 1951; each turn is a step of expectation and maximisation,
-which without ranks heaps rows up.)
+the same belong side by side. So each row is laid where it fits best between the others, again and again, while fewer
+and fewer of the others tell what is around a place. All rows together show the specimen once, so their places are
+ranks: rows are only exchanged, and noise stays as it is. (A seriation: Robinson 1951. Each turn is a step of
+expectation and maximisation, which without ranks heaps rows up.)
 """
 
 import math
@@ -24,24 +24,24 @@ SMALLEST, LARGEST = 64, 1024
 """Rows from which on, and up to which, rows are looked at: each is laid beside all others."""
 
 SMOOTH, EVERY = 2.0, 4
-"""Pixels along rows over which they are averaged, a Gaussian's standard deviation, so that noise counts less; and of
-which one is kept."""
+"""Pixels along rows over which they are averaged, a Gaussian's standard deviation, so that noise counts less; then one
+of every so many is kept."""
 
 COLUMNS = 256
-"""Of these, as many as are looked at, of the middle."""
+"""How many of the pixels that were kept are looked at, in the middle of each row."""
 
 WIDTHS = (8.0, 16.0)
 """Rows by which a beam may stray, standard deviations: the order must be about the same with both."""
 
 TURNS, FINEST = 10, 0.8
-"""Times that each row is laid anew, and the rows around a place that tell what is there in the last of them, a
-Gaussian's standard deviation; in the first it is the width tried."""
+"""Times that each row is laid anew; and over how many rows around a place their mean tells what is there, in the last
+turn, a Gaussian's standard deviation. In the first turn it is the width that is tried."""
 
 TRUST = 0.3
-"""Share of the likelihood that counts: what rows show around a place is no more than like what is there."""
+"""Share of the likelihood that counts: the mean of the rows around a place is not quite what is there."""
 
 FIT = 0.3
-"""Quantile of how well rows fit their best places that tells, beside the noise, how well a row can fit."""
+"""How well a row can fit: no better than noise allows, nor than this quantile of all rows at their best places."""
 
 NEAR = (0.6, 1.0, 1.5, 2.5, 4.0, 8.0)
 """Rows around a row that tell what it shows where the order is judged, a Gaussian's standard deviation."""
@@ -53,17 +53,16 @@ MIDDLE, HOPELESS = 256, 0.92
 """Rows that are looked at first, and share from which on in these all others are not."""
 
 LEAST, MOST, GROWS = 3.0, 24.0, 1.4
-"""Rows, root mean square, by which rows are moved at least, as less is told by slopes (`straying`), and at most; and
-times the first by which they are moved at most with the second width: rows that fit in many places, as where a lattice
-lies across them, or fit nowhere, as where they are displaced along themselves too, go as far as they may."""
+"""By how many rows, root mean square, rows are moved at least (of less, slopes tell: `straying`), and at most. And how
+many times as far they go at most with the second width as with the first: rows that fit in many places, as where a
+lattice lies across them, or in none, as where they are displaced along themselves too, go as far as they may."""
 
 ALIKE = 0.5
-"""Share of how different rows are four rows apart from which on they differ as much from the next ones: it is less
-where rows are in order."""
+"""How different next rows are at least, over rows that are four apart: less where rows are in order."""
 
 FAR, FALLS = 24, 0.8
-"""Rows over which rows become more and more different, and share of how different they have been that they are at
-least: where something repeats across the rows it is less, and they fit in many places."""
+"""Up to this distance, rows further apart are more different, or at least this share as different as nearer ones were:
+less where something repeats across the rows, so that they fit in many places."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class InOrder:
     @property
     def width(self) -> float:
         """By how many rows they were moved, root mean square."""
-        return float(np.sqrt(np.mean(np.square(self.order - np.arange(len(self.order))))))
+        return _moved(self.order)
 
 
 def put_in_order(image: NDArray[Any]) -> InOrder | None:
@@ -104,12 +103,17 @@ def put_in_order(image: NDArray[Any]) -> InOrder | None:
         return None
     orders = [_order(shown, noise, width) for width in WIDTHS]
     left = [_share_left(shown, order) for order in orders]
-    narrow, wide = (InOrder(image, order).width for order in orders)
+    narrow, wide = (_moved(order) for order in orders)
     if min(left) > GAIN or narrow < LEAST or wide > min(MOST, GROWS * narrow):
         return None
     order, ordered = orders[int(np.argmin(left))], image.copy()
     ordered[:rows] = image[order]
     return InOrder(ordered, order)
+
+
+def _moved(order: Order) -> float:
+    """Return by how many rows an order moves them, root mean square."""
+    return float(np.sqrt(np.mean(np.square(order - np.arange(len(order))))))
 
 
 def _smoothed(image: NDArray[Any]) -> tuple[Doubles, float]:
