@@ -258,19 +258,21 @@ class Subset:
         step = -(-total // SAMPLE)
         while math.gcd(step, width) > 1:  # else only some columns would be seen
             step += 1
-        sample, position, wrong = [], 0, 0
+        sample, position, wrong, bad = [], 0, 0, set()
         least, greatest = math.inf, -math.inf
-        for _, chunk in _chunks(frames):
+        for index, chunk in _chunks(frames):
             pixels = chunk.ravel()
             ends = float(pixels.min()), float(pixels.max())
             if not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
                 wrong += int(np.count_nonzero(~np.isfinite(pixels)))
+                bad.add(index)
             least, greatest = min(least, ends[0]), max(greatest, ends[1])
             sample.append(pixels[-position % step :: step])
             position += len(pixels)
         if wrong:
+            where = f" ({len(bad)} of {len(frames)} frames, the first is frame {min(bad)})" if len(frames) > 1 else ""
             raise ImageError(
-                f"{wrong} of {total} pixels are NaN or infinite: replace them first, "
+                f"{wrong} of {total} pixels are NaN or infinite{where}: replace them first, "
                 "for instance with numpy.nan_to_num or by their neighbours' median"
             )
         return cls(np.concatenate(sample), least, greatest)

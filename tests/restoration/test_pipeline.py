@@ -170,10 +170,13 @@ def test_a_flat_image_comes_back_unchanged(dtype):
 @pytest.mark.parametrize("tile", [None, 20])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_pixels_that_are_no_numbers_are_counted(bad, tile):
-    image = random_image((2, 40, 30))
-    image[0, 3, 4:7] = image[1, 0, 0] = bad
-    with pytest.raises(ImageError, match=r"4 of 2400 pixels are NaN or infinite: .*nan_to_num"):
+    image = random_image((3, 40, 30))
+    image[1, 3, 4:7] = image[2, 0, 0] = bad
+    where = r" \(2 of 3 frames, the first is frame 1\)"
+    with pytest.raises(ImageError, match=rf"4 of 3600 pixels are NaN or infinite{where}: .*nan_to_num"):
         pipeline.denoise(image, NETWORK, device="cpu", tile=tile)
+    with pytest.raises(ImageError, match=r"3 of 1200 pixels are NaN or infinite: "):
+        pipeline.denoise(image[1], NETWORK, device="cpu", tile=tile)
 
 
 @pytest.mark.parametrize(
