@@ -33,6 +33,14 @@ SCENES = (
 ELECTRONS, PHI = 30.0, 0.3
 
 
+def moved(image: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return each row as it is so many pixels further right, its noise as strong as before (Fourier's theorem)."""
+    columns = image.shape[1]
+    wider = np.pad(image, ((0, 0), (columns // 4, columns // 4)), mode="reflect")
+    waves = np.fft.rfft(wider, axis=1) * np.exp(2j * np.pi * np.fft.rfftfreq(wider.shape[1]) * right[:, None])
+    return np.fft.irfft(waves, n=wider.shape[1], axis=1)[:, columns // 4 :][:, :columns]
+
+
 def strayed(clean: np.ndarray, beam: noise.Jitter) -> tuple[np.ndarray, np.ndarray]:
     """Return a noisy image, and the same of rows that did not stray but for what fell between them."""
     rows, columns = clean.shape
@@ -41,16 +49,11 @@ def strayed(clean: np.ndarray, beam: noise.Jitter) -> tuple[np.ndarray, np.ndarr
     ramps = np.mgrid[:rows, :columns].astype(np.float32)
     down, right = (noise.apply(np.ascontiguousarray(ramp), beam, 7) - ramp for ramp in ramps)
     places = np.arange(rows) + np.median(down, axis=1)
-    steady = np.stack(
-        [
-            np.interp(np.arange(columns), np.arange(columns) + shift, row)
-            for row, shift in zip(noisy, np.median(right, axis=1), strict=True)
-        ]
-    )
+    steady = moved(noisy, -np.median(right, axis=1))
     away = np.arange(rows)[:, None] - places
     width = np.maximum(0.45, np.abs(away).min(axis=1) / 1.5)[:, None]
     weights = np.exp(-0.5 * (away / width) ** 2)
-    known = weights @ steady / weights.sum(axis=1, keepdims=True) if np.ptp(down) else steady
+    known = weights @ steady / weights.sum(axis=1, keepdims=True) if beam.y else steady
     return noisy, known.astype(np.float32)
 
 
