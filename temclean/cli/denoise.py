@@ -1,6 +1,7 @@
 """``temclean denoise``."""
 
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,7 @@ import click
 
 from temclean.cli.options import AS_JSON, OVERWRITE, Name
 from temclean.cli.raw_frames import DTYPES, RANGE, SHAPE, PixelType, check_raw
-from temclean.cli.running import DEVICE, FRAMES, THREADS, TILE, check_frames, model_option
+from temclean.cli.running import DEVICE, FRAMES, MIRRORED, THREADS, TILE, check_frames, model_option
 from temclean.cli.schedulers import SCHEDULER, SCHEDULER_FILE, scheduler_of
 from temclean.cli.shards import Shard, shard_of
 from temclean.restoration.shipped import AUTO
@@ -44,6 +45,7 @@ def share_of(context: click.Context, option: click.Parameter, value: float) -> f
     help="Mix this share of the raw image into the result, 0 to 1 [default: none].",
 )
 @FRAMES
+@MIRRORED
 @SHAPE
 @RANGE
 @click.option("--image", metavar="NAME", help="Of a file's several images the one of this name or number, or `all`.")
@@ -72,6 +74,7 @@ def command(
     dtype: str | None,
     blend: float,
     frames: int | None,
+    mirrored: int,
     shape: tuple[int, int] | None,
     range: tuple[float, float] | None,
     image: str | None,
@@ -116,6 +119,7 @@ def command(
     from temclean.commands.views.seen import Viewer, seen
     from temclean.restoration import models, pipeline
 
+    sessions = partial(Sessions, device, threads, mirrored=mirrored)
     raw_is_meant = check_raw(click.get_current_context(), inputs, out)
     chosen = None if model == AUTO else models.load(model)
     if tile is not None:
@@ -125,8 +129,9 @@ def command(
     if raw_is_meant:
         layout = raw.Layout.of(shape, dtype)
         with Reporter(Plan(()), as_json=False, quiet=quiet, bar=False) as reporter:
-            sessions = Sessions(device, threads, reporter.announce)
-            return raw.run(layout, chosen, sessions, limits=range, tile=tile, quiet=quiet, joined=frames)
+            return raw.run(
+                layout, chosen, sessions(reporter.announce), limits=range, tile=tile, quiet=quiet, joined=frames
+            )
     at = scheduler_of(scheduler, scheduler_file)
     if shard.note and not quiet:
         say(shard.note)
@@ -142,24 +147,25 @@ def command(
         dtype=dtype,
         blend=blend,
         joined=frames,
+        mirrored=mirrored,
     )
     settings = {"model": model, "device": device, "tile": tile, "type": dtype, "blend": blend or None, "image": image}
-    settings["frames"] = frames
+    settings |= {"frames": frames, "mirrored": mirrored if mirrored > 1 else None}
     page = None
     if report and not dry_run:
         said = {name: str(value) for name, value in settings.items() if value is not None}
         page = Report(report, said, len(plan.jobs), replace=overwrite, renew=resume)
-    session = models.open_session(chosen, device, threads) if chosen and not dry_run and not at else None
+    session = models.open_session(chosen, device, threads, mirrored) if chosen and not dry_run and not at else None
     with ExitStack() as opened, Reporter(plan, as_json=as_json, dry_run=dry_run, quiet=quiet) as reporter:
         if session:
             reporter.announce(session)
-        run = OneSession(session) if session else Sessions(device, threads, reporter.announce, given=chosen)
+        run = OneSession(session) if session else sessions(reporter.announce, given=chosen)
         if dry_run:
             return reporter.report(batch.rehearse(job, run, overwrite=overwrite, resume=resume) for job in plan.jobs)
         if at:
             from temclean.commands.cluster.running import run_at
 
-            how = device, threads or 1, tile
+            how = device, threads or 1, tile, mirrored
             results = run_at(at, plan.jobs, chosen, how, reporter, overwrite=overwrite, resume=resume)
         else:
             results = batch.run(plan.jobs, run, overwrite=overwrite, resume=resume, tile=tile, progress=reporter)

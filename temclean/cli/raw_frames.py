@@ -10,7 +10,7 @@ from click.core import ParameterSource
 STREAM = "-"
 DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
 OF_FRAMES = {"shape", "range"}
-OF_BOTH = {"inputs", "out", "model", "device", "threads", "tile", "dtype", "frames", "quiet"}
+OF_BOTH = {"inputs", "out", "model", "device", "threads", "tile", "dtype", "frames", "mirrored", "quiet"}
 
 
 class PixelType(click.Choice[str]):

@@ -33,6 +33,17 @@ FRAMES = click.option(
 )
 
 
+MIRRORED = click.option(
+    "--mirrored",
+    type=click.Choice(["1", "2", "4"]),
+    callback=lambda context, option, value: int(value),
+    default="1",
+    metavar="N",
+    help="Take the mean of what the model makes of 2 or 4 mirror images, the image itself among them: nearer to the "
+    "truth, for as many times the work.",
+)
+
+
 def check_frames(frames: int | None, blend: float, model: "Model | None") -> None:
     """Refuse what does not go together with several frames at once."""
     several = frames is not None and frames > 1

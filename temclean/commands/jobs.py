@@ -41,6 +41,8 @@ class Job:
     """Frames of a movie that are taken together, for a model of single images; None as many as the model wants."""
     blend: float = 0.0
     """Share of the raw image in the result, 0 to 1."""
+    mirrored: int = 1
+    """Mirror images of which the result is the mean."""
     inputs: tuple[str, ...] = ()
     """Models with whose name the result would be written over an input."""
 
@@ -82,6 +84,7 @@ def plan(
     dtype: str | None = None,
     blend: float = 0.0,
     joined: int | None = None,
+    mirrored: int = 1,
 ) -> Plan:
     """Return which files are denoised and where their results go.
 
@@ -109,6 +112,8 @@ def plan(
         Share of the raw images in the results, 0 to 1.
     joined
         Frames of a movie that are taken together; None as many as the model wants.
+    mirrored
+        Mirror images of which results are the mean.
 
     Raises
     ------
@@ -144,7 +149,7 @@ def plan(
         what = f"{len(chosen)} inputs" if len(chosen) > 1 else f"{len(images)} images"
         raise ParameterError(f"{out} is the name of one file, and there are {what}; give a folder with -o")
     alone = len(images) == 1
-    common = Job(Path(), None, dtype=dtype, blend=blend, joined=joined)
+    common = Job(Path(), None, dtype=dtype, blend=blend, joined=joined, mirrored=mirrored)
     jobs = [_job(item, which, model, out, common, form, alone=alone) for item, which, form in images]
     return Plan(
         jobs=tuple(refuse_clashes(jobs))[index - 1 :: count],
@@ -247,7 +252,7 @@ def _job(
     )
     fixed = model is not None or (out is not None and alone and _names_a_file(out))
     before = None if fixed else "_".join(filter(None, (_stem(item.path), which.in_names)))
-    return Job(item.path, place, None, common.dtype, which.image, before, common.joined, common.blend)
+    return replace(common, source=item.path, target=place, image=which.image, before=before)
 
 
 def refuse_clashes(jobs: Sequence[Job]) -> Iterable[Job]:

@@ -19,7 +19,7 @@ class Sessions:
 
     Parameters
     ----------
-    device, threads
+    device, threads, mirrored
         As for `temclean.models.open_session`.
     given
         The model that was named, for all files.
@@ -34,9 +34,10 @@ class Sessions:
         tell: Told | None = None,
         *,
         given: Model | None = None,
+        mirrored: int = 1,
     ) -> None:
         self._given = given
-        self._device, self._threads, self.tell = device, threads, tell
+        self._device, self._threads, self._mirrored, self.tell = device, threads, mirrored, tell
         self._models: dict[str, Model] = {}
         self._open: dict[str, Session] = {}
         self._told: set[str] = set()
@@ -61,7 +62,7 @@ class Sessions:
         if session is None:
             while len(self._open) >= OPEN:
                 del self._open[next(iter(self._open))]  # the one whose last use is longest ago
-            session = models.open_session(model, self._device, self._threads)
+            session = models.open_session(model, self._device, self._threads, self._mirrored)
         self._open[model.name] = session
         if self.tell and model.name not in self._told:
             self._told.add(model.name)

@@ -25,6 +25,12 @@ Floats = NDArray[np.float32]
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 
+MIRRORED = 1, 2, 4
+"""Of how many mirror images a result may be the mean, the image itself among them."""
+
+MIRRORS = (2, 3), (3,), (2,)
+"""Axes of a batch that are mirrored for the others. Rows stay rows: a scanned beam leaves other noise along them."""
+
 __all__ = [
     "CPU",
     "CUDA",
@@ -87,10 +93,19 @@ class Session:
         Where.
     fallback : str or None
         Why ``auto`` did not take the GPU, where onnxruntime could have.
+    mirrored : int
+        Of how many mirror images of an image results are the mean, the image itself among them.
     """
 
-    def __init__(self, model: Model, runtime: Any, device: Literal["cpu", "cuda"], fallback: str | None = None):
-        self.model, self.device, self.fallback = model, device, fallback
+    def __init__(
+        self,
+        model: Model,
+        runtime: Any,
+        device: Literal["cpu", "cuda"],
+        fallback: str | None = None,
+        mirrored: int = 1,
+    ):
+        self.model, self.device, self.fallback, self.mirrored = model, device, fallback, mirrored
         self._runtime = runtime
 
     def run(self, batch: Floats) -> Floats:
@@ -106,16 +121,25 @@ class Session:
                 f"{self.model.name} takes (batch, {frames}, height, width), the last both{more} multiples of "
                 f"{multiple}, not {batch.shape}"
             )
+        shape = len(batch), 1, *sides
+        restored = self._once(batch, shape)
+        if self.mirrored == 1:
+            return restored
+        mirrors = MIRRORS[: self.mirrored - 1]
+        others = (np.flip(self._once(np.ascontiguousarray(np.flip(batch, axes)), shape), axes) for axes in mirrors)
+        return sum(others, restored) / np.float32(self.mirrored)
+
+    def _once(self, batch: Floats, shape: tuple[int, ...]) -> Floats:
         try:
             restored: Floats = self._runtime.run(["restored"], {"image": batch})[0]
         except Exception as error:  # onnxruntime's errors share no parent of their own
             raise _run_error(self.model, self.device, error) from error
-        if restored.shape != (len(batch), 1, *sides):
+        if restored.shape != shape:
             raise ModelError(f"{self.model.path}: made {restored.shape} of {batch.shape}; its multiple must be wrong")
         return restored
 
 
-def open_session(model: Model, device: Device = "auto", threads: int | None = None) -> Session:
+def open_session(model: Model, device: Device = "auto", threads: int | None = None, mirrored: int = 1) -> Session:
     """Get a model ready to run.
 
     Parameters
@@ -126,6 +150,8 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
         ``auto`` takes the GPU where it truly works, else the CPU; ``cuda`` fails rather than falling back.
     threads : int, optional
         Threads of the CPU; as many as this process may use by default.
+    mirrored : {1, 2, 4}
+        Mirror images to take the mean of, the image itself among them; as many times the work.
 
     Raises
     ------
@@ -141,13 +167,15 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
         raise ParameterError(f"device is {device!r}; choose auto, cpu or cuda")
     if threads is not None and threads < 1:
         raise ParameterError(f"threads is {threads}; give 1 or more")
+    if mirrored not in MIRRORED:
+        raise ParameterError(f"mirrored is {mirrored!r}; give 1, 2 or 4 mirror images to take the mean of")
     ort = _onnxruntime()
     if model.path not in available().values():
         proof.run(ort, model)
     fallback = None
     if device != "cpu":
         try:
-            return Session(model, _cuda(ort, model), "cuda")
+            return Session(model, _cuda(ort, model), "cuda", mirrored=mirrored)
         except DeviceError as error:
             if device == "cuda":
                 raise
@@ -159,22 +187,22 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
     except Exception as error:
         raise ModelError(f"{model.path}: onnxruntime cannot load it: {_first_line(error)}") from error
     _check_interface(runtime, model)
-    return Session(model, runtime, "cpu", fallback)
+    return Session(model, runtime, "cpu", fallback, mirrored)
 
 
-def session_of(path: Path, device: Device = "auto", threads: int | None = None) -> Session:
+def session_of(path: Path, device: Device = "auto", threads: int | None = None, mirrored: int = 1) -> Session:
     """Return a session on a model's file, the same as the last time if neither the file nor the wishes have changed."""
     status = path.stat()
     with _OPENING:  # or threads that begin at once would open one each
-        return _session(path, (status.st_mtime_ns, status.st_size), device, threads)
+        return _session(path, (status.st_mtime_ns, status.st_size), device, threads, mirrored)
 
 
 _OPENING = Lock()
 
 
 @lru_cache(maxsize=2)
-def _session(path: Path, _version: tuple[int, int], device: Device, threads: int | None) -> Session:
-    return open_session(load(path), device, threads)
+def _session(path: Path, _version: tuple[int, int], device: Device, threads: int | None, mirrored: int) -> Session:
+    return open_session(load(path), device, threads, mirrored)
 
 
 def _onnxruntime() -> ModuleType:

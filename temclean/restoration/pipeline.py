@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,39 +39,23 @@ Picture = TypeVar("Picture", bound=Calibrated)
 Chunked = TypeVar("Chunked", bound=lazy.Blocks)
 
 
+class Wishes(TypedDict, total=False):
+    """What :func:`denoise` can be told by name."""
+
+    device: Device
+    threads: int | None
+    tile: int | None
+    blend: float
+    frames: int | None
+    mirrored: int
+
+
 @overload
-def denoise(
-    image: Picture,
-    model: Named = DEFAULT,
-    *,
-    device: Device = "auto",
-    threads: int | None = None,
-    tile: int | None = None,
-    blend: float = 0.0,
-    frames: int | None = None,
-) -> Picture: ...
+def denoise(image: Picture, model: Named = DEFAULT, **wishes: Unpack[Wishes]) -> Picture: ...
 @overload
-def denoise(
-    image: Chunked,
-    model: Named = DEFAULT,
-    *,
-    device: Device = "auto",
-    threads: int | None = None,
-    tile: int | None = None,
-    blend: float = 0.0,
-    frames: int | None = None,
-) -> Chunked: ...
+def denoise(image: Chunked, model: Named = DEFAULT, **wishes: Unpack[Wishes]) -> Chunked: ...
 @overload
-def denoise(
-    image: ArrayLike,
-    model: Named = DEFAULT,
-    *,
-    device: Device = "auto",
-    threads: int | None = None,
-    tile: int | None = None,
-    blend: float = 0.0,
-    frames: int | None = None,
-) -> NDArray[Any]: ...
+def denoise(image: ArrayLike, model: Named = DEFAULT, **wishes: Unpack[Wishes]) -> NDArray[Any]: ...
 def denoise(
     image: Any,
     model: Named = DEFAULT,
@@ -81,6 +65,7 @@ def denoise(
     tile: int | None = None,
     blend: float = 0.0,
     frames: int | None = None,
+    mirrored: int = 1,
 ) -> Any:
     """Denoise an image, or a stack of them.
 
@@ -103,6 +88,8 @@ def denoise(
     frames : int, optional
         Take each frame of a movie together with its neighbours, as ``--frames`` does; as the model wants by default.
         Of a dask array each frame stays by itself.
+    mirrored : {1, 2, 4}
+        Take the mean of what the model makes of so many mirror images, as ``--mirrored`` does.
 
     Returns
     -------
@@ -129,12 +116,12 @@ def denoise(
         raise ParameterError(f"blend is {blend!r}; give the share of the raw image in the result, from 0 to 1")
     if lazy.is_lazy(image):
         together.check_lazy(frames)
-        return _denoise_lazily(image, model, device, threads, tile, blend)
+        return _denoise_lazily(image, model, device, threads, tile, blend, mirrored)
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else array(image)
     if model == AUTO:
         model = choice.choose(image if calibrated else pixels)
-    session = models.session_of(_path(model), device, threads)
+    session = models.session_of(_path(model), device, threads, mirrored)
     order = Order.of(pixels.shape, image.axes if calibrated else None)
     windows.check(order.length, session.model)
     raw = pixels if calibrated else pixels.reshape(-1, *pixels.shape[-2:])
@@ -153,7 +140,7 @@ def denoise(
 
 
 def _denoise_lazily(
-    image: Any, model: Named, device: Device, threads: int | None, tile: int | None, blend: float
+    image: Any, model: Named, device: Device, threads: int | None, tile: int | None, blend: float, mirrored: int
 ) -> Any:
     check(image)
     frames = lazy.LazyFrames(image)
@@ -165,7 +152,7 @@ def _denoise_lazily(
         warnings.warn(line, TemcleanWarning, stacklevel=3)
     plan(_frame_shape(image.shape), known, tile)
     how = {"model": models.name_of(known), "device": device, "threads": threads or 1, "tile": tile, "scale": scale}
-    return lazy.by_blocks(image, denoise_block, blend=float(blend), **how)
+    return lazy.by_blocks(image, denoise_block, blend=float(blend), mirrored=mirrored, **how)
 
 
 def settle(frames: lazy.LazyFrames, model: Model, about: About, *, chosen: bool) -> tuple[Scaling, list[str]]:
@@ -187,9 +174,10 @@ def denoise_block(
     tile: int | None,
     scale: Scaling,
     blend: float = 0.0,
+    mirrored: int = 1,
 ) -> NDArray[Any]:
     """Denoise frames (..., rows, columns), in whichever thread or process Dask has for them."""
-    session = models.session_of(models.find(model), device, threads)
+    session = models.session_of(models.find(model), device, threads, mirrored)
     conversion = Conversion(pixels.dtype, None, blend, lag=scale.lag)
     result, lines = _all(pixels.reshape(-1, *pixels.shape[-2:]), session, tile, scale, conversion)
     for line in lines:

@@ -162,10 +162,11 @@ def report(rows: list[dict], names: list[str], noises: list[str]) -> None:
                 print(f"{name:16}{scene:22}" + "".join(f"{cell:8.2f}" for cell in cells))
 
 
-def restorers(models: list[str], peers: list[str], runner: Peers) -> dict[str, Restore]:
+def restorers(models: list[str], peers: list[str], runner: Peers, mirrored: int) -> dict[str, Restore]:
     made: dict[str, Restore] = {}
     for model in models:
-        run = partial(temclean.denoise, model=model, device="cpu") if model != "raw" else lambda noisy: noisy
+        ours = partial(temclean.denoise, model=model, device="cpu", mirrored=mirrored)
+        run = ours if model != "raw" else lambda noisy: noisy
         name = Path(model).stem if model.endswith(".onnx") else model
         made[name] = lambda scene, noise, truth, noisy, run=run: run(noisy)
     for peer in peers:
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--scenes", nargs="*", help="names of scenes")
     parser.add_argument("--noises", nargs="*", choices=list(NOISES))
+    parser.add_argument("--mirrored", type=int, default=1, help="as of `temclean denoise`")
     parser.add_argument("--topaz", type=Path, help="folder that topaz-em is installed in")
     parser.add_argument("--r-em", help="Python of an environment with tk_r_em and TensorFlow 2.15")
     options = parser.parse_args()
@@ -197,7 +199,7 @@ def main() -> None:
     runner = Peers(options.folder / "peers", options.topaz, options.r_em)
     known = [(scene, truth_of(scene)) for scene in found]
     rows, started = [], time.process_time()
-    made = restorers(options.models, options.peers, runner)
+    made = restorers(options.models, options.peers, runner, options.mirrored)
     for name, restore in made.items():
         for scene, truth in known:
             for noise in noises:

@@ -27,13 +27,13 @@ def run_at(
     scheduler: str | Path,
     jobs: Iterable[Job],
     model: Model | None,
-    how: tuple[Device, int, int | None],
+    how: tuple[Device, int, int | None, int],
     reporter: Reporter,
     *,
     overwrite: bool = False,
     resume: bool = False,
 ) -> Generator[Result]:
-    """Find the scheduler, and do as :meth:`Cluster.run` with the device, the threads and the side of tiles in `how`."""
+    """Find the scheduler, and do as :meth:`Cluster.run` with what `how` says: see `Setting`."""
     with connected(scheduler, reporter.tell) as client:
         cluster = Cluster(client, model, Setting(*how), reporter.name)
         yield from cluster.run(jobs, overwrite=overwrite, resume=resume, progress=reporter)

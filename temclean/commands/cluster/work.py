@@ -26,6 +26,7 @@ class Setting:
     device: Device = "auto"
     threads: int = 1
     tile: int | None = None
+    mirrored: int = 1
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class _Sessions(Sessions):
     """Models of which each process has one session, opened when it is first needed."""
 
     def __init__(self, setting: Setting, given: Model | None) -> None:
-        super().__init__(setting.device, setting.threads, given=given)
+        super().__init__(setting.device, setting.threads, given=given, mirrored=setting.mirrored)
         self._setting = setting
 
     def session(self, model: Model, reason: str | None) -> Session:
@@ -173,7 +174,7 @@ class _Sessions(Sessions):
 def _session(model: Model, setting: Setting) -> Session:
     """Return the one session of this process."""
     try:
-        return models.session_of(model.path, setting.device, setting.threads)
+        return models.session_of(model.path, setting.device, setting.threads, setting.mirrored)
     except DeviceError as error:
         raise DeviceError(f"{here()}: {error}") from error
 

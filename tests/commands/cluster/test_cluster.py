@@ -78,7 +78,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         ["-m", NETWORK],
         ["-m", NETWORK, "--frames", 5],
         ["-m", MOVIE],
-        ["-m", NETWORK, "--dtype", "int8", "--blend", 0.3],
+        ["-m", NETWORK, "--dtype", "int8", "--blend", 0.3, "--mirrored", 4],
     ],
 )
 def test_the_result_is_that_of_one_process_to_the_last_byte(
