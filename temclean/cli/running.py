@@ -38,8 +38,8 @@ MIRRORED = click.option(
     type=click.Choice(["1", "2", "4"]),
     callback=lambda context, option, value: int(value),
     default="1",
-    metavar="N",
-    help="Take the mean of what the model makes of 2 or 4 mirror images, the image itself among them: nearer to the "
+    show_default=True,
+    help="Take the mean of what the model makes of so many mirror images, the image itself among them: nearer to the "
     "truth, for as many times the work.",
 )
 

@@ -149,14 +149,10 @@ def test_only_noise_beyond_what_was_learned_gives_a_warning(restorers: dict[str,
             assert cautions.noise_level(noisy, restored) > cautions.STRONG_NOISE
 
 
-COLUMNS = {"g": 1, "sp": 1, "gsp": 2}
-"""Images of each lattice at each pixel size. Where columns are 5 to 7 pixels apart at 0.2 Å a pixel, ``gsp`` loses
-some, of rectangular lattices most."""
-
-
-@pytest.mark.parametrize("family", COLUMNS)
+@pytest.mark.parametrize("family", ["g", "sp", "gsp"])
 def test_hardly_a_column_is_lost_or_invented(restorers: dict[str, evaluate.Restore], family: str) -> None:
-    for kind, (precision, recall) in evaluate.spots(restorers[family], family, 0.2, COLUMNS[family]).items():
+    """Of one image of each lattice at each pixel size; ``gsp`` loses some that are 5 to 7 pixels apart."""
+    for kind, (precision, recall) in evaluate.spots(restorers[family], family, 0.2, 1).items():
         assert precision >= 0.99, kind
         assert recall >= (0.98 if family == "gsp" else 0.99), kind
 
@@ -222,12 +218,13 @@ def test_all_weights_together_are_quick_to_install() -> None:
 
 @pytest.mark.parametrize("family", ["g", "sp", "gsp", "bbg", "general", "fast", "lr"])
 def test_tiles_leave_no_seam(restorers: dict[str, evaluate.Restore], family: str) -> None:
-    """Four tiles that take over from each other within 64 pixels: twice the halo is 256, of ``gsp`` and ``bbg`` 384."""
+    """Two tiles that take over from each other within 64 pixels, of ``general`` four; twice the halo is 256 or 384."""
     tile = 576 if family in ("gsp", "bbg") else 448
     size = tile + 128
     rows = pipeline.plan((size, size), models.load(family), tile).rows
     assert rows.ramps == ((size // 2 - 32, size // 2 + 32),)
     clean = specimen.draw("graphene-atoms", size, 0.1, evaluate.FIRST_SEED).image
+    clean = clean if family == "general" else clean[:, :320]  # the plan is the same for all, and tested by itself
     noisy = evaluate.distort(clean, family, 0.2, seed=2)
     whole = restorers[family](noisy, tile=size)
     tiled = restorers[family](noisy, tile=tile)
