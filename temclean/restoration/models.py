@@ -167,8 +167,7 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
         raise ParameterError(f"device is {device!r}; choose auto, cpu or cuda")
     if threads is not None and threads < 1:
         raise ParameterError(f"threads is {threads}; give 1 or more")
-    if mirrored not in MIRRORED:
-        raise ParameterError(f"mirrored is {mirrored!r}; give 1, 2 or 4 mirror images to take the mean of")
+    check_mirrored(mirrored)
     ort = _onnxruntime()
     if model.path not in available().values():
         proof.run(ort, model)
@@ -188,6 +187,12 @@ def open_session(model: Model, device: Device = "auto", threads: int | None = No
         raise ModelError(f"{model.path}: onnxruntime cannot load it: {_first_line(error)}") from error
     _check_interface(runtime, model)
     return Session(model, runtime, "cpu", fallback, mirrored)
+
+
+def check_mirrored(mirrored: int) -> None:
+    """Refuse numbers of mirror images that are not in :data:`MIRRORED`."""
+    if mirrored not in MIRRORED:
+        raise ParameterError(f"mirrored is {mirrored!r}; give 1, 2 or 4 mirror images to take the mean of")
 
 
 def session_of(path: Path, device: Device = "auto", threads: int | None = None, mirrored: int = 1) -> Session:

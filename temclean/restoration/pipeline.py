@@ -116,6 +116,7 @@ def denoise(
         raise ParameterError(f"blend is {blend!r}; give the share of the raw image in the result, from 0 to 1")
     if lazy.is_lazy(image):
         together.check_lazy(frames)
+        models.check_mirrored(mirrored)
         return _denoise_lazily(image, model, device, threads, tile, blend, mirrored)
     calibrated = hasattr(image, "with_pixels")
     pixels = image.pixels if calibrated else array(image)

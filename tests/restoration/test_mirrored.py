@@ -91,6 +91,15 @@ def test_raw_frames_are_mirrored_too() -> None:
     assert (results[0] != results[1]).any()
 
 
+def test_blocks_of_a_dask_array_are_mirrored_too() -> None:
+    da = pytest.importorskip("dask.array")
+    image = np.random.default_rng(7).poisson(40, (2, 32, 48)).astype(np.float32)
+    lazy = temclean.denoise(da.from_array(image, chunks=(1, 32, 48)), NETWORK, device="cpu", mirrored=4)
+    np.testing.assert_array_equal(lazy.compute(), temclean.denoise(image, NETWORK, device="cpu", mirrored=4))
+    with pytest.raises(ParameterError, match="1, 2 or 4"):  # before anything is computed
+        temclean.denoise(da.from_array(image), NETWORK, device="cpu", mirrored=3)
+
+
 def test_other_numbers_are_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["denoise", str(tmp_path / "a.tif"), "--mirrored", "3"])
     assert done.exit_code == 2
