@@ -45,7 +45,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ModelError(f"no model {name!r}; choose one of sp")
         return model
 
-    def open_session(model: Any, device: str = "auto", threads: int | None = None) -> Any:
+    def open_session(model: Any, device: str = "auto", threads: int | None = None, mirrored: int = 1) -> Any:
         if device == "cuda":
             raise DeviceError("cuda is not there")
         return SimpleNamespace(model=model, device="cpu", fallback=None)
