@@ -46,6 +46,12 @@ class Job:
     inputs: tuple[str, ...] = ()
     """Models with whose name the result would be written over an input."""
 
+    @property
+    def wishes(self) -> dict[str, object]:
+        """What is noted in its result of what was asked for, by name; None where that is nothing unusual."""
+        mirrored = self.mirrored if self.mirrored > 1 else None
+        return {"dtype": self.dtype, "image": self.image, "blend": self.blend or None, "mirrored": mirrored}
+
     def file_name(self, model: str) -> str:
         """Return the name of its result, were this its model."""
         if self.before is None or self.target is None:

@@ -80,9 +80,8 @@ class Opened:
             "input": job.source.name,
             "input_sha256": self.source.sha256,
         }
-        wishes = {"choice": self.choice, "dtype": job.dtype, "image": job.image, "blend": job.blend or None}
+        wishes: dict[str, object] = {"choice": self.choice, **job.wishes}
         wishes["frames"] = frames if frames > 1 else None
-        wishes["mirrored"] = job.mirrored if job.mirrored > 1 else None
         wishes[SCANNED] = True if self.model.normalisation.scanned else None
         wishes[lag.LAG] = lag.noted(self.scaling.lag) if self.scaling.lag else None
         wishes["joined"] = self.joined if self.joined > 1 else None
@@ -188,9 +187,7 @@ def _is_result_of(job: Job, target: Path, model: Model) -> bool:
         made = io.provenance(target)
         if made is None:
             return _is_begun(job, target)
-        wanted = {"dtype": job.dtype, "image": job.image, "blend": job.blend or None}
-        wanted["mirrored"] = job.mirrored if job.mirrored > 1 else None
-        same = all(made.get(name) == wish for name, wish in wanted.items())
+        same = all(made.get(name) == wish for name, wish in job.wishes.items())
         if made.get("model_sha256") != model.sha256 or not same or not _is_joined(job, target, model, made):
             return False
         return bool(made.get("input_sha256") == digest(job.source))
